@@ -1,0 +1,48 @@
+# make run    the whole pipeline on the simulated default panel, from a bare machine to a report
+# make test   the tests
+# make lint   what CI checks besides the tests        make format   put the sources in order
+
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+GPUS := $(if $(filter gpu,$(DEVICE)),1,0)
+SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk)
+PYTHONS := workflow/haplorag tests benchmarks
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: run test lint format
+
+run: .venv/.$(DEVICE)
+	snakemake --cores $(CORES) --resources gpu=$(GPUS) --quiet rules
+	@echo "The report: $(CURDIR)/results/report/report.html"
+
+test: .venv/.dev
+	pytest
+
+lint: .venv/.dev
+	ruff check $(PYTHONS)
+	ruff format --check $(PYTHONS)
+	snakefmt --check $(SNAKEFILES)
+	mypy
+	snakemake --lint
+
+format: .venv/.dev
+	ruff check --fix $(PYTHONS)
+	ruff format $(PYTHONS)
+	snakefmt $(SNAKEFILES)
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "haplorag needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/.$(DEVICE): envs/$(DEVICE).txt pyproject.toml | .venv/.python
+	pip install --disable-pip-version-check --quiet -r envs/$(DEVICE).txt
+	pip install --disable-pip-version-check --quiet --no-deps --editable .
+	touch $@
+
+.venv/.dev: envs/dev.txt .venv/.$(DEVICE)
+	pip install --disable-pip-version-check --quiet -r envs/dev.txt
+	touch $@

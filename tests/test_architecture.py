@@ -1,0 +1,98 @@
+"""The house rules: who imports whom, what every rule carries, how large things may grow, and one word per stage."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = ROOT / "workflow/haplorag"
+STEPS = sorted(path for path in (PACKAGE / "steps").glob("*.py") if path.stem != "__init__")
+CORE = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "steps" and path.stem != "__init__")
+RULES = {
+    match["name"]: match["body"]
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for match in re.finditer(r"^rule (?P<name>\w+):\n(?P<body>(?:(?:    .*)?\n)+)", file.read_text(), re.M)
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def uses(path: Path, *libraries: str) -> bool:
+    return any(name.split(".")[0] in libraries for name in imports_of(path))
+
+
+@pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
+def test_nothing_imports_a_step(path):
+    assert not [name for name in imports_of(path) if name.startswith("haplorag.steps")]
+
+
+def test_only_stores_open_data_files():
+    openers = {path.stem for path in [*STEPS, *CORE] if uses(path, "h5py", "cyvcf2", "pysam")}
+    assert openers <= {"store", "vcf", "imputed", "demo"}
+
+
+def test_only_retrieval_imports_faiss():
+    assert {path.stem for path in [*STEPS, *CORE] if uses(path, "faiss")} == {"retrieval"}
+
+
+def test_networks_stay_where_they_belong():
+    allowed = {"batches", "optimisation", "untrained", "training", "predictions", "imputation"}
+    assert not [path for path in [*STEPS, *CORE] if uses(path, "torch") and path.parent.name != "network" and path.stem not in allowed]
+
+
+@pytest.mark.parametrize("path", [PACKAGE / f"{name}.py" for name in ("settings", "command", "fingerprint")], ids=lambda path: path.stem)
+def test_the_foundation_stands_on_nothing_of_ours(path):
+    assert {name for name in imports_of(path) if name.startswith("haplorag")} <= {"haplorag.errors", "haplorag.errors.InputError"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_keeps_log_time_environment_and_fingerprint(name):
+    for key in ("log:", "benchmark:", "conda:", "params:"):
+        assert re.search(rf"^    {key}", RULES[name], re.M), key
+    assert f'code=code("{name}")' in RULES[name]
+    assert f"python -m haplorag.steps.{name} " in RULES[name]
+
+
+@pytest.mark.parametrize("path", [path for path in STEPS if path.stem != "preflight"], ids=lambda path: path.stem)
+def test_a_stage_has_one_word_everywhere(path):
+    word = path.stem
+    assert word in RULES
+    assert (ROOT / f"tests/test_{word}.py").exists()
+    assert re.search(rf"^def {word}\(", path.read_text(), re.M)
+    assert word in (ROOT / "Snakefile").read_text()
+    assert word in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
+def test_modules_stay_small(path):
+    limit = 110 if path in STEPS else 260
+    assert len(path.read_text().splitlines()) <= limit
+
+
+@pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
+def test_public_things_are_described(path):
+    tree = ast.parse(path.read_text())
+    described = [tree, *(node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef))]
+    assert not [
+        getattr(node, "name", path.stem)
+        for node in described
+        if not getattr(node, "name", "x").startswith("_") and not ast.get_docstring(node)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_conda_and_pip_agree(kind):
+    pinned = {line for line in (ROOT / f"envs/{kind}.txt").read_text().splitlines() if line and not line.startswith("#")}
+    conda = (ROOT / f"envs/{kind}.yaml").read_text().split("  - pip:\n")[1]
+    assert {line.strip(" -") for line in conda.splitlines()} == pinned
+    assert all("==" in line for line in pinned)

@@ -1,0 +1,72 @@
+"""The configuration is checked before anything runs, and a mistake names its key and its remedy."""
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from haplorag.errors import InputError
+from haplorag.settings import Settings, read_settings
+
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def change(path: str, value: object) -> dict:
+    config = copy.deepcopy(CONFIG)
+    *parents, last = path.split(".")
+    section = config
+    for part in parents:
+        section = section[part]
+    section[last] = value
+    return config
+
+
+def test_the_default_configuration_is_valid():
+    assert isinstance(read_settings(CONFIG), Settings)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("windows.core_site", 5, "windows.core_site: no such key; use `core_sites`"),
+        ("window", {}, "window: no such key; use `windows`"),
+        ("windows.core_sites", "many", "windows.core_sites: input should be a valid integer"),
+        ("samples.test", 0.95, "samples: validation + test must stay below 1"),
+        ("masks.test.array", {"strategy": "array"}, "masks: test.array needs a rate"),
+        ("masks.validation.array", {"strategy": "given"}, "masks.validation.array: strategy `given` needs `file`"),
+        ("models", ["copying", "unheard_of"], "unheard_of not described under network"),
+        ("network.copying.heads", 5, "width 32 must be a multiple of heads 5"),
+        ("network.copying.training", {"rate": 1}, "rate"),
+        ("imputation.model", "token_rag_v10", "imputation.model: token_rag_v10 is not among models"),
+        ("chromosomes", ["1", "1"], "chromosomes: a name stands twice"),
+        ("chromosomes", ["../1"], "chromosomes.0"),
+        ("evaluation.maf_bins", [0.5, 0.1], "maf_bins are edges and must rise"),
+    ],
+)
+def test_a_mistake_names_its_key_and_remedy(path, value, message):
+    with pytest.raises(InputError, match="config: ") as caught:
+        read_settings(change(path, value))
+    assert message in str(caught.value)
+
+
+def test_every_mistake_is_reported_at_once():
+    config = change("windows.core_sites", -1)
+    config["sed"] = 3
+    with pytest.raises(InputError) as caught:
+        read_settings(config)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_an_overlay_takes_an_entry_away_with_null():
+    assert "hide_50" not in read_settings(change("masks.test.hide_50", None)).masks.test
+
+
+def test_a_chromosome_may_be_written_as_a_number():
+    assert read_settings(change("chromosomes", [21])).chromosomes == ["21"]
+
+
+def test_a_models_own_training_values_win():
+    settings = read_settings(change("network.copying.training", {"learning_rate": 0.5}))
+    assert settings.training_of("copying").learning_rate == 0.5
+    assert settings.training_of("embedding_rag_v18").learning_rate == CONFIG["training"]["learning_rate"]

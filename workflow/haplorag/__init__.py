@@ -1,0 +1,1 @@
+"""haplorag: imputes genotypes with a retrieval-augmented haplotype transformer."""

@@ -1,0 +1,188 @@
+"""Turns windows, masks and neighbours into what a network sees, and the labels it never sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from haplorag import store
+from haplorag.masking import choose_typed, seed_of
+from haplorag.network.batch import Batch
+from haplorag.windowing import ShardSet, WindowSet, open_shards, read_windows
+
+# Windows whose items are in memory together, so that batches of different windows take turns.
+WINDOWS_TOGETHER = 16
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """ALT frequency [site], and by population (the last row is everyone): ALT [P + 1, site], genotypes [P + 1, site, 3]."""
+
+    populations: list[str]
+    frequency: np.ndarray
+    by_population: np.ndarray
+    genotypes: np.ndarray
+
+    def rank(self, names: pd.Series) -> np.ndarray:
+        """Row of each super-population's name, the last row for an unknown one."""
+        return np.array([self.populations.index(n) if n in self.populations else len(self.populations) for n in names])
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """What a draw retrieved: mask, window and person int32 [n] of each item, and its neighbours' ids int32 [n, 2, K]."""
+
+    mask: np.ndarray
+    window: np.ndarray
+    person: np.ndarray
+    ids: np.ndarray
+
+    def group(self) -> list[np.ndarray]:
+        """Items of each (mask, window), in that order."""
+        keys = np.stack([self.mask, self.window], axis=1)
+        cuts = np.flatnonzero((np.diff(keys, axis=0) != 0).any(axis=1)) + 1
+        return [part for part in np.split(np.arange(len(keys)), cuts) if len(part)]
+
+
+@dataclass(frozen=True)
+class Chromosome:
+    """All of a chromosome's data that batches are cut from; genotypes are read window by window."""
+
+    genotypes: Path
+    windows: WindowSet
+    shards: ShardSet
+    frequencies: Frequencies
+    population: np.ndarray
+    names: list[str]
+    hidden: np.ndarray
+    retrieved: Retrieved
+
+    def load(self, items: np.ndarray, neighbours: int, flank_typed: int) -> tuple[Batch, Tensor]:
+        """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window."""
+        mask, window = self.retrieved.mask[items[0]], self.retrieved.window[items[0]]
+        sites = self.windows.context(window)
+        person = self.retrieved.person[items]
+        with store.opening_arrays(self.genotypes, "genotypes") as file:
+            haplotypes = store.read_calls(file, sites, person)
+        return cut_batch(
+            haplotypes,
+            self.retrieved.ids[items].reshape(2 * len(items), -1)[:, :neighbours],
+            self.shards.haplotypes(window),
+            self.hidden[mask][sites],
+            sites,
+            self.windows.core_columns(window),
+            self.windows.centimorgan,
+            self.frequencies,
+            self.population[person],
+            flank_typed,
+        )
+
+
+def cut_batch(
+    haplotypes: np.ndarray,
+    ids: np.ndarray,
+    reference: np.ndarray,
+    hidden: np.ndarray,
+    sites: np.ndarray,
+    core: tuple[int, int],
+    centimorgan: np.ndarray,
+    frequencies: Frequencies,
+    population: np.ndarray,
+    flank_typed: int,
+) -> tuple[Batch, Tensor]:
+    """Cut a window down to its core and its nearest typed flank sites.
+
+    `haplotypes` int8 [2n, S] over the window's context `sites` int [S], `ids` int32 [2n, K] rows of `reference` 0/1 uint8
+    [N, S] (-1 pads), `hidden` bool [S], `core` columns of the core in it, `centimorgan` [site], `population` int [n] rows of
+    `frequencies`. Gives the batch and labels int8 [2n, L], the haplotypes of the core.
+    """
+    used = choose_typed(hidden, core, flank_typed)
+    used[core[0] : core[1]] = True
+    columns = np.flatnonzero(used)
+    start, stop = np.searchsorted(columns, core)
+    at_core = sites[core[0] : core[1]]
+    alleles = np.where(hidden[columns], np.int8(-1), haplotypes[:, columns])
+    by_haplotype = frequencies.by_population[np.repeat(population, 2)][:, at_core]
+    batch = Batch(
+        alleles=torch.from_numpy(alleles),
+        references=torch.from_numpy(reference[np.maximum(ids, 0)[:, :, None], columns]),
+        reference_valid=torch.from_numpy(ids >= 0),
+        hidden=torch.from_numpy(hidden[columns]),
+        core=slice(int(start), int(stop)),
+        centimorgan=torch.from_numpy(centimorgan[sites[columns]].astype(np.float32)),
+        frequency=torch.from_numpy(frequencies.frequency[sites[columns]]),
+        population_frequency=torch.from_numpy(by_haplotype),
+        genotype_frequency=torch.from_numpy(frequencies.genotypes[population][:, at_core]),
+        panel_haplotypes=len(reference),
+    )
+    return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
+
+
+def read_frequencies(path: Path) -> Frequencies:
+    """Read a chromosome's frequencies; the row after the last population is everyone's."""
+    arrays = store.read_arrays(path, "frequencies")
+    everyone = arrays["frequency"][None], arrays["genotype_frequency"][None]
+    return Frequencies(
+        arrays["populations"].tolist(),
+        arrays["frequency"],
+        np.concatenate([arrays["population_frequency"], everyone[0]]),
+        np.concatenate([arrays["population_genotype_frequency"], everyone[1]]),
+    )
+
+
+def open_chromosome(
+    genotypes: Path, samples: pd.DataFrame, frequencies: Path, windows: Path, shards: Path, masks: Path, neighbours: Path
+) -> Chromosome:
+    """Open a chromosome for one draw. `shards` is its folder."""
+    known = read_frequencies(frequencies)
+    drawn = store.read_arrays(masks, "masks")
+    found = store.read_arrays(neighbours, "neighbours", "mask", "window", "person", "ids")
+    return Chromosome(
+        genotypes,
+        read_windows(windows),
+        open_shards(shards / "shards.json"),
+        known,
+        known.rank(samples["super_population"]),
+        drawn["names"].tolist(),
+        drawn["hidden"],
+        Retrieved(**found),
+    )
+
+
+def take_turns(
+    chromosomes: list[Chromosome], people: int, neighbours: int, flank_typed: int, seed: int, epoch: int
+) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches of an epoch, at most `people` people of one window each, windows taking turns.
+
+    The order is a pure function of (seed, epoch); the items of `WINDOWS_TOGETHER` windows are in memory at a time.
+    """
+    generator = np.random.default_rng(seed_of(seed, "order", epoch))
+    groups = [(chromosome, items) for chromosome in chromosomes for items in chromosome.retrieved.group()]
+    order = generator.permutation(len(groups))
+    for first in range(0, len(order), WINDOWS_TOGETHER):
+        parts = []
+        for number in order[first : first + WINDOWS_TOGETHER]:
+            chromosome, items = groups[number]
+            mixed = generator.permutation(items)
+            pieces = [np.sort(mixed[cut : cut + people]) for cut in range(0, len(mixed), people)]
+            parts += [(turn, rank, chromosome, piece) for turn, (rank, piece) in enumerate(zip(generator.random(len(pieces)), pieces, strict=True))]
+        for _, _, chromosome, piece in sorted(parts, key=lambda part: part[:2]):
+            yield chromosome.load(piece, neighbours, flank_typed)
+
+
+def in_order(
+    chromosome: Chromosome, people: int, neighbours: int, flank_typed: int
+) -> Iterator[tuple[int, int, np.ndarray, Batch, Tensor]]:
+    """All items of a draw in order: mask, window, persons, batch and labels of at most `people` people at a time."""
+    for items in chromosome.retrieved.group():
+        for cut in range(0, len(items), people):
+            piece = items[cut : cut + people]
+            mask, window = chromosome.retrieved.mask[piece[0]], chromosome.retrieved.window[piece[0]]
+            batch, labels = chromosome.load(piece, neighbours, flank_typed)
+            yield int(mask), int(window), chromosome.retrieved.person[piece], batch, labels

@@ -1,0 +1,99 @@
+"""Networks that read hidden alleles from a haplotype's typed sites and from retrieved haplotypes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from haplorag.network.batch import Batch, Output
+from haplorag.network.copying import CopyingLayer
+from haplorag.network.embedding import PADDING, HaplotypeEmbedding, tokenise
+from haplorag.network.fusion import FUSIONS
+from haplorag.network.heads import GenotypeHead, HaplotypeHead
+from haplorag.network.transformer import Transformer
+from haplorag.settings import Network
+
+
+class RetrievalNetwork(nn.Module):
+    """A transformer over core sites into which references enter `early` (after the embedding), `late` (after it) or not."""
+
+    def __init__(self, settings: Network) -> None:
+        super().__init__()
+        self.references = settings.references
+        self.embedding = HaplotypeEmbedding(settings.width)
+        self.transformer = Transformer(settings.width, settings.layers, settings.heads, settings.dropout)
+        self.fusion = None if settings.references == "none" else FUSIONS[settings.fusion](settings.width, settings.heads)
+        self.haplotype_head = HaplotypeHead(settings.width)
+        self.genotype_head = GenotypeHead(settings.width) if settings.genotype_head else None
+
+    def forward(self, batch: Batch) -> Output:
+        """Logits of a batch."""
+        frequency = batch.frequency[batch.core]
+        features = self._embed(tokenise(batch.alleles[:, batch.core]), batch)
+        if self.references == "early":
+            features = self._fuse(features, self._embed_references(batch), batch)
+        features = self.transformer(features)
+        if self.references == "late":
+            references = self._embed_references(batch)
+            encoded = self.transformer(references.flatten(0, 1), recompute=True).view_as(references)
+            features = self._fuse(features, encoded, batch)
+        genotypes = self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
+        return Output(self.haplotype_head(features, frequency, batch.population_frequency), genotypes)
+
+    def _embed(self, tokens: Tensor, batch: Batch) -> Tensor:
+        return self.embedding(tokens, batch.frequency[batch.core], batch.centimorgan[batch.core])
+
+    def _embed_references(self, batch: Batch) -> Tensor:
+        tokens = batch.references[:, :, batch.core].long()
+        return self._embed(tokens.masked_fill(~batch.reference_valid[:, :, None], PADDING), batch)
+
+    def _fuse(self, features: Tensor, references: Tensor, batch: Batch) -> Tensor:
+        assert self.fusion is not None
+        frequency = batch.frequency[batch.core]
+        return self.fusion(features, references, batch.reference_valid, frequency, batch.population_frequency)
+
+
+class CopyingNetwork(nn.Module):
+    """The copying layer and a transformer that reads what was copied and corrects it, by nothing at the start."""
+
+    def __init__(self, settings: Network) -> None:
+        super().__init__()
+        self.copying = CopyingLayer(settings.copying_hidden)
+        self.layers = settings.layers
+        self.genotype_head = GenotypeHead(settings.width) if settings.genotype_head and settings.layers else None
+        if settings.layers:
+            self.embedding = HaplotypeEmbedding(settings.width)
+            self.copied = nn.Linear(2, settings.width)
+            self.transformer = Transformer(settings.width, settings.layers, settings.heads, settings.dropout)
+            self.haplotype_head = HaplotypeHead(settings.width)
+            nn.init.zeros_(self.haplotype_head.layers[-1].weight)
+            nn.init.zeros_(self.haplotype_head.layers[-1].bias)
+
+    def forward(self, batch: Batch) -> Output:
+        """Logits of a batch."""
+        copies = self.copying(batch)
+        logits = torch.stack([-copies.logit / 2, copies.logit / 2], dim=-1)
+        if not self.layers:
+            return Output(logits, None)
+        frequency = batch.frequency[batch.core]
+        features = self.embedding(tokenise(batch.alleles[:, batch.core]), frequency, batch.centimorgan[batch.core])
+        features = features + self.copied(torch.stack([copies.logit / 5, copies.entropy], dim=-1))
+        features = self.transformer(features)
+        genotypes = self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
+        return Output(logits + self.haplotype_head(features, frequency, batch.population_frequency), genotypes)
+
+
+def build_network(settings: Network) -> nn.Module:
+    """Build the network that settings describe, with random weights from torch's current seed."""
+    return CopyingNetwork(settings) if settings.fusion == "copying" else RetrievalNetwork(settings)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Trainable numbers of a network."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, batch: Batch) -> Tensor:
+    """Probability of ALT at each core site: float32 [2B, L]. The only place where a softmax follows a head."""
+    return torch.softmax(network.eval()(batch).haplotypes.float(), dim=-1)[..., 1]

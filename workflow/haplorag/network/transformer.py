@@ -1,0 +1,46 @@
+"""A pre-norm transformer over the sites of a haplotype."""
+
+from __future__ import annotations
+
+import torch.nn.functional as functional
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+class Block(nn.Module):
+    """Self-attention, then a GELU feed-forward layer of four times the width; dropout inside the branches only."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm_attention, self.norm_forward = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width), nn.Dropout(dropout)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N, L, D] to [N, L, D]."""
+        size, sites, width = features.shape
+        projected = self.query_key_value(self.norm_attention(features))
+        query, key, value = projected.view(size, sites, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, dropout_p=self.dropout if self.training else 0.0
+        )
+        features = features + self.out(attended.transpose(1, 2).reshape(size, sites, width))
+        return features + self.feed_forward(self.norm_forward(features))
+
+
+class Transformer(nn.Module):
+    """A stack of blocks, with a last norm."""
+
+    def __init__(self, width: int, layers: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, features: Tensor, recompute: bool = False) -> Tensor:
+        """[N, L, D] to [N, L, D]; `recompute` keeps no activations for the backward pass, to save memory."""
+        for block in self.blocks:
+            features = checkpoint(block, features, use_reentrant=False) if recompute and self.training else block(features)
+        return self.norm(features)

@@ -1,0 +1,109 @@
+"""Loss, learning-rate schedule, optimiser groups, and the state that resumes training exactly."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from haplorag import store
+from haplorag.errors import InputError
+from haplorag.network.batch import Batch, Output
+from haplorag.settings import Optimisation
+
+# The share of the learning rate that warm-up starts from.
+WARMUP_START = 0.2
+
+
+def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
+    """Sum of -(1 - p)^gamma log p of the labelled class, and how many labels there are (-1 does not count).
+
+    logits [..., classes], labels int [...]. gamma 0 is cross-entropy. After Lin et al. 2017 (arXiv:1708.02002).
+    """
+    known = labels >= 0
+    log_share = functional.log_softmax(logits[known].float(), dim=-1)
+    chosen = log_share.gather(-1, labels[known].long()[:, None]).squeeze(-1)
+    weight = (1 - chosen.exp()) ** gamma if gamma else torch.ones_like(chosen)
+    return -(weight * chosen).sum(), known.sum()
+
+
+def compute_loss(output: Output, batch: Batch, labels: Tensor, settings: Optimisation) -> tuple[Tensor, Tensor]:
+    """Weighted loss of a batch, summed over labelled sites, and their number: its mean is the loss per hidden allele.
+
+    `labels` int8 [2B, L] are the core's true alleles; only hidden ones count, typed ones through `reconstruction_weight`.
+    Each haplotype weighs `haplotype_weight`, the phased genotype `genotype_weight` where the network has that head, divided
+    by the sum of the weights.
+    """
+    hidden = batch.hidden[batch.core]
+    wanted = labels.masked_fill(~hidden, -1)
+    alleles, number = focal_loss(output.haplotypes, wanted, settings.focal_gamma)
+    loss = alleles
+    if output.genotypes is not None:
+        first, second = wanted[0::2], wanted[1::2]
+        pair = torch.where((first < 0) | (second < 0), -1, 2 * first + second)
+        genotypes, pairs = focal_loss(output.genotypes, pair, settings.focal_gamma)
+        both, weight = 2 * settings.haplotype_weight, settings.genotype_weight
+        loss = (both * alleles + weight * genotypes * number / pairs.clamp(min=1)) / (both + weight)
+    if settings.reconstruction_weight:
+        shown, seen = focal_loss(output.haplotypes, labels.masked_fill(hidden, -1), settings.focal_gamma)
+        loss = loss + settings.reconstruction_weight * shown * number / seen.clamp(min=1)
+    return loss, number
+
+
+def schedule_rate(step: int, settings: Optimisation) -> float:
+    """Learning rate of an optimiser step (the first is 0): a linear warm-up, then the schedule."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (WARMUP_START + (1 - WARMUP_START) * step / settings.warmup_steps)
+    if settings.schedule == "inverse_sqrt":
+        return settings.learning_rate * math.sqrt(max(settings.warmup_steps, 1) / max(step, 1))
+    if settings.schedule == "cosine":
+        share = min((step - settings.warmup_steps) / settings.schedule_steps, 1.0)
+        return settings.learning_rate * (1 + math.cos(math.pi * share)) / 2
+    return settings.learning_rate
+
+
+def build_optimiser(network: nn.Module, settings: Optimisation) -> torch.optim.AdamW:
+    """AdamW; norms, biases, scales and Fourier frequencies do not decay."""
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in network.named_parameters():
+        groups[parameter.ndim > 1 and not name.endswith("frequencies")].append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": groups[True], "weight_decay": settings.weight_decay},
+            {"params": groups[False], "weight_decay": 0.0},
+        ],
+        lr=settings.learning_rate,
+    )
+
+
+def save_weights(path: Path, network: nn.Module) -> None:
+    """Write a network's weights as safetensors."""
+    with store.replacing(path) as temporary:
+        save_file({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
+
+
+def load_weights(path: Path, network: nn.Module) -> None:
+    """Read weights into a network. Raises InputError where they do not fit or the file is damaged."""
+    try:
+        network.load_state_dict(load_file(path))
+    except Exception as error:
+        raise InputError(f"{path}: not the weights of this network ({error}); remove its folder and run again") from error
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write optimiser state, step and random states as a torch file of tensors and plain values."""
+    with store.replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read what `save_state` wrote, unpickling nothing but tensors and plain values."""
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:
+        raise InputError(f"{path}: not a readable training state ({error}); remove its folder and run again") from error

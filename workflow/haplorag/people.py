@@ -1,0 +1,80 @@
+"""Reads what is said of people: panel files, role files, and our own table of samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from haplorag import store
+from haplorag.errors import InputError
+
+ROLES = ("reference", "training", "validation", "test")
+COLUMNS = {"sample": "sample", "pop": "population", "super_pop": "super_population"}
+
+
+def read_people(path: Path) -> pd.DataFrame:
+    """Read a panel file of the 1000 Genomes form: columns sample, population and super_population, all text.
+
+    Columns are found by the names sample, pop and super_pop, whatever their order; tabs or spaces, any line end and a byte
+    order mark are all taken. Raises InputError where a column is missing, a row is short or a sample stands twice.
+    """
+    table = _read_columns(path, "sample pop super_pop gender")
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
+        raise InputError(f"{path}: line 1 lacks the column {' and '.join(missing)}; set the header to: sample pop super_pop gender")
+    return table[list(COLUMNS)].rename(columns=COLUMNS)
+
+
+def read_roles(path: Path) -> dict[str, str]:
+    """Read a role file, columns sample and role. Raises InputError where a role is unknown or a sample stands twice."""
+    table = _read_columns(path, "sample role")
+    if "role" not in table:
+        raise InputError(f"{path}: line 1 lacks the column role; set the header to: sample role")
+    for line, role in enumerate(table["role"], start=2):
+        if role not in ROLES:
+            raise InputError(f"{path}: line {line} has the role {role!r}; use one of {', '.join(ROLES)}")
+    return dict(zip(table["sample"], table["role"], strict=True))
+
+
+def read_samples(path: Path) -> pd.DataFrame:
+    """Read our own table of samples: sample, population, super_population, role, all text."""
+    return store.read_table(path, sample=str, population=str, super_population=str, role=str)
+
+
+def find_people(samples: pd.DataFrame, role: str) -> np.ndarray:
+    """Rows of the table with a role, int32; `training` falls back on the reference people where nobody is kept for it."""
+    rows = np.flatnonzero(samples["role"] == role)
+    if role == "training" and not len(rows):
+        rows = np.flatnonzero(samples["role"] == "reference")
+    return rows.astype(np.int32)
+
+
+def rank_reference(samples: pd.DataFrame) -> np.ndarray:
+    """Rank of each person among the reference people, int32 [person], -1 for everyone else."""
+    is_reference = (samples["role"] == "reference").to_numpy()
+    return np.where(is_reference, np.cumsum(is_reference) - 1, -1).astype(np.int32)
+
+
+def _read_columns(path: Path, header: str) -> pd.DataFrame:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as text ({error}); write it as UTF-8 with the header: {header}") from error
+    # Names with blanks need tabs; without tabs any blanks part the columns.
+    separator = "\t" if lines and "\t" in lines[0] else None
+    rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
+    names = rows[0] if rows else []
+    if "sample" not in names:
+        raise InputError(f"{path}: line 1 lacks the column sample; set the header to: {header}")
+    kept = [(number, row) for number, row in enumerate(rows[1:], start=2) if any(row)]
+    seen: dict[str, int] = {}
+    for number, row in kept:
+        if len(row) < len(names) and not (separator is None and len(row) > names.index("sample")):
+            raise InputError(f"{path}: line {number} has {len(row)} columns, the header has {len(names)}; fix the line")
+        name = row[names.index("sample")]
+        if name in seen:
+            raise InputError(f"{path}: line {number} repeats the sample of line {seen[name]}; remove one of them")
+        seen[name] = number
+    return pd.DataFrame([row[: len(names)] for _, row in kept], columns=names, dtype=str)

@@ -1,0 +1,312 @@
+"""Meaning and range of every configuration key; the values themselves live in config/config.yaml."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from haplorag.errors import InputError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# YAML reads an unquoted 21 as a number; the chromosome's name is text.
+Chromosome = Annotated[Name, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+Kind = TypeVar("Kind")
+
+
+def _drop_empty(entries: Any) -> Any:
+    return {name: entry for name, entry in entries.items() if entry is not None} if isinstance(entries, dict) else entries
+
+
+# An overlay takes an entry of a mapping away by setting it to null.
+Named = Annotated[dict[Name, Kind], BeforeValidator(_drop_empty)]
+
+
+class Section(BaseModel):
+    """A frozen group of keys in which an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Panel(Section):
+    """Where the reference panel lies; `{data}`, `{results}` and `{chromosome}` are filled in."""
+
+    vcf: str
+    people: str
+    map: str | None
+
+
+class Demo(Section):
+    """The simulated default panel (msprime, out-of-Africa)."""
+
+    people_per_population: Annotated[int, Field(ge=4)]
+    length_bp: Count
+    recombination_rate: Positive
+    mutation_rate: Positive
+    min_minor_count: Natural
+    target_people: Count
+    target_typed: Fraction
+
+
+class Samples(Section):
+    """Share of people held out; the rest is the reference. `roles` names a file that decides instead."""
+
+    validation: Fraction
+    test: Fraction
+    roles: str | None
+
+    @model_validator(mode="after")
+    def _leaves_a_reference(self) -> Samples:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test must stay below 1, the rest is the reference panel; lower one of them")
+        return self
+
+
+class Genotypes(Section):
+    """Which records of the panel are kept."""
+
+    variants: Literal["snps", "all_biallelic"]
+    multiallelic: Literal["split", "skip"]
+    max_missing: Fraction
+    max_unphased: Fraction
+    min_minor_count: Natural
+
+
+class Windows(Section):
+    """How a chromosome is tiled by core sites and what each window sees beside them."""
+
+    core_sites: Count
+    flank_bp: Natural
+    flank_maf: Annotated[float, Field(ge=0, le=0.5)]
+    flank_sites: Natural
+    gap_bp: Count
+
+
+class Mask(Section):
+    """One way of hiding sites; `rate` is the share hidden, empty for the curriculum's rate of the epoch."""
+
+    strategy: Literal["random", "span", "maf_stratified", "af_guided", "array", "given"]
+    rate: Fraction | None = None
+    file: str | None = None
+    column: str | None = None
+    weight: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _given_names_its_column(self) -> Mask:
+        if (self.strategy == "given") != (self.file is not None and self.column is not None):
+            raise ValueError("strategy `given` needs `file` and `column`, the other strategies take neither")
+        return self
+
+
+class Curriculum(Section):
+    """Training masks: a weighted mixture per epoch, at rates that rise every few epochs."""
+
+    mixture: Named[Mask] = Field(min_length=1)
+    rates: list[Fraction] = Field(min_length=1)
+    every: Count
+
+    @model_validator(mode="after")
+    def _sees_no_fixed_file(self) -> Curriculum:
+        if any(mask.strategy == "given" for mask in self.mixture.values()):
+            raise ValueError("strategy `given` is for validation and test; training draws its masks anew each epoch")
+        return self
+
+
+class FixedMasks(Section):
+    """The named masks of a draw that never moves."""
+
+    masks: dict[Name, Mask] = Field(min_length=1)
+
+
+class Masks(Section):
+    """Which sites are hidden: anew each epoch for training, once and for all for validation and test."""
+
+    training: Curriculum
+    validation: Named[Mask] = Field(min_length=1)
+    test: Named[Mask] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fixed_masks_have_rates(self) -> Masks:
+        for draw in ("validation", "test"):
+            for name, mask in getattr(self, draw).items():
+                if mask.rate is None and mask.strategy != "given":
+                    raise ValueError(f"{draw}.{name} needs a rate: only training masks follow the curriculum")
+        return self
+
+
+class Neighbours(Section):
+    """How many reference haplotypes are retrieved, and how the typed sites are searched."""
+
+    count: Count
+    segments: Count
+    scales: list[Count] = Field(min_length=1)
+    min_typed: Count
+    flank_typed: Natural
+    people_per_window: Count
+    window_share: Annotated[float, Field(gt=0, le=1)]
+
+
+class Network(Section):
+    """One network: where references enter, how they are fused, and its size."""
+
+    references: Literal["none", "early", "late"]
+    fusion: Literal[
+        "none", "concat", "fixed_concat", "cross_attention", "rare_variant", "enhanced_rare_variant", "gated", "copying"
+    ]
+    neighbours: Natural
+    width: Annotated[int, Field(ge=4)]
+    layers: Natural
+    heads: Count
+    dropout: Fraction
+    flank_typed: Natural
+    genotype_head: bool
+    copying_hidden: Count
+    training: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Network:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
+        if (self.references == "none") != (self.neighbours == 0 or self.fusion == "none"):
+            raise ValueError("references `none` goes with neighbours 0 and fusion `none`, and the other way round")
+        return self
+
+
+class Optimisation(Section):
+    """Loss, schedule and stopping, all that an epoch needs to know; a model's own `training` keys replace single values."""
+
+    batch_people: Count
+    accumulate: Count
+    learning_rate: Positive
+    warmup_steps: Natural
+    schedule: Literal["inverse_sqrt", "cosine", "constant"]
+    schedule_steps: Count
+    weight_decay: Annotated[float, Field(ge=0)]
+    clip_norm: Positive
+    focal_gamma: Annotated[float, Field(ge=0)]
+    haplotype_weight: Positive
+    genotype_weight: Annotated[float, Field(ge=0)]
+    reconstruction_weight: Annotated[float, Field(ge=0)]
+    validation_people: Count
+    patience: Count
+    min_delta: Annotated[float, Field(ge=0)]
+    stop_on: Literal["loss", "r2", "f1"]
+    precision: Literal["float32", "bfloat16"]
+
+
+class Training(Optimisation):
+    """The same, and how many epochs: told to no job, so that raising it trains only the new ones."""
+
+    epochs: Natural
+
+
+class Evaluation(Section):
+    """Frequency bins and baselines of every table."""
+
+    maf_bins: list[Annotated[float, Field(ge=0, le=0.5)]] = Field(min_length=2)
+    rare_maf: Annotated[float, Field(gt=0, le=0.5)]
+    bootstrap: Natural
+    vote_neighbours: Count
+
+    @model_validator(mode="after")
+    def _bins_rise(self) -> Evaluation:
+        if self.maf_bins != sorted(set(self.maf_bins)):
+            raise ValueError("maf_bins are edges and must rise")
+        return self
+
+
+class Imputation(Section):
+    """Targets by name, and the model that imputes them."""
+
+    model: Name
+    targets: Named[str]
+    batch_people: Count
+    max_unphased: Fraction
+    output: Literal["vcf.gz", "bcf"]
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    results: str
+    data: str
+    seed: Natural
+    chromosomes: list[Chromosome] = Field(min_length=1)
+    panel: Panel
+    demo: Demo
+    samples: Samples
+    genotypes: Genotypes
+    windows: Windows
+    masks: Masks
+    neighbours: Neighbours
+    network: Named[Network]
+    models: list[Name] = Field(min_length=1)
+    training: Training
+    evaluation: Evaluation
+    imputation: Imputation
+
+    @model_validator(mode="after")
+    def _models_are_described(self) -> Settings:
+        unknown = [name for name in (*self.models,) if name not in self.network]
+        if unknown:
+            raise ValueError(f"models: {', '.join(unknown)} not described under network ({', '.join(self.network)})")
+        if self.imputation.model not in self.models:
+            raise ValueError(f"imputation.model: {self.imputation.model} is not among models ({', '.join(self.models)})")
+        if len(set(self.chromosomes)) < len(self.chromosomes):
+            raise ValueError("chromosomes: a name stands twice")
+        for name in self.models:
+            asked = self.network[name].neighbours
+            if asked > self.neighbours.count:
+                raise ValueError(
+                    f"network.{name}.neighbours: {asked} is more than neighbours.count {self.neighbours.count} provides"
+                )
+            self.training_of(name)
+        return self
+
+    def training_of(self, model: str) -> Training:
+        """Training settings of one model: the common ones with the model's own replacing them."""
+        return Training.model_validate(self.training.model_dump() | self.network[model].training)
+
+    def fill(self, path: str, **more: str) -> str:
+        """Fill `{data}`, `{results}` and what else is given into a configured path."""
+        for key, value in {"data": self.data, "results": self.results, **more}.items():
+            path = path.replace("{" + key + "}", value)
+        return path
+
+
+def read_settings(config: dict[str, Any]) -> Settings:
+    """Check a configuration read from YAML.
+
+    Raises InputError with one line for every key that is wrong: the key, what was expected, what was found, the remedy.
+    """
+    try:
+        return Settings.model_validate(config)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+    raise InputError("\n".join(f"config: {problem}" for problem in problems))
+
+
+def _explain(problem: Any) -> str:
+    *parents, last = problem["loc"] or ("",)
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(last), _list_keys(Settings, parents), n=1)
+        return f"{key}: no such key; " + (f"use `{close[0]}`" if close else "remove it")
+    if problem["type"] == "missing":
+        return f"{key}: missing; set it as in config/config.yaml"
+    if problem["type"] == "value_error":
+        return f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, found {problem['input']!r}; fix this key"
+
+
+def _list_keys(section: Any, path: list[Any]) -> list[str]:
+    for part in path:
+        field = section.model_fields.get(part) if hasattr(section, "model_fields") else None
+        kinds = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+        section = next((kind for kind in kinds if hasattr(kind, "model_fields")), section)
+    return list(section.model_fields)

@@ -1,0 +1,71 @@
+"""Decides each person's role: reference, validation or test, stratified by population."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from haplorag import command, store
+from haplorag.errors import InputError
+from haplorag.masking import seed_of
+from haplorag.people import ROLES, read_people, read_roles
+from haplorag.settings import Samples
+from haplorag.vcf import open_vcf
+
+log = logging.getLogger(__name__)
+
+
+def samples(vcf: Path, people: Path, output: Path, *, settings: Samples, seed: int, roles: Path | None = None) -> None:
+    """Write sample, population, super_population and role of everyone who is in both the VCF and the panel file.
+
+    Rows follow the VCF. People in only one of the two are counted; a role file decides roles instead of the seed.
+    """
+    described = read_people(people).set_index("sample")
+    genotyped = open_vcf(vcf).samples
+    shared = [name for name in genotyped if name in described.index]
+    if not shared:
+        raise InputError(f"{people}: none of its {len(described)} people is in {vcf}; use the panel file of this VCF")
+    log.info(
+        "%d people in both files, %d in the VCF only, %d in the panel file only",
+        len(shared), len(genotyped) - len(shared), len(described) - len(shared),
+    )  # fmt: skip
+    table = described.loc[shared].reset_index()
+    table["role"] = draw_roles(table, settings, seed) if roles is None else _take_roles(table, roles)
+    table = table[table["role"] != ""]
+    counts = table["role"].value_counts()
+    for role in ("reference", "validation", "test"):
+        if not counts.get(role, 0):
+            raise InputError(f"{roles or people}: nobody is left for the role {role}; raise its share or name people for it")
+    log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
+    store.write_table(output, table[["sample", "population", "super_population", "role"]])
+
+
+def draw_roles(table: pd.DataFrame, settings: Samples, seed: int) -> np.ndarray:
+    """Draw a role per row, each population cut in the same shares; the shares hold over all people to within one."""
+    roles = np.full(len(table), "reference", dtype=object)
+    taken = np.zeros(2)
+    seen = 0
+    for population in sorted(table["population"].unique()):
+        rows = np.flatnonzero(table["population"] == population)
+        rows = np.random.default_rng(seed_of(seed, "samples", population)).permutation(rows)
+        seen += len(rows)
+        # What rounding owes earlier populations is paid by later ones.
+        owed = np.round(np.array([settings.validation, settings.test]) * seen - taken).astype(int).clip(0)
+        taken += owed
+        roles[rows[: owed[0]]] = "validation"
+        roles[rows[owed[0] : owed.sum()]] = "test"
+    return roles
+
+
+def _take_roles(table: pd.DataFrame, path: Path) -> pd.Series:
+    given = read_roles(path)
+    roles = table["sample"].map(given).fillna("")
+    log.info("%d people of the role file are not in the panel, %d of the panel have no role", len(set(given) - set(table["sample"])), (roles == "").sum())
+    return roles
+
+
+if __name__ == "__main__":
+    command.run(samples)

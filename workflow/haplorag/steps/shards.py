@@ -1,0 +1,47 @@
+"""Packs the reference haplotypes each window sees into one FAISS binary index a window."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from haplorag import command, store
+from haplorag.people import find_people, read_samples
+from haplorag.retrieval import pack, write_shard
+from haplorag.windowing import read_windows
+
+log = logging.getLogger(__name__)
+
+
+def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
+    """Write window_0000.faiss and so on, and last `output`, the folder's table of contents with their checksums.
+
+    Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele at the window's s-th
+    site. A missing allele is packed as the site's major allele.
+    """
+    people = find_people(read_samples(samples), "reference")
+    cut = read_windows(windows)
+    entries = []
+    with store.opening_arrays(genotypes, "genotypes") as file:
+        for window in command.show_progress(range(len(cut)), "windows"):
+            sites = cut.context(window)
+            haplotypes = store.read_calls(file, sites, people)
+            name = f"window_{window:04d}.faiss"
+            entries.append({"file": name, "sites": len(sites), "sha256": write_shard(output.parent / name, pack(fill_major(haplotypes)))})
+    source = {"genotypes": store.checksum(genotypes), "windows": store.checksum(windows)}
+    store.write_facts(output, "shards", {"reference_haplotypes": 2 * len(people), "source": source, "windows": entries})
+    size = sum((output.parent / str(entry["file"])).stat().st_size for entry in entries)
+    log.info("%d windows, %d reference haplotypes, %.1f MB", len(cut), 2 * len(people), size / 1e6)
+
+
+def fill_major(haplotypes: np.ndarray) -> np.ndarray:
+    """Replace missing alleles (-1) of haplotypes int8 [N, S] by the site's major allele; gives uint8."""
+    known = haplotypes >= 0
+    major = 2 * (haplotypes > 0).sum(axis=0) > known.sum(axis=0)
+    return np.where(known, haplotypes, major).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    command.run(shards)

@@ -1,0 +1,125 @@
+# Act one: from a phased panel to packed reference haplotypes. Nothing here depends on a mask or a model.
+
+
+rule demo:
+    output:
+        panel=f"{results}/demo/panel.tsv",
+        target=f"{results}/demo/target.vcf.gz",
+        truth=f"{results}/demo/target.truth.vcf.gz",
+        vcf=per_chromosome(f"{results}/demo/{{chromosome}}.vcf.gz"),
+    log:
+        f"{logs}/demo/demo.log",
+    benchmark:
+        f"{times}/demo/demo.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("demo"),
+        settings=as_json(settings.demo),
+        seed=settings.seed,
+        chromosomes=settings.chromosomes,
+    shell:
+        "python -m haplorag.steps.demo {output.panel:q} {output.target:q} {output.truth:q} --vcf {output.vcf:q}"
+        " --chromosomes {params.chromosomes:q} --settings {params.settings:q} --seed {params.seed} > {log:q} 2>&1"
+
+
+rule samples:
+    input:
+        vcf=settings.fill(settings.panel.vcf, chromosome=settings.chromosomes[0]),
+        people=settings.fill(settings.panel.people),
+        roles=settings.fill(settings.samples.roles) if settings.samples.roles else [],
+    output:
+        samples,
+    log:
+        f"{logs}/samples/samples.log",
+    benchmark:
+        f"{times}/samples/samples.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("samples"),
+        settings=as_json(settings.samples),
+        seed=settings.seed,
+    shell:
+        "python -m haplorag.steps.samples {input.vcf:q} {input.people:q} {output:q} --roles {input.roles:q}"
+        " --settings {params.settings:q} --seed {params.seed} > {log:q} 2>&1"
+
+
+rule genotypes:
+    input:
+        vcf=panel_file(settings.panel.vcf),
+        samples=samples,
+    output:
+        genotypes=f"{results}/genotypes/{{chromosome}}.h5",
+        tally=f"{results}/genotypes/{{chromosome}}.tally.tsv",
+    log:
+        f"{logs}/genotypes/{{chromosome}}.log",
+    benchmark:
+        f"{times}/genotypes/{{chromosome}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("genotypes"),
+        settings=as_json(settings.genotypes),
+    shell:
+        "python -m haplorag.steps.genotypes {input.vcf:q} {input.samples:q} {output.genotypes:q} {output.tally:q}"
+        " --chromosome {wildcards.chromosome} --settings {params.settings:q} > {log:q} 2>&1"
+
+
+rule frequencies:
+    input:
+        genotypes=rules.genotypes.output.genotypes,
+        samples=samples,
+    output:
+        f"{results}/frequencies/{{chromosome}}.h5",
+    log:
+        f"{logs}/frequencies/{{chromosome}}.log",
+    benchmark:
+        f"{times}/frequencies/{{chromosome}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("frequencies"),
+    shell:
+        "python -m haplorag.steps.frequencies {input.genotypes:q} {input.samples:q} {output:q} > {log:q} 2>&1"
+
+
+rule windows:
+    input:
+        frequencies=rules.frequencies.output[0],
+        map=panel_file(settings.panel.map) if settings.panel.map else [],
+    output:
+        windows=f"{results}/windows/{{chromosome}}.h5",
+        table=f"{results}/windows/{{chromosome}}.tsv",
+    log:
+        f"{logs}/windows/{{chromosome}}.log",
+    benchmark:
+        f"{times}/windows/{{chromosome}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("windows"),
+        settings=as_json(settings.windows),
+    shell:
+        "python -m haplorag.steps.windows {input.frequencies:q} {output.windows:q} {output.table:q} --genetic-map {input.map:q}"
+        " --chromosome {wildcards.chromosome} --settings {params.settings:q} > {log:q} 2>&1"
+
+
+rule shards:
+    input:
+        genotypes=rules.genotypes.output.genotypes,
+        samples=samples,
+        windows=rules.windows.output.windows,
+    output:
+        directory(f"{results}/shards/{{chromosome}}"),
+    log:
+        f"{logs}/shards/{{chromosome}}.log",
+    benchmark:
+        f"{times}/shards/{{chromosome}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("shards"),
+    shell:
+        "python -m haplorag.steps.shards {input.genotypes:q} {input.samples:q} {input.windows:q} {output:q}/shards.json"
+        " > {log:q} 2>&1"

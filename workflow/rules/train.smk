@@ -1,0 +1,231 @@
+# Act two: hide, retrieve, learn. One epoch is one job; its masks and neighbours depend on no weights, so that idle cores
+# prepare the next epochs while one trains.
+
+fixed_draw = "validation|test"
+epoch_draw = r"(?!000)\d{3}"
+epoch_files = {
+    "weights": "weights.safetensors",
+    "state": "state.pt",
+    "best": "best.safetensors",
+    "history": "history.json",
+}
+
+
+def masks_of(draw, chromosome):
+    """The mask settings of a draw: those fixed by name, or the curriculum of the epochs."""
+    if draw not in fixed_draw.split("|"):
+        return settings.masks.training
+    masks = getattr(settings.masks, draw)
+    return {
+        name: mask.model_copy(
+            update={
+                "file": mask.file and settings.fill(mask.file, chromosome=chromosome)
+            }
+        )
+        for name, mask in masks.items()
+    }
+
+
+def given_masks(wildcards):
+    """Files that masks of strategy `given` are read from."""
+    masks = masks_of(wildcards.draw, wildcards.chromosome)
+    return (
+        sorted({mask.file for mask in masks.values() if mask.file})
+        if isinstance(masks, dict)
+        else []
+    )
+
+
+def files_of_epoch(model, epoch):
+    return {
+        name: f"{results}/training/{model}/{epoch}/{file}"
+        for name, file in epoch_files.items()
+    }
+
+
+def previous_epoch(wildcards):
+    """What the epoch before leaves, prefixed `from_`."""
+    files = files_of_epoch(wildcards.model, f"{int(wildcards.epoch) - 1:03d}")
+    return {f"from_{name}": file for name, file in files.items()}
+
+
+def optimisation_of(wildcards):
+    """Training settings of a model. The number of epochs is told to no job."""
+    return as_json(settings.training_of(wildcards.model).model_dump(exclude={"epochs"}))
+
+
+# What every job that runs a network reads of the panel and of the fixed validation draw, chromosome by chromosome.
+panel_inputs = {
+    "samples": samples,
+    "genotypes": per_chromosome(rules.genotypes.output.genotypes),
+    "frequencies": per_chromosome(rules.frequencies.output[0]),
+    "windows": per_chromosome(rules.windows.output.windows),
+    "shards": per_chromosome(rules.shards.output[0]),
+    "validation_masks": per_chromosome(f"{results}/masks/validation/{{chromosome}}.h5"),
+    "validation_neighbours": per_chromosome(
+        f"{results}/neighbours/validation/{{chromosome}}.h5"
+    ),
+}
+panel_flags = " ".join(
+    f"--{name.replace('_', '-')} {{input.{name}:q}}" for name in panel_inputs
+)
+
+
+rule masks:
+    input:
+        frequencies=rules.frequencies.output[0],
+        windows=rules.windows.output.windows,
+        given=given_masks,
+    output:
+        masks=f"{results}/masks/{{draw}}/{{chromosome}}.h5",
+        table=f"{results}/masks/{{draw}}/{{chromosome}}.tsv",
+    log:
+        f"{logs}/masks/{{draw}}/{{chromosome}}.log",
+    benchmark:
+        f"{times}/masks/{{draw}}/{{chromosome}}.tsv"
+    wildcard_constraints:
+        draw=f"{fixed_draw}|{epoch_draw}",
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("masks"),
+        settings=lambda wildcards: as_json(
+            masks_of(wildcards.draw, wildcards.chromosome)
+        ),
+        kind=lambda wildcards: (
+            "fixed" if wildcards.draw in fixed_draw.split("|") else "curriculum"
+        ),
+        seed=settings.seed,
+    shell:
+        "python -m haplorag.steps.masks {input.frequencies:q} {input.windows:q} {output.masks:q} {output.table:q}"
+        " --draw {wildcards.draw} --chromosome {wildcards.chromosome} --{params.kind} {params.settings:q}"
+        " --seed {params.seed} > {log:q} 2>&1"
+
+
+rule neighbours:
+    input:
+        genotypes=rules.genotypes.output.genotypes,
+        samples=samples,
+        frequencies=rules.frequencies.output[0],
+        windows=rules.windows.output.windows,
+        shards=rules.shards.output[0],
+        masks=rules.masks.output.masks,
+    output:
+        f"{results}/neighbours/{{draw}}/{{chromosome}}.h5",
+    log:
+        f"{logs}/neighbours/{{draw}}/{{chromosome}}.log",
+    benchmark:
+        f"{times}/neighbours/{{draw}}/{{chromosome}}.tsv"
+    wildcard_constraints:
+        draw=fixed_draw,
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    params:
+        code=code("neighbours"),
+        settings=as_json(settings.neighbours),
+        seed=settings.seed,
+    shell:
+        "python -m haplorag.steps.neighbours {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.windows:q}"
+        " {input.masks:q} {input.shards:q}/shards.json {output:q} --draw {wildcards.draw} --settings {params.settings:q}"
+        " --seed {params.seed} --threads {threads} > {log:q} 2>&1"
+
+
+# What an epoch retrieves is large and read once.
+use rule neighbours as refresh with:
+    output:
+        temp(f"{results}/neighbours/{{draw}}/{{chromosome}}.h5"),
+    log:
+        f"{logs}/refresh/{{draw}}/{{chromosome}}.log",
+    benchmark:
+        f"{times}/refresh/{{draw}}/{{chromosome}}.tsv"
+    wildcard_constraints:
+        draw=epoch_draw,
+
+
+rule untrained:
+    input:
+        **panel_inputs,
+    output:
+        **files_of_epoch("{model}", "000"),
+    log:
+        f"{logs}/untrained/{{model}}.log",
+    benchmark:
+        f"{times}/untrained/{{model}}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        code=code("untrained"),
+        network=lambda wildcards: as_json(settings.network[wildcards.model]),
+        settings=optimisation_of,
+        seed=settings.seed,
+    shell:
+        "python -m haplorag.steps.untrained {output.weights:q} {output.state:q} {output.best:q} {output.history:q}"
+        " --model {wildcards.model} --network {params.network:q} --settings {params.settings:q}"
+        " --seed {params.seed} --threads {threads} --gpus {resources.gpu} "
+        + panel_flags
+        + " > {log:q} 2>&1"
+
+
+rule training:
+    input:
+        unpack(previous_epoch),
+        **panel_inputs,
+        masks=per_chromosome(f"{results}/masks/{{epoch}}/{{chromosome}}.h5"),
+        neighbours=per_chromosome(f"{results}/neighbours/{{epoch}}/{{chromosome}}.h5"),
+    output:
+        **files_of_epoch("{model}", "{epoch}"),
+    log:
+        f"{logs}/training/{{model}}/{{epoch}}.log",
+    benchmark:
+        f"{times}/training/{{model}}/{{epoch}}.tsv"
+    wildcard_constraints:
+        epoch=epoch_draw,
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        code=code("training"),
+        network=lambda wildcards: as_json(settings.network[wildcards.model]),
+        settings=optimisation_of,
+        seed=settings.seed,
+    shell:
+        "python -m haplorag.steps.training {input.from_weights:q} {input.from_state:q} {input.from_best:q}"
+        " {input.from_history:q} {output.weights:q} {output.state:q} {output.best:q} {output.history:q}"
+        " --model {wildcards.model} --epoch {wildcards.epoch} --network {params.network:q} --settings {params.settings:q}"
+        " --masks {input.masks:q} --neighbours {input.neighbours:q}"
+        " --seed {params.seed} --threads {threads} --gpus {resources.gpu} "
+        + panel_flags
+        + " > {log:q} 2>&1"
+
+
+rule imputer:
+    input:
+        best=f"{results}/training/{{model}}/{epochs[-1]}/best.safetensors",
+        history=f"{results}/training/{{model}}/{epochs[-1]}/history.json",
+        genotypes=per_chromosome(rules.genotypes.output.genotypes),
+        frequencies=per_chromosome(rules.frequencies.output[0]),
+        windows=per_chromosome(rules.windows.output.windows),
+        shards=per_chromosome(rules.shards.output[0]),
+    output:
+        directory(f"{results}/imputer/{{model}}"),
+    log:
+        f"{logs}/imputer/{{model}}.log",
+    benchmark:
+        f"{times}/imputer/{{model}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("imputer"),
+        network=lambda wildcards: as_json(settings.network[wildcards.model]),
+        neighbours=as_json(settings.neighbours),
+    shell:
+        "python -m haplorag.steps.imputer {input.best:q} {input.history:q} {output:q}"
+        " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q} --windows {input.windows:q}"
+        " --shards {input.shards:q} --model {wildcards.model} --network {params.network:q}"
+        " --neighbours {params.neighbours:q} > {log:q} 2>&1"
