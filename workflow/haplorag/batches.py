@@ -136,8 +136,24 @@ def read_frequencies(path: Path) -> Frequencies:
     )
 
 
+def open_chromosomes(
+    samples: pd.DataFrame,
+    genotypes: list[Path],
+    frequencies: list[Path],
+    windows: list[Path],
+    shards: list[Path],
+    masks: list[Path],
+    neighbours: list[Path],
+) -> list[Chromosome]:
+    """Open chromosomes for one draw; each list has one path a chromosome, those of `shards` are folders."""
+    return [
+        open_chromosome(samples, *paths)
+        for paths in zip(genotypes, frequencies, windows, shards, masks, neighbours, strict=True)
+    ]
+
+
 def open_chromosome(
-    genotypes: Path, samples: pd.DataFrame, frequencies: Path, windows: Path, shards: Path, masks: Path, neighbours: Path
+    samples: pd.DataFrame, genotypes: Path, frequencies: Path, windows: Path, shards: Path, masks: Path, neighbours: Path
 ) -> Chromosome:
     """Open a chromosome for one draw. `shards` is its folder."""
     known = read_frequencies(frequencies)
@@ -146,7 +162,7 @@ def open_chromosome(
     return Chromosome(
         genotypes,
         read_windows(windows),
-        open_shards(shards / "shards.json"),
+        open_shards(shards),
         known,
         known.rank(samples["super_population"]),
         drawn["names"].tolist(),
@@ -171,18 +187,23 @@ def take_turns(
             chromosome, items = groups[number]
             mixed = generator.permutation(items)
             pieces = [np.sort(mixed[cut : cut + people]) for cut in range(0, len(mixed), people)]
-            parts += [(turn, rank, chromosome, piece) for turn, (rank, piece) in enumerate(zip(generator.random(len(pieces)), pieces, strict=True))]
+            ranks = generator.random(len(pieces))
+            parts += [(turn, rank, chromosome, piece) for turn, (rank, piece) in enumerate(zip(ranks, pieces, strict=True))]
         for _, _, chromosome, piece in sorted(parts, key=lambda part: part[:2]):
             yield chromosome.load(piece, neighbours, flank_typed)
 
 
 def in_order(
-    chromosome: Chromosome, people: int, neighbours: int, flank_typed: int
+    chromosome: Chromosome, people: int, neighbours: int, flank_typed: int, limit: int | None = None
 ) -> Iterator[tuple[int, int, np.ndarray, Batch, Tensor]]:
-    """All items of a draw in order: mask, window, persons, batch and labels of at most `people` people at a time."""
+    """All items of a draw in order: mask, window, persons, batch and labels of at most `people` people at a time.
+
+    `limit` is how many people count, the first of each window; None for all.
+    """
     for items in chromosome.retrieved.group():
-        for cut in range(0, len(items), people):
-            piece = items[cut : cut + people]
+        counted = items[:limit]
+        for cut in range(0, len(counted), people):
+            piece = counted[cut : cut + people]
             mask, window = chromosome.retrieved.mask[piece[0]], chromosome.retrieved.window[piece[0]]
             batch, labels = chromosome.load(piece, neighbours, flank_typed)
             yield int(mask), int(window), chromosome.retrieved.person[piece], batch, labels

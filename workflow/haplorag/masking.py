@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from haplorag.settings import Curriculum, Mask
+from haplorag.settings import Curriculum, Mask, Neighbours
 
 COMMON_MAF = 0.05
 # Share of sites below COMMON_MAF that `af_guided` hides, whatever the rate.
@@ -75,23 +75,24 @@ def choose_typed(hidden: np.ndarray, core: tuple[int, int], flank_typed: int) ->
 
 
 def choose_items(
-    curriculum: Curriculum, people: np.ndarray, windows: int, people_per_window: int, window_share: float, seed: int, *names: object
+    curriculum: Curriculum, people: np.ndarray, windows: int, settings: Neighbours, seed: int, *names: object
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose what an epoch trains on: for a share of the windows one mask of the mixture and some people each.
 
-    `people` int [n] are the people to choose from; gives mask, window and person, int32 [items] each, in window order.
+    `people` int [n] are the people to choose from; gives mask, window and person, int32 [items] each, sorted in that order.
     """
     weights = np.array([mask.weight for mask in curriculum.mixture.values()])
-    items = []
+    items = [np.zeros((3, 0), dtype=np.int32)]
     for window in range(windows):
         generator = np.random.default_rng(seed_of(seed, *names, window))
-        taken = generator.random() < window_share
+        taken = generator.random() < settings.window_share
         mask = generator.choice(len(weights), p=weights / weights.sum())
-        chosen = np.sort(generator.choice(people, min(people_per_window, len(people)), replace=False))
+        chosen = generator.choice(people, min(settings.people_per_window, len(people)), replace=False)
         if taken:
-            items.append((np.full(len(chosen), mask), np.full(len(chosen), window), chosen))
-    mask, window, person = (np.concatenate([np.zeros(0), *parts]).astype(np.int32) for parts in zip(*items, strict=True)) if items else (np.zeros(0, np.int32),) * 3
-    return mask, window, person
+            items.append(np.stack([np.full(len(chosen), mask), np.full(len(chosen), window), chosen]).astype(np.int32))
+    mask, window, person = np.concatenate(items, axis=1)
+    order = np.lexsort((person, window, mask))
+    return mask[order], window[order], person[order]
 
 
 def tabulate_rates(names: list[str], hidden: np.ndarray, frequency: np.ndarray) -> list[dict[str, object]]:

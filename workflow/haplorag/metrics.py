@@ -1,16 +1,32 @@
-"""Judges imputed dosages and alleles against the truth, by frequency bin."""
+"""Judges imputed alleles and dosages against the truth, by frequency; and what simple methods would have said."""
 
 from __future__ import annotations
 
 import numpy as np
 
+# What is counted of each person; all of it adds up over people, sites and chromosomes.
+COUNTS = (
+    "genotypes", "dosage", "truth", "dosage_squared", "truth_squared", "product",
+    "same", "carried", "same_carried", "alleles", "squared_error", "called", "alternate", "hits",
+)  # fmt: skip
+SCORES = ("aggregate_r2", "concordance", "nonref_concordance", "brier", "f1", "precision", "recall", "accuracy")
+SITES_TOGETHER = 8192
+# A sum of squares this small, per person, is what rounding leaves where nothing varies.
+RESIDUE = 1e-9
 
-def bin_of(frequency: np.ndarray, edges: list[float]) -> np.ndarray:
-    """Bin number of each site by MAF, int [site]; bins are [edge, next edge), the last one closed, -1 outside."""
+
+def group_sites(frequency: np.ndarray, edges: list[float], rare: float) -> tuple[list[str], np.ndarray]:
+    """Group sites by MAF: names [G], and members bool [G, site]. Bins are [edge, next edge), the last one closed.
+
+    After the bins come `all`, `rare` (MAF below `rare`) and `common`.
+    """
     maf = np.minimum(frequency, 1 - frequency)
-    number = np.searchsorted(edges, maf, side="right") - 1
-    number[maf == edges[-1]] = len(edges) - 2
-    return np.where(number > len(edges) - 2, -1, number)
+    names, members = [], []
+    for low, high in zip(edges, edges[1:], strict=False):
+        names.append(f"{low:g}-{high:g}")
+        members.append((maf >= low) & ((maf < high) | ((high == edges[-1]) & (maf == high))))
+    everything = np.ones(len(maf), dtype=bool)
+    return [*names, "all", "rare", "common"], np.stack([*members, everything, maf < rare, maf >= rare])
 
 
 def dosage_r2_by_site(dosage: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -37,57 +53,95 @@ def r2_of_moments(moments: np.ndarray) -> np.ndarray:
     number, d, t, dd, tt, dt = moments
     with np.errstate(divide="ignore", invalid="ignore"):
         variance_d, variance_t = dd - d * d / number, tt - t * t / number
-        covariance = dt - d * t / number
-        r2 = covariance**2 / (variance_d * variance_t)
-    # Sums of float products leave a residue where nothing varies.
-    still = variance_d <= 1e-9 * np.maximum(number, 1)
+        r2 = (dt - d * t / number) ** 2 / (variance_d * variance_t)
+    still = variance_d <= RESIDUE * np.maximum(number, 1)
     r2 = np.where(still, 0.0, np.minimum(r2, 1.0))
-    return np.where((number < 2) | (variance_t <= 1e-9 * np.maximum(number, 1)), np.nan, r2)
+    return np.where((number < 2) | (variance_t <= RESIDUE * np.maximum(number, 1)), np.nan, r2)
 
 
-def allele_scores(probability: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """F1, precision and recall of the ALT allele, and accuracy, calling ALT above one half; truth -1 does not count."""
-    known = truth >= 0
-    called, true = (probability > 0.5) & known, truth == 1
-    hits = int((called & true).sum())
-    precision = hits / max(int(called.sum()), 1)
-    recall = hits / max(int(true.sum()), 1)
-    return {
-        "f1": 2 * hits / max(int(called.sum()) + int(true.sum()), 1),
-        "precision": precision,
-        "recall": recall,
-        "accuracy": int(((called == true) & known).sum()) / max(int(known.sum()), 1),
-    }
+def count_people(probability: np.ndarray, alleles: np.ndarray, members: np.ndarray, minor_is_alt: np.ndarray) -> np.ndarray:
+    """Count what `COUNTS` names, of each person and group of sites: float64 [person, G, 14].
 
-
-def genotype_scores(probability: np.ndarray, alleles: np.ndarray, minor_is_alt: np.ndarray) -> dict[str, float]:
-    """Aggregate r2, concordance, non-reference concordance and Brier score over many sites.
-
-    probability float and alleles int8 are [person, site, 2]. Aggregate r2 pools all genotypes, counted in minor alleles
-    (`minor_is_alt` bool [site]); non-reference concordance leaves out genotypes that are 0 both in truth and call; the Brier
-    score is the mean squared error of allele probabilities.
+    probability (of ALT) float and alleles int8 (-1 unknown) are [person, site, 2], members bool [G, site]. Dosages and
+    genotypes are counted in minor alleles (`minor_is_alt` bool [site]); an allele is called ALT above one half.
     """
-    known = (alleles >= 0).all(axis=2)
-    truth, dosage = alleles.sum(axis=2), probability.sum(axis=2, dtype=np.float64)
-    call = np.where(probability > 0.5, 1, 0).sum(axis=2)
-    polarised = [np.where(minor_is_alt, values, 2 - values)[known][:, None] for values in (dosage, truth)]
-    same, carried = (call == truth) & known, ((call > 0) | (truth > 0)) & known
-    squared = (probability.astype(np.float64) - alleles) ** 2
-    return {
-        "aggregate_r2": float(dosage_r2_by_site(*polarised)[0]) if known.any() else float("nan"),
-        "concordance": same.sum() / max(known.sum(), 1),
-        "nonref_concordance": (same & carried).sum() / max(carried.sum(), 1),
-        "brier": float(squared[alleles >= 0].mean()) if (alleles >= 0).any() else float("nan"),
-    }
+    probability = probability.astype(np.float64)
+    known = alleles >= 0
+    whole = known.all(axis=2)
+    truth, dosage = alleles.sum(axis=2, dtype=np.float64), probability.sum(axis=2)
+    called = probability > 0.5
+    call = called.sum(axis=2)
+    same, carried = (call == truth) & whole, ((call > 0) | (truth > 0)) & whole
+    d = np.where(minor_is_alt, dosage, 2 - dosage) * whole
+    t = np.where(minor_is_alt, truth, 2 - truth) * whole
+    counted = [
+        whole, d, t, d * d, t * t, d * t, same, carried, same & carried,
+        known.sum(axis=2), (np.where(known, probability - alleles, 0.0) ** 2).sum(axis=2),
+        (called & known).sum(axis=2), (alleles > 0).sum(axis=2), (called & (alleles > 0)).sum(axis=2),
+    ]  # fmt: skip
+    groups = members.T.astype(np.float64)
+    return np.stack([values.astype(np.float64) @ groups for values in counted], axis=-1)
+
+
+def score_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """The figures `SCORES` names, each [...], from summed counts [..., 14]; NaN where there was nothing to count.
+
+    `aggregate_r2` is the squared correlation over all genotypes, in minor alleles; non-reference concordance leaves out
+    genotypes that are 0 in both truth and call; the Brier score is the mean squared error of allele probabilities; F1,
+    precision and recall are those of the ALT allele.
+    """
+    by_name = dict(zip(COUNTS, np.moveaxis(counts, -1, 0), strict=True))
+    alleles, called, alternate, hits = (by_name[name] for name in ("alleles", "called", "alternate", "hits"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "aggregate_r2": r2_of_moments(np.moveaxis(counts[..., :6], -1, 0)),
+            "concordance": by_name["same"] / by_name["genotypes"],
+            "nonref_concordance": by_name["same_carried"] / by_name["carried"],
+            "brier": by_name["squared_error"] / alleles,
+            "f1": 2 * hits / (called + alternate),
+            "precision": hits / called,
+            "recall": hits / alternate,
+            "accuracy": (alleles - called - alternate + 2 * hits) / alleles,
+        }
+
+
+def tally_method(
+    probability: np.ndarray, alleles: np.ndarray, groups: np.ndarray, minor_is_alt: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count what one method says: float64 [draw, G, 14 + 3], which adds up over chromosomes, and r2 [site] of the first draw.
+
+    probability and alleles [person, site, 2], groups bool [G, site], weights [draw, person]. After the counts of `COUNTS` come
+    the sum of r2 over sites, the number of sites where it is defined, and of all sites.
+    """
+    counts = np.einsum("bn,ngc->bgc", weights, count_people(probability, alleles, groups, minor_is_alt), optimize=True)
+    genotype = np.where((alleles < 0).any(axis=2), -1, alleles.sum(axis=2))
+    dosage = probability.sum(axis=2, dtype=np.float64)
+    sites = np.zeros((3, len(weights), len(groups)))
+    by_site = np.empty(dosage.shape[1])
+    for start in range(0, dosage.shape[1], SITES_TOGETHER):
+        part = slice(start, start + SITES_TOGETHER)
+        r2 = r2_of_moments(sum_moments(dosage[:, part], genotype[:, part], weights))
+        by_site[part] = r2[0]
+        members = groups[:, part].T.astype(np.float64)
+        sites += [np.nan_to_num(r2) @ members, ~np.isnan(r2) @ members, np.ones(r2.shape) @ members]
+    return np.concatenate([counts, np.moveaxis(sites, 0, -1)], axis=-1), by_site
+
+
+def score_tally(tally: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures [draw, G] of tallies [draw, G, 17]: `r2`, the mean over sites where it is defined, and those of `score_counts`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {"r2": tally[..., -3] / tally[..., -2], **score_counts(tally[..., :-3])}
 
 
 def calibrate(probability: np.ndarray, truth: np.ndarray, bins: int = 20) -> np.ndarray:
-    """Reliability of probabilities in equal bins: rows of count, mean probability, share truly ALT; float [bins, 3]."""
+    """Reliability of probabilities in equal bins: sums of count, of probability, of truly ALT; float [bins, 3].
+
+    Both arrays have one shape; truth -1 does not count.
+    """
     known = truth >= 0
     number = np.minimum((probability[known] * bins).astype(int), bins - 1)
     sums = [np.bincount(number, weights, bins) for weights in (None, probability[known], truth[known])]
-    count = np.maximum(sums[0], 1)
-    return np.stack([sums[0], sums[1] / count, sums[2] / count], axis=1)
+    return np.stack(sums, axis=1).astype(np.float64)
 
 
 def resample_people(people: int, draws: int, seed: int) -> np.ndarray:
@@ -95,3 +149,15 @@ def resample_people(people: int, draws: int, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(people, np.full(people, 1 / people), size=draws)
     return np.concatenate([np.ones((1, people)), drawn]).astype(np.float64)
+
+
+def copy_nearest(alleles: np.ndarray, distances: np.ndarray, count: int) -> np.ndarray:
+    """Mean allele of the `count` nearest neighbours of each haplotype: float32 [Q, L].
+
+    `alleles` 0/1 [Q, K, L], `distances` int [Q, K] (-1 where there is no neighbour); equal distances go by rank.
+    """
+    far = np.iinfo(np.int32).max
+    order = np.argsort(np.where(distances < 0, far, distances), axis=1, kind="stable")[:, :count]
+    valid = np.take_along_axis(distances, order, axis=1) >= 0
+    chosen = np.take_along_axis(alleles, order[:, :, None], axis=1) * valid[:, :, None]
+    return (chosen.sum(axis=1) / np.maximum(valid.sum(axis=1), 1)[:, None]).astype(np.float32)

@@ -147,6 +147,7 @@ class Neighbours(Section):
     scales: list[Count] = Field(min_length=1)
     min_typed: Count
     flank_typed: Natural
+    reach_typed: Natural
     people_per_window: Count
     window_share: Annotated[float, Field(gt=0, le=1)]
 

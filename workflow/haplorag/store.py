@@ -68,6 +68,17 @@ def put_array(file: h5py.File, name: str, values: np.ndarray) -> None:
         file.create_dataset(name, data=values)
 
 
+def put_predictions(
+    file: h5py.File, methods: list[str], masks: list[str], people: np.ndarray, shape: tuple[int, ...]
+) -> None:
+    """Lay out predictions: names, rows of people, and probability float16 [method, mask, person, site, 2], NaN to fill in."""
+    put_array(file, "methods", np.array(methods))
+    put_array(file, "masks", np.array(masks))
+    put_array(file, "people", people)
+    chunk = (1, 1, shape[2], min(shape[3], 256), 2)
+    file.create_dataset("probability", shape, np.float16, chunks=chunk, fillvalue=np.nan, **COMPRESSION)
+
+
 class Appender:
     """Appends blocks of sites to an open genotype store: calldata/GT and variants/*."""
 
@@ -153,7 +164,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 def read_table(path: Path, **types: Any) -> pd.DataFrame:
     """Read a TSV written by `write_table`; `types` gives columns another dtype than the guessed one."""
-    return pd.read_csv(path, sep="\t", dtype=types or None, keep_default_na=False, na_values={"": ""})
+    return pd.read_csv(path, sep="\t", dtype=types or None, keep_default_na=False, na_values=[""])
 
 
 def write_facts(path: Path, word: str, facts: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ class Reader:
     """Streams one chromosome of a VCF as blocks of biallelic sites; `tally` counts records by fate as it goes.
 
     People come in the order of `people`; `variants` is `snps` or `all_biallelic`, `multiallelic` is `split` or `skip`.
+    With `listing`, `dropped` lists what was left out: position, REF, ALT, reason.
     Raises InputError where the file is cut, unsorted or not a VCF, or lacks the chromosome or a person.
     """
 
@@ -50,7 +51,9 @@ class Reader:
     people: list[str]
     variants: str = "snps"
     multiallelic: str = "split"
+    listing: bool = False
     tally: Counter[str] = field(default_factory=Counter)
+    dropped: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Block]:
         check_container(self.path)
@@ -96,7 +99,7 @@ class Reader:
     def _read_record(self, record: Any, columns: np.ndarray, seen: set[tuple[str, str]]) -> Iterator[tuple[Any, ...]]:
         alts = record.ALT
         if not alts:
-            self.tally["no_alternate_allele"] += 1
+            self._drop(record, ".", "no_alternate_allele")
             return
         if len(alts) > 1:
             self.tally["multiallelic"] += 1
@@ -106,13 +109,18 @@ class Reader:
         for number, alt in enumerate(alts, start=1):
             reason = self._refuse(record.REF, alt, seen)
             if reason:
-                self.tally[reason] += 1
+                self._drop(record, alt, reason)
                 continue
             seen.add((record.REF, alt))
             alleles = calls[:, :2]
             if len(alts) > 1:
                 alleles = np.where(alleles < 0, alleles, alleles == number).astype(np.int8)
             yield record.POS, record.REF, alt, record.ID or ".", alleles, calls[:, 2].astype(bool)
+
+    def _drop(self, record: Any, alt: str, reason: str) -> None:
+        self.tally[reason] += 1
+        if self.listing:
+            self.dropped.append((record.POS, record.REF, alt, reason))
 
     def _refuse(self, ref: str, alt: str, seen: set[tuple[str, str]]) -> str | None:
         if (ref, alt) in seen:

@@ -53,7 +53,7 @@ def read_windows(path: Path) -> WindowSet:
     return WindowSet(arrays["core"], arrays["context"], arrays["offset"], arrays["centimorgan"])
 
 
-def open_shards(contents: Path) -> ShardSet:
-    """Open a chromosome's shards by their table of contents, shards.json."""
-    facts = store.read_facts(contents, "shards")
-    return ShardSet(contents.parent, facts["reference_haplotypes"], facts["windows"])
+def open_shards(folder: Path) -> ShardSet:
+    """Open a chromosome's shards, as their table of contents (shards.json) lists them."""
+    facts = store.read_facts(folder / "shards.json", "shards")
+    return ShardSet(folder, facts["reference_haplotypes"], facts["windows"])

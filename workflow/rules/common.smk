@@ -1,13 +1,14 @@
 """The checked configuration, and what rules say of it: paths, JSON sections, fingerprints."""
 
 import json
-import os
+import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
+from haplorag.captions import CAPTIONS
 from haplorag.errors import InputError
 from haplorag.fingerprint import hash_module
 from haplorag.settings import read_settings
@@ -56,6 +57,7 @@ times = f"{results}/benchmarks"
 epochs = [f"{epoch:03d}" for epoch in range(settings.training.epochs + 1)]
 samples = f"{results}/samples/samples.tsv"
 extension = settings.imputation.output
+index = {"vcf.gz": "tbi", "bcf": "csi"}[extension]
 imputed = expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets
 )

@@ -121,5 +121,5 @@ rule shards:
     params:
         code=code("shards"),
     shell:
-        "python -m haplorag.steps.shards {input.genotypes:q} {input.samples:q} {input.windows:q} {output:q}/shards.json"
+        "python -m haplorag.steps.shards {input.genotypes:q} {input.samples:q} {input.windows:q} {output:q}"
         " > {log:q} 2>&1"

@@ -11,29 +11,33 @@ epoch_files = {
 }
 
 
-def masks_of(draw, chromosome):
-    """The mask settings of a draw: those fixed by name, or the curriculum of the epochs."""
-    if draw not in fixed_draw.split("|"):
-        return settings.masks.training
-    masks = getattr(settings.masks, draw)
+def fixed_masks(wildcards):
+    """The named masks of validation or test, their files filled in."""
     return {
         name: mask.model_copy(
             update={
-                "file": mask.file and settings.fill(mask.file, chromosome=chromosome)
+                "file": mask.file
+                and settings.fill(mask.file, chromosome=wildcards.chromosome)
             }
         )
-        for name, mask in masks.items()
+        for name, mask in getattr(settings.masks, wildcards.draw).items()
     }
 
 
+def draw_flag(wildcards):
+    """How masks are drawn, as a flag: the curriculum of the epochs, or the fixed masks of a name."""
+    if wildcards.draw not in fixed_draw.split("|"):
+        return f"--curriculum {shlex.quote(as_json(settings.masks.training))}"
+    return f"--fixed {shlex.quote(as_json({'masks': fixed_masks(wildcards)}))}"
+
+
 def given_masks(wildcards):
-    """Files that masks of strategy `given` are read from."""
-    masks = masks_of(wildcards.draw, wildcards.chromosome)
-    return (
-        sorted({mask.file for mask in masks.values() if mask.file})
-        if isinstance(masks, dict)
-        else []
-    )
+    """Files that masks of strategy `given` are read from, and the sites they are matched to."""
+    if wildcards.draw not in fixed_draw.split("|"):
+        return {}
+    files = sorted({mask.file for mask in fixed_masks(wildcards).values() if mask.file})
+    genotypes = f"{results}/genotypes/{wildcards.chromosome}.h5"
+    return {"given": files, "sites": genotypes} if files else {}
 
 
 def files_of_epoch(model, epoch):
@@ -73,9 +77,9 @@ panel_flags = " ".join(
 
 rule masks:
     input:
+        unpack(given_masks),
         frequencies=rules.frequencies.output[0],
         windows=rules.windows.output.windows,
-        given=given_masks,
     output:
         masks=f"{results}/masks/{{draw}}/{{chromosome}}.h5",
         table=f"{results}/masks/{{draw}}/{{chromosome}}.tsv",
@@ -89,16 +93,12 @@ rule masks:
         "../../envs/cpu.yaml"
     params:
         code=code("masks"),
-        settings=lambda wildcards: as_json(
-            masks_of(wildcards.draw, wildcards.chromosome)
-        ),
-        kind=lambda wildcards: (
-            "fixed" if wildcards.draw in fixed_draw.split("|") else "curriculum"
-        ),
+        drawn=draw_flag,
+        sites=lambda wildcards, input: input.get("sites", []),
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.masks {input.frequencies:q} {input.windows:q} {output.masks:q} {output.table:q}"
-        " --draw {wildcards.draw} --chromosome {wildcards.chromosome} --{params.kind} {params.settings:q}"
+        " --draw {wildcards.draw} --chromosome {wildcards.chromosome} {params.drawn} --sites {params.sites:q}"
         " --seed {params.seed} > {log:q} 2>&1"
 
 
@@ -106,10 +106,9 @@ rule neighbours:
     input:
         genotypes=rules.genotypes.output.genotypes,
         samples=samples,
-        frequencies=rules.frequencies.output[0],
         windows=rules.windows.output.windows,
-        shards=rules.shards.output[0],
         masks=rules.masks.output.masks,
+        shards=rules.shards.output[0],
     output:
         f"{results}/neighbours/{{draw}}/{{chromosome}}.h5",
     log:
@@ -124,11 +123,17 @@ rule neighbours:
     params:
         code=code("neighbours"),
         settings=as_json(settings.neighbours),
+        curriculum=lambda wildcards: (
+            as_json(settings.masks.training)
+            if wildcards.draw not in fixed_draw.split("|")
+            else []
+        ),
         seed=settings.seed,
     shell:
-        "python -m haplorag.steps.neighbours {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.windows:q}"
-        " {input.masks:q} {input.shards:q}/shards.json {output:q} --draw {wildcards.draw} --settings {params.settings:q}"
-        " --seed {params.seed} --threads {threads} > {log:q} 2>&1"
+        "python -m haplorag.steps.neighbours {input.genotypes:q} {input.samples:q} {input.windows:q} {input.masks:q}"
+        " {input.shards:q} {output:q} --draw {wildcards.draw} --chromosome {wildcards.chromosome}"
+        " --settings {params.settings:q} --curriculum {params.curriculum:q} --seed {params.seed} --threads {threads}"
+        " > {log:q} 2>&1"
 
 
 # What an epoch retrieves is large and read once.
@@ -224,8 +229,9 @@ rule imputer:
         code=code("imputer"),
         network=lambda wildcards: as_json(settings.network[wildcards.model]),
         neighbours=as_json(settings.neighbours),
+        chromosomes=settings.chromosomes,
     shell:
         "python -m haplorag.steps.imputer {input.best:q} {input.history:q} {output:q}"
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q} --windows {input.windows:q}"
-        " --shards {input.shards:q} --model {wildcards.model} --network {params.network:q}"
+        " --shards {input.shards:q} --chromosomes {params.chromosomes:q} --network {params.network:q}"
         " --neighbours {params.neighbours:q} > {log:q} 2>&1"

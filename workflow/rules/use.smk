@@ -1,19 +1,19 @@
 # Act three: judge the models beside their baselines, show it, and impute.
 
-tables = {name: f"{results}/evaluation/{name}.tsv" for name in ("accuracy", "calibration", "along", "learning", "masks")}
-figures = ["accuracy", "learning", "calibration", "populations", "masks", "along", "resources"]
+tables = {
+    name: f"{results}/evaluation/{name}.tsv"
+    for name in ("accuracy", "calibration", "along", "learning", "masks")
+}
 draws = ["validation", "test", *epochs[1:]]
 
 
 rule baselines:
     input:
-        genotypes=rules.genotypes.output.genotypes,
-        samples=samples,
         frequencies=rules.frequencies.output[0],
         windows=rules.windows.output.windows,
-        shards=rules.shards.output[0],
         masks=f"{results}/masks/test/{{chromosome}}.h5",
         neighbours=f"{results}/neighbours/test/{{chromosome}}.h5",
+        shards=rules.shards.output[0],
     output:
         f"{results}/baselines/{{chromosome}}.h5",
     log:
@@ -26,9 +26,8 @@ rule baselines:
         code=code("baselines"),
         settings=as_json(settings.evaluation),
     shell:
-        "python -m haplorag.steps.baselines {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.windows:q}"
-        " {input.masks:q} {input.neighbours:q} {input.shards:q}/shards.json {output:q} --settings {params.settings:q}"
-        " > {log:q} 2>&1"
+        "python -m haplorag.steps.baselines {input.frequencies:q} {input.windows:q} {input.masks:q} {input.neighbours:q}"
+        " {input.shards:q} {output:q} --settings {params.settings:q} > {log:q} 2>&1"
 
 
 rule predictions:
@@ -38,9 +37,9 @@ rule predictions:
         samples=samples,
         frequencies=rules.frequencies.output[0],
         windows=rules.windows.output.windows,
-        shards=rules.shards.output[0],
         masks=f"{results}/masks/test/{{chromosome}}.h5",
         neighbours=f"{results}/neighbours/test/{{chromosome}}.h5",
+        shards=rules.shards.output[0],
     output:
         f"{results}/predictions/{{model}}/{{chromosome}}.h5",
     log:
@@ -58,7 +57,7 @@ rule predictions:
         batch=settings.imputation.batch_people,
     shell:
         "python -m haplorag.steps.predictions {input.weights:q} {input.genotypes:q} {input.samples:q} {input.frequencies:q}"
-        " {input.windows:q} {input.masks:q} {input.neighbours:q} {input.shards:q}/shards.json {output:q}"
+        " {input.windows:q} {input.masks:q} {input.neighbours:q} {input.shards:q} {output:q} --model {wildcards.model}"
         " --network {params.network:q} --batch-people {params.batch} --threads {threads} --gpus {resources.gpu}"
         " > {log:q} 2>&1"
 
@@ -68,14 +67,22 @@ rule evaluation:
         samples=samples,
         genotypes=per_chromosome(rules.genotypes.output.genotypes),
         frequencies=per_chromosome(rules.frequencies.output[0]),
-        masks=per_chromosome(f"{results}/masks/test/{{chromosome}}.h5"),
         baselines=per_chromosome(rules.baselines.output[0]),
-        predictions=expand(rules.predictions.output[0], model=settings.models, chromosome=settings.chromosomes),
-        histories=expand(f"{results}/training/{{model}}/{epochs[-1]}/history.json", model=settings.models),
-        rates=expand(rules.masks.output.table, draw=draws, chromosome=settings.chromosomes),
+        predictions=expand(
+            rules.predictions.output[0],
+            model=settings.models,
+            chromosome=settings.chromosomes,
+        ),
+        histories=expand(
+            f"{results}/training/{{model}}/{epochs[-1]}/history.json",
+            model=settings.models,
+        ),
+        rates=expand(
+            rules.masks.output.table, draw=draws, chromosome=settings.chromosomes
+        ),
     output:
-        summary=f"{results}/evaluation/summary.json",
         **tables,
+        summary=f"{results}/evaluation/summary.json",
     log:
         f"{logs}/evaluation/evaluation.log",
     benchmark:
@@ -84,7 +91,98 @@ rule evaluation:
         "../../envs/cpu.yaml"
     params:
         code=code("evaluation"),
+        chromosomes=settings.chromosomes,
         settings=as_json(settings.evaluation),
         seed=settings.seed,
     shell:
-        "python -m haplorag.steps.evaluation"
+        "python -m haplorag.steps.evaluation {output:q} --samples {input.samples:q} --chromosomes {params.chromosomes:q}"
+        " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q}"
+        " --predictions {input.baselines:q} {input.predictions:q} --histories {input.histories:q} --rates {input.rates:q}"
+        " --settings {params.settings:q} --seed {params.seed} > {log:q} 2>&1"
+
+
+rule plots:
+    input:
+        **tables,
+    output:
+        report(
+            f"{results}/plots/{{figure}}.svg",
+            caption="../report/plots.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        f"{logs}/plots/{{figure}}.log",
+    benchmark:
+        f"{times}/plots/{{figure}}.tsv"
+    wildcard_constraints:
+        figure="|".join(CAPTIONS),
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("plots"),
+        caption=lambda wildcards: CAPTIONS[wildcards.figure],
+        times=times,
+    shell:
+        "python -m haplorag.steps.plots {input:q} {output:q} --figure {wildcards.figure} --times {params.times:q}"
+        " > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        summary=rules.evaluation.output.summary,
+        accuracy=tables["accuracy"],
+        samples=samples,
+        tallies=per_chromosome(rules.genotypes.output.tally),
+        windows=per_chromosome(rules.windows.output.table),
+        figures=expand(rules.plots.output[0], figure=CAPTIONS),
+        template=f"{workflow.basedir}/workflow/report/report.html.j2",
+    output:
+        report(
+            f"{results}/report/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"figure": "all of it on one page"},
+        ),
+    log:
+        f"{logs}/report/report.log",
+    benchmark:
+        f"{times}/report/report.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("report"),
+        # A function, so that {data} and {results} in paths are not taken for wildcards.
+        settings=lambda wildcards: as_json(settings),
+        times=times,
+    shell:
+        "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.samples:q} {input.template:q} {output:q}"
+        " --tallies {input.tallies:q} --windows {input.windows:q} --figures {input.figures:q}"
+        " --settings {params.settings:q} --times {params.times:q} > {log:q} 2>&1"
+
+
+rule imputation:
+    input:
+        imputer=f"{results}/imputer/{settings.imputation.model}",
+        target=lambda wildcards: settings.fill(
+            settings.imputation.targets[wildcards.target]
+        ),
+    output:
+        vcf=f"{results}/imputation/{{target}}.{extension}",
+        index=f"{results}/imputation/{{target}}.{extension}.{index}",
+        sites=f"{results}/imputation/{{target}}.sites.tsv",
+    log:
+        f"{logs}/imputation/{{target}}.log",
+    benchmark:
+        f"{times}/imputation/{{target}}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        code=code("imputation"),
+        settings=lambda wildcards: as_json(settings.imputation),
+    shell:
+        "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
+        " --settings {params.settings:q} --threads {threads} --gpus {resources.gpu} > {log:q} 2>&1"

@@ -80,7 +80,9 @@ class CopyingNetwork(nn.Module):
         features = features + self.copied(torch.stack([copies.logit / 5, copies.entropy], dim=-1))
         features = self.transformer(features)
         genotypes = self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
-        return Output(logits + self.haplotype_head(features, frequency, batch.population_frequency), genotypes)
+        # A user's own people come without a population, so that this network never asks for it.
+        correction = self.haplotype_head(features, frequency, frequency.expand(len(features), -1))
+        return Output(logits + correction, genotypes)
 
 
 def build_network(settings: Network) -> nn.Module:

@@ -18,7 +18,9 @@ MISMATCH = 1e-3
 # Share of the copied probability that the site's frequency keeps: no copy is certain.
 UNCERTAINTY = 1e-3
 FAR_CENTIMORGAN = 0.5
-MATCH_FEATURES = 9
+MATCH_FEATURES = 8
+# Core sites between the same typed sites and this close are copied with the same weights.
+PLACE_CENTIMORGAN = 0.01
 CALIBRATION_FEATURES = 7
 TINY = 1e-9
 
@@ -126,66 +128,73 @@ class CopyingLayer(nn.Module):
 
     def forward(self, batch: Batch) -> Copies:
         """Copy for every core site of a batch."""
-        posterior, features = read_copies(batch)
+        posterior, features, place = read_copies(batch)
         alleles = batch.references[:, :, batch.core].permute(2, 0, 1).float()
         frequency = batch.frequency[batch.core, None]
         log_posterior = torch.log(posterior + TINY)
-        inputs = torch.cat([log_posterior / 5 + 1, features], dim=-1)
-        scores = log_posterior[..., FIRST] + self.score(inputs).squeeze(-1)
-        scores = scores.masked_fill(~batch.reference_valid, -1e9)
-        weights = torch.softmax(scores, dim=-1)
-        entropy = -(weights * torch.log(weights + TINY)).sum(-1)
-        copied = (weights * alleles).sum(-1)
-        copied = torch.where(batch.reference_valid.any(1), copied, frequency)
+        scores = log_posterior[..., FIRST] + self.score(torch.cat([log_posterior / 5 + 1, features], dim=-1)).squeeze(-1)
+        by_place = torch.softmax(scores.masked_fill(~batch.reference_valid, -1e9), dim=-1)
+        entropy = -(by_place * torch.log(by_place + TINY)).sum(-1)[place]
+        weights = by_place[place]
+        carried, others = weights * alleles, weights * (1 - alleles)
+        copied = torch.where(batch.reference_valid.any(1), carried.sum(-1), frequency)
         logit = torch.logit((1 - UNCERTAINTY) * copied + UNCERTAINTY * frequency, eps=1e-6)
-        carriers = (weights * alleles).amax(-1)
-        others = (weights * (1 - alleles)).amax(-1)
         summary = [
             logit / 5,
             torch.logit(frequency, eps=1e-4).expand_as(logit) / 5,
             entropy / 3,
             weights.amax(-1),
             torch.log1p(alleles.sum(-1)) / 3,
-            torch.log(carriers + 1e-5) / 5,
-            torch.log(others + 1e-5) / 5,
+            torch.log(carried.amax(-1) + 1e-5) / 5,
+            torch.log(others.amax(-1) + 1e-5) / 5,
         ]
         logit = logit + self.calibrate(torch.stack(summary, dim=-1)).squeeze(-1)
         return Copies(logit.T, entropy.T, weights)
 
 
-@torch.no_grad()
-def read_copies(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Posterior [L, N, K, R] of Li and Stephens' model at each rate, and match features [L, N, K, 9], of a batch.
+def find_places(typed: Tensor, core: Tensor, centimorgan: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Group core sites that lie between the same typed sites and within PLACE_CENTIMORGAN of each other.
 
-    Computed in float32 whatever the autocast, as products over hundreds of sites.
+    `typed` int [T] and `core` int [L] are columns of the context, `centimorgan` [C]. Gives the place of each core site int
+    [L], for each place the number of typed sites up to it int [P], and its genetic position [P].
+    """
+    before = torch.searchsorted(typed, core, right=True)
+    keys = torch.stack([before, (centimorgan[core] / PLACE_CENTIMORGAN).long()])
+    keys, place, count = torch.unique_consecutive(keys, dim=1, return_inverse=True, return_counts=True)
+    total = torch.zeros(len(count), device=core.device).index_add_(0, place, centimorgan[core] - centimorgan[0])
+    return place, keys[0], total / count + centimorgan[0]
+
+
+@torch.no_grad()
+def read_copies(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Posterior [P, N, K, R] of Li and Stephens' model at each rate and match features [P, N, K, 8] at P places of the core.
+
+    The third result is the place of each core site, int [L]. Computed in float32 whatever the autocast, as products over
+    hundreds of sites.
     """
     with torch.autocast(batch.alleles.device.type, enabled=False):
         typed = torch.nonzero(~batch.hidden).squeeze(1)
         core = torch.arange(batch.core.start, batch.core.stop, device=typed.device)
-        shape = (len(core), *batch.references.shape[:2])
+        place, right, here = find_places(typed, core, batch.centimorgan)
+        shape = (len(here), *batch.references.shape[:2])
         valid = batch.reference_valid.float()
         prior = valid / valid.sum(1, keepdim=True).clamp(min=1)
-        frequency = batch.frequency[batch.core]
-        rarity = torch.log(torch.minimum(frequency, 1 - frequency) + 1e-4)[:, None, None].expand(shape) / 3
         if not len(typed):
             posterior = prior.expand(len(RATES), *shape).permute(1, 2, 3, 0)
-            return posterior, torch.cat([prior.new_zeros(*shape, MATCH_FEATURES - 1), rarity[..., None]], dim=-1)
-        own = batch.alleles[:, typed].T[:, :, None]
-        mismatch = (own != batch.references[:, :, typed].permute(2, 0, 1)) & (own >= 0)
+            return posterior, prior.new_zeros(*shape, MATCH_FEATURES), place
+        held = batch.alleles[:, typed].T
+        mismatch = (held[:, :, None] != batch.references[:, :, typed].permute(2, 0, 1)) & (held[:, :, None] >= 0)
         emission = torch.where(mismatch, MISMATCH, 1 - MISMATCH) * batch.reference_valid
         per_cm = torch.tensor(RATES, device=typed.device) * SWITCHES_PER_CENTIMORGAN / batch.panel_haplotypes
-        place, here = batch.centimorgan[typed], batch.centimorgan[core]
-        forward, backward = run_forward_backward(emission, -torch.expm1(-place.diff()[:, None] * per_cm), prior)
-        right = torch.searchsorted(typed, core, right=True)
+        at_typed = batch.centimorgan[typed]
+        forward, backward = run_forward_backward(emission, -torch.expm1(-at_typed.diff()[:, None] * per_cm), prior)
         left = right - 1
-        reach_left = -torch.expm1(-(here - place[left.clamp(min=0)])[:, None] * per_cm)
-        reach_right = -torch.expm1(-(place[right.clamp(max=len(typed) - 1)] - here)[:, None] * per_cm)
+        reach_left = -torch.expm1(-(here - at_typed[left.clamp(min=0)])[:, None] * per_cm)
+        reach_right = -torch.expm1(-(at_typed[right.clamp(max=len(typed) - 1)] - here)[:, None] * per_cm)
         posterior = interpolate_posterior(forward, backward, prior, left, right, reach_left, reach_right)
         shares = batch.frequency[typed].clamp(1e-3, 1 - 1e-3)[:, None]
-        held = batch.alleles[:, typed].T
         surprise = torch.where(held < 0, 0.0, -torch.log(torch.where(held > 0, shares, 1 - shares)))
-        features = describe_matches(mismatch, surprise, place, here, left, right)
+        features = describe_matches(mismatch, surprise, at_typed, here, left, right)
         best = posterior[:, FIRST]
         standing = torch.log(best / best.amax(-1, keepdim=True).clamp(min=TINY) + 1e-6) / 5
-        features = torch.cat([features, standing[..., None], rarity[..., None]], dim=-1)
-        return posterior.permute(0, 2, 3, 1), features
+        return posterior.permute(0, 2, 3, 1), torch.cat([features, standing[..., None]], dim=-1), place

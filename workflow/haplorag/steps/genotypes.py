@@ -40,7 +40,7 @@ def genotypes(
             raise InputError(f"{vcf}: no site of chromosome {chromosome} is left ({_describe(reader.tally)}); loosen `genotypes`")
         writer.finish(names)
         file.attrs["chromosome"] = chromosome
-    reader.tally["kept"] = writer.sites
+        reader.tally["kept"] = writer.sites
     log.info("chromosome %s: %s", chromosome, _describe(reader.tally))
     order = ["read", "kept", *sorted(set(reader.tally) - {"read", "kept"})]
     store.write_table(tally, pd.DataFrame({"reason": order, "records": [reader.tally[reason] for reason in order]}))

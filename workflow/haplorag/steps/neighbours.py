@@ -41,7 +41,12 @@ def neighbours(
     people = read_samples(samples)
     cut, packed = read_windows(windows), open_shards(shards)
     hidden = store.read_arrays(masks, "masks", "hidden")["hidden"]
-    mask, window, person = _list_items(find_people(people, "training" if curriculum else draw), len(cut), len(hidden), draw, chromosome, settings, seed, curriculum)
+    if curriculum:
+        mask, window, person = choose_items(
+            curriculum, find_people(people, "training"), len(cut), settings, seed, "items", draw, chromosome
+        )
+    else:
+        mask, window, person = _list_all(find_people(people, draw), len(cut), len(hidden))
     owner = rank_reference(people)[person]
     ids = np.full((len(person), 2, settings.count), -1, dtype=np.int32)
     distances = ids.copy()
@@ -52,9 +57,10 @@ def neighbours(
             reference = packed.haplotypes(number)
             for row in np.unique(mask[window == number]):
                 items = np.flatnonzero((window == number) & (mask == row))
-                typed = choose_typed(hidden[row][sites], cut.core_columns(number), len(sites))
+                core = cut.core_columns(number)
+                typed = choose_typed(hidden[row][sites], core, settings.reach_typed)
                 queries = store.read_calls(file, sites, person[items])
-                found = search_neighbours(queries, reference, typed, cut.core_columns(number), np.repeat(owner[items], 2), settings, threads)
+                found = search_neighbours(queries, reference, typed, core, np.repeat(owner[items], 2), settings, threads)
                 ids[items], distances[items] = (part.reshape(len(items), 2, -1) for part in found)
     store.write_arrays(
         output,
@@ -66,21 +72,8 @@ def neighbours(
     log.info("%d items, %d neighbours each way, %.0f neighbours/s", len(person), settings.count, rate)
 
 
-def _list_items(
-    people: np.ndarray,
-    windows: int,
-    masks: int,
-    draw: str,
-    chromosome: str,
-    settings: Neighbours,
-    seed: int,
-    curriculum: Curriculum | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mask, window and person of every item, sorted so."""
-    if curriculum:
-        mask, window, person = choose_items(curriculum, people, windows, settings.people_per_window, settings.window_share, seed, "items", draw, chromosome)
-        order = np.lexsort((person, window, mask))
-        return mask[order], window[order], person[order]
+def _list_all(people: np.ndarray, windows: int, masks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mask, window and person int32 of every combination, sorted so."""
     grid = np.meshgrid(np.arange(masks), np.arange(windows), people, indexing="ij")
     mask, window, person = (axis.ravel().astype(np.int32) for axis in grid)
     return mask, window, person

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
-    """Write window_0000.faiss and so on, and last `output`, the folder's table of contents with their checksums.
+    """Write window_0000.faiss and so on into a folder, and last shards.json, the table of contents with their checksums.
 
     Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele at the window's s-th
     site. A missing allele is packed as the site's major allele.
@@ -29,10 +29,10 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
             sites = cut.context(window)
             haplotypes = store.read_calls(file, sites, people)
             name = f"window_{window:04d}.faiss"
-            entries.append({"file": name, "sites": len(sites), "sha256": write_shard(output.parent / name, pack(fill_major(haplotypes)))})
+            entries.append({"file": name, "sites": len(sites), "sha256": write_shard(output / name, pack(fill_major(haplotypes)))})
     source = {"genotypes": store.checksum(genotypes), "windows": store.checksum(windows)}
-    store.write_facts(output, "shards", {"reference_haplotypes": 2 * len(people), "source": source, "windows": entries})
-    size = sum((output.parent / str(entry["file"])).stat().st_size for entry in entries)
+    store.write_facts(output / "shards.json", "shards", {"reference_haplotypes": 2 * len(people), "source": source, "windows": entries})
+    size = sum((output / str(entry["file"])).stat().st_size for entry in entries)
     log.info("%d windows, %d reference haplotypes, %.1f MB", len(cut), 2 * len(people), size / 1e6)
 
 

@@ -1,0 +1,113 @@
+"""Writes imputed genotypes as a bgzipped, indexed VCF, or as BCF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pysam
+
+from haplorag import store
+
+# Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
+LEVELS = 1000
+HEADER = """##fileformat=VCFv4.2
+##FILTER=<ID=PASS,Description="All filters passed">
+##source=haplorag
+{contigs}##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of ALT in these people, from the haplotypes' dosages">
+##INFO=<ID=R2,Number=1,Type=Float,Description="Squared correlation with the true genotypes as estimated from the dosages">
+##INFO=<ID=IMP,Number=0,Type=Flag,Description="Imputed: not in the target file">
+##INFO=<ID=TYPED,Number=0,Type=Flag,Description="In the target file; known genotypes are as they were">
+##INFO=<ID=TARGET_ONLY,Number=0,Type=Flag,Description="In the target file and not used, for it matches no site of the panel">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the more likely allele of each haplotype">
+##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage: expected number of ALT alleles">
+##FORMAT=<ID=GP,Number=G,Type=Float,Description="Probabilities of the genotypes 0/0, 0/1 and 1/1">
+##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Probability of ALT on each haplotype">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{people}
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One line's site: 1-based position, id and alleles."""
+
+    position: int
+    name: str
+    ref: str
+    alt: str
+
+
+class ImputedWriter:
+    """Writes lines in order; entries are looked up in a table that fills as it goes."""
+
+    def __init__(self, file: pysam.BGZFile) -> None:
+        self._file = file
+        self._entries = np.full((LEVELS + 1) ** 2, None, dtype=object)
+
+    def write_imputed(self, chromosome: str, site: Site, probability: np.ndarray, typed: bool) -> None:
+        """Write a panel site: probability float [n, 2] of ALT on each haplotype, exactly 0 or 1 where it is known."""
+        levels = np.rint(probability * LEVELS).astype(np.int64)
+        codes = levels[:, 0] * (LEVELS + 1) + levels[:, 1]
+        entries = self._entries[codes]
+        for code in np.unique(codes[entries == None]):  # noqa: E711 (elementwise)
+            self._entries[code] = format_entry(*divmod(int(code), LEVELS + 1))
+        frequency = levels.mean() / LEVELS
+        facts = f"AF={frequency:.6g};R2={estimate_r2(levels / LEVELS):.4f};{'TYPED' if typed else 'IMP'}"
+        self._write(chromosome, site, facts, "GT:DS:GP:HDS", self._entries[codes])
+
+    def write_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> None:
+        """Write a target site that was not used: alleles int8 [n, 2], -1 where missing."""
+        signs = np.array([".", "0", "1"], dtype=object)[alleles + 1]
+        self._write(chromosome, site, "TARGET_ONLY", "GT", signs[:, 0] + "|" + signs[:, 1])
+
+    def _write(self, chromosome: str, site: Site, facts: str, kind: str, entries: np.ndarray) -> None:
+        head = f"{chromosome}\t{site.position}\t{site.name}\t{site.ref}\t{site.alt}\t.\tPASS\t{facts}\t{kind}\t"
+        self._file.write((head + "\t".join(entries) + "\n").encode())
+
+
+def format_entry(first: int, second: int) -> str:
+    """GT:DS:GP:HDS of two haplotypes' probabilities in thousandths.
+
+    DS is their sum, and GP what independent haplotypes give; each is rounded to three digits, so that DS is within 0.0015 of
+    GP1 + 2 GP2.
+    """
+    p, q = first / LEVELS, second / LEVELS
+    chances = (1 - p) * (1 - q), p * (1 - q) + q * (1 - p), p * q
+    genotype = f"{int(first > LEVELS // 2)}|{int(second > LEVELS // 2)}"
+    return f"{genotype}:{p + q:.4g}:{','.join(f'{chance:.3f}'.rstrip('0').rstrip('.') for chance in chances)}:{p:g},{q:g}"
+
+
+def estimate_r2(probability: np.ndarray) -> float:
+    """Estimate a site's r2 from haplotype dosages [n, 2]: their variance over that of certain alleles, p (1 - p).
+
+    The estimate of Minimac (Das et al. 2016, doi:10.1038/ng.3656); 0 where all dosages are equal, as nothing is told apart.
+    """
+    mean = probability.mean()
+    if mean <= 0 or mean >= 1:
+        return 0.0
+    return float(min(probability.var() / (mean * (1 - mean)), 1.0))
+
+
+@contextmanager
+def writing_imputed(path: Path, chromosomes: list[str], people: list[str]) -> Iterator[ImputedWriter]:
+    """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all went well."""
+    index = path.with_name(path.name + (".csi" if path.suffix == ".bcf" else ".tbi"))
+    with store.replacing(path) as temporary:
+        text = temporary.with_name(temporary.name + ".vcf.gz")
+        try:
+            with pysam.BGZFile(str(text), "wb") as file:
+                contigs = "".join(f"##contig=<ID={name}>\n" for name in chromosomes)
+                file.write(HEADER.format(contigs=contigs, people="\t".join(people)).encode())
+                yield ImputedWriter(file)
+            if path.suffix == ".bcf":
+                pysam.bcftools.view("--no-version", "-Ob", "-o", str(temporary), str(text), catch_stdout=False)
+                pysam.bcftools.index("--csi", "-o", str(temporary) + ".index", str(temporary), catch_stdout=False)
+            else:
+                text.replace(temporary)
+                pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(temporary) + ".index")
+            temporary.with_name(temporary.name + ".index").replace(index)
+        finally:
+            text.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""One epoch of training, and validation at fixed masks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from itertools import groupby, islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from haplorag.batches import Chromosome, in_order, take_turns
+from haplorag.errors import InputError
+from haplorag.masking import COMMON_MAF, MAF_EDGES, seed_of
+from haplorag.metrics import count_people, dosage_r2_by_site, group_sites, score_counts
+from haplorag.network.batch import Batch
+from haplorag.optimisation import compute_loss, schedule_rate
+from haplorag.settings import Network, Optimisation
+
+log = logging.getLogger(__name__)
+EDGES = [0.0, *MAF_EDGES.tolist(), 0.5]
+STEPS_PER_LINE = 50
+
+
+def choose_device(gpus: int, threads: int) -> torch.device:
+    """A GPU where one is given and present, else the CPU with so many threads."""
+    torch.set_num_threads(threads)
+    return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """bfloat16 where it is asked for and the device is a GPU."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16" and device.type == "cuda")
+
+
+def train_epoch(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    chromosomes: list[Chromosome],
+    reads: Network,
+    settings: Optimisation,
+    *,
+    name: str,
+    epoch: int,
+    step: int,
+    seed: int,
+) -> tuple[int, dict[str, float]]:
+    """Train one epoch from optimiser step `step`; gives the next step, and the epoch's loss, learning rate, gradient norm.
+
+    What is random (order, dropout) is a pure function of (seed, name, epoch). Raises InputError where the loss is not finite.
+    """
+    torch.manual_seed(seed_of(seed, "training", name, epoch) % 2**63)
+    network.train()
+    turns = take_turns(chromosomes, settings.batch_people, reads.neighbours, reads.flank_typed, seed, epoch)
+    loss, number, rate, norm, first, started = 0.0, 0, 0.0, 0.0, step, time.perf_counter()
+    for group in iter(lambda: list(islice(turns, settings.accumulate)), []):
+        # The mean is over all hidden alleles of the step, however they are spread over its batches.
+        labelled = sum(int((labels[:, batch.hidden[batch.core]] >= 0).sum()) for batch, labels in group)
+        if not labelled:
+            continue
+        now = schedule_rate(step, settings)
+        for part in optimiser.param_groups:
+            part["lr"] = now
+        for batch, labels in group:
+            found = _add_gradient(network, batch, labels, settings, labelled)
+            if not np.isfinite(found):
+                raise InputError(
+                    f"{name}: the loss is {found} at step {step} of epoch {epoch}; the last good epoch is kept; lower "
+                    f"training.learning_rate or clip_norm, or set precision to float32"
+                )
+            loss += found
+        norm += float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        number, rate, step = number + labelled, rate + now, step + 1
+        if (step - first) % STEPS_PER_LINE == 0:
+            pace = (step - first) / (time.perf_counter() - started)
+            log.info("step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s", step, loss / number, now, pace)
+    if step == first:
+        raise InputError(f"{name}: nothing is hidden in epoch {epoch}; raise the rates of masks.training or people_per_window")
+    steps = step - first
+    return step, {"loss": loss / number, "learning_rate": rate / steps, "gradient_norm": norm / steps, "steps": steps}
+
+
+def _add_gradient(network: nn.Module, batch: Batch, labels: torch.Tensor, settings: Optimisation, labelled: int) -> float:
+    device = next(network.parameters()).device
+    batch, labels = batch.to(device), labels.to(device)
+    with autocast(device, settings.precision):
+        output = network(batch)
+    loss, _ = compute_loss(output, batch, labels, settings)
+    (loss / labelled).backward()
+    return float(loss.detach())
+
+
+@torch.inference_mode()
+def validate(
+    network: nn.Module, chromosomes: list[Chromosome], reads: Network, settings: Optimisation
+) -> dict[str, dict[str, Any]]:
+    """Judge a network on the fixed draw: by mask the loss, and by group of sites (MAF bins, all, rare, common) its scores.
+
+    At most `validation_people` people count, the first ones. A figure that is not defined is None.
+    """
+    sums: dict[str, dict[str, Any]] = {}
+    for chromosome in chromosomes:
+        frequency = chromosome.frequencies.frequency
+        pieces = in_order(chromosome, settings.batch_people, reads.neighbours, reads.flank_typed, settings.validation_people)
+        for (mask, window), found in groupby(pieces, key=lambda piece: piece[:2]):
+            sites = np.arange(*chromosome.windows.cores[window])
+            hidden = sites[chromosome.hidden[mask][sites]]
+            judged = [_judge_batch(network, batch, labels, settings) for _, _, _, batch, labels in found]
+            total = sums.setdefault(chromosome.names[mask], {"loss": 0.0, "number": 0, "counts": 0.0, "r2": 0.0, "sites": 0.0})
+            total["loss"] += sum(loss for loss, _, _, _ in judged)
+            total["number"] += sum(number for _, number, _, _ in judged)
+            probability, truth = (np.concatenate(parts) for parts in zip(*(found[2:] for found in judged), strict=True))
+            _, members = group_sites(frequency[hidden], EDGES, COMMON_MAF)
+            total["counts"] += count_people(probability, truth, members, frequency[hidden] <= 0.5).sum(axis=0)
+            genotype = np.where((truth < 0).any(axis=2), -1, truth.sum(axis=2))
+            r2 = dosage_r2_by_site(probability.sum(axis=2), genotype)
+            total["r2"] += members @ np.nan_to_num(r2)
+            total["sites"] += members.astype(float) @ ~np.isnan(r2)
+    return {mask: _describe(total) for mask, total in sums.items()}
+
+
+def score_of(judged: dict[str, dict[str, Any]], figure: str) -> float:
+    """One number to stop on, higher is better: minus the loss, mean r2 over MAF bins, or F1; averaged over masks."""
+    values = []
+    for found in judged.values():
+        if figure == "loss":
+            values.append(-found["loss"])
+        elif figure == "f1":
+            values.append(found["all"]["f1"] or 0.0)
+        else:
+            by_bin = [group["r2"] for name, group in found.items() if name[0].isdigit() and group["r2"] is not None]
+            values.append(float(np.mean(by_bin)) if by_bin else 0.0)
+    return float(np.mean(values))
+
+
+def _judge_batch(
+    network: nn.Module, batch: Batch, labels: torch.Tensor, settings: Optimisation
+) -> tuple[float, int, np.ndarray, np.ndarray]:
+    """Loss sum, its number, and at hidden sites ALT probability and true alleles [n, S, 2]."""
+    device = next(network.parameters()).device
+    batch, labels = batch.to(device), labels.to(device)
+    network.eval()
+    with autocast(device, settings.precision):
+        output = network(batch)
+    loss, number = compute_loss(output, batch, labels, settings)
+    hidden = batch.hidden[batch.core]
+    probability = torch.softmax(output.haplotypes.float(), dim=-1)[..., 1]
+    shaped = [part[:, hidden].cpu().numpy().reshape(len(part) // 2, 2, -1).swapaxes(1, 2) for part in (probability, labels)]
+    return float(loss), int(number), shaped[0], shaped[1]
+
+
+def _describe(total: dict[str, Any]) -> dict[str, Any]:
+    names, _ = group_sites(np.zeros(0), EDGES, COMMON_MAF)
+    described: dict[str, Any] = {"loss": total["loss"] / max(total["number"], 1)}
+    scores = score_counts(total["counts"]) | {"r2": total["r2"] / np.where(total["sites"] > 0, total["sites"], np.nan)}
+    for row, name in enumerate(names):
+        described[name] = {key: None if np.isnan(values[row]) else float(values[row]) for key, values in scores.items()}
+    return described
+

@@ -1,0 +1,99 @@
+"""Imputes a phased target VCF from an imputer's folder, and explains the fate of each of its sites."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from haplorag import command, store
+from haplorag.errors import InputError
+from haplorag.imputed import ImputedWriter, Site, writing_imputed
+from haplorag.imputing import Imputer, Panel, impute_window, open_imputer, open_panel
+from haplorag.learning import choose_device
+from haplorag.matching import FATES, USED
+from haplorag.settings import Imputation
+from haplorag.targets import Target, read_target
+from haplorag.vcf import match_chromosome, open_vcf
+
+log = logging.getLogger(__name__)
+FEW_TYPED = 20
+
+
+def imputation(
+    imputer: Path, target: Path, output: Path, sites: Path, *, settings: Imputation, threads: int = 1, gpus: int = 0
+) -> None:
+    """Write the imputed VCF or BCF with its index, and a table of all target sites with their fate.
+
+    Every site of the imputer's panel comes out, those of the target with their known genotypes as they were. Raises
+    InputError where the target is unphased or shares no chromosome with the imputer.
+    """
+    threads = command.count_threads(threads)
+    opened = open_imputer(imputer, choose_device(gpus, threads))
+    reader = open_vcf(target)
+    people, named = list(reader.samples), list(reader.seqnames)
+    names = {chromosome: match_chromosome(chromosome, named) for chromosome in opened.chromosomes}
+    if not people:
+        raise InputError(f"{target}: has no samples; give a VCF with genotypes")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    fates: list[pd.DataFrame] = []
+    started, written = time.perf_counter(), 0
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".imputation.") as scratch:
+        here = [name for name in names.values() if name]
+        with writing_imputed(output, here, people) as writer:
+            for chromosome, name in names.items():
+                if name is None:
+                    log.warning("chromosome %s is not in the target; it is left out", chromosome)
+                    continue
+                panel = open_panel(opened, chromosome)
+                read = read_target(target, chromosome, people, panel, settings.max_unphased, Path(scratch) / "target.h5")
+                fates.append(read.fates.assign(chromosome=name))
+                written += _impute_chromosome(opened, panel, read, name, writer, settings, threads)
+    if not fates:
+        raise InputError(f"{target}: has none of the imputer's chromosomes {', '.join(names)}; check its names and build")
+    table = pd.concat(fates, ignore_index=True)
+    store.write_table(sites, table[["chromosome", "position", "ref", "alt", "fate", "explanation"]])
+    for fate, count in table["fate"].value_counts().items():
+        log.info("%d target sites %s: %s", count, fate, FATES.get(str(fate), "left out by the reader; not used"))
+    pace = written * len(people) / (time.perf_counter() - started)
+    log.info("%d sites of %d people written, %.0f genotypes/s", written, len(people), pace)
+
+
+def _impute_chromosome(
+    imputer: Imputer, panel: Panel, target: Target, name: str, writer: ImputedWriter, settings: Imputation, threads: int
+) -> int:
+    """Write a chromosome, window by window, the target's unused sites in between; gives the number of sites written."""
+    typed = target.record >= 0
+    weak, written = 0, 0
+    rest = iter([*target.unused(), (np.inf, None)])
+    position, record = next(rest)
+    for window in command.show_progress(range(len(panel.windows)), f"chromosome {name}, windows"):
+        context, (start, stop) = panel.windows.context(window), panel.windows.cores[window]
+        weak += int(typed[context].sum()) < FEW_TYPED
+        haplotypes = target.read_haplotypes(context)
+        probability = impute_window(imputer, panel, window, haplotypes, ~typed[context], settings.batch_people, threads)
+        known = haplotypes[:, slice(*panel.windows.core_columns(window))]
+        probability = np.where(known >= 0, known, probability)
+        for column, site in enumerate(range(start, stop)):
+            while position < panel.position[site]:
+                writer.write_untouched(name, *target.read_unused(record))
+                position, record = next(rest)
+            place = Site(int(panel.position[site]), panel.name[site], panel.ref[site], panel.alt[site])
+            writer.write_imputed(name, place, probability[:, column].reshape(-1, 2), bool(typed[site]))
+        written += stop - start
+    while record is not None:
+        writer.write_untouched(name, *target.read_unused(record))
+        position, record = next(rest)
+    if weak:
+        log.warning("%d of %d windows see fewer than %d typed sites; R2 says how little they know", weak, len(panel.windows), FEW_TYPED)
+    used = target.fates["fate"].isin(USED).sum()
+    log.info("chromosome %s: %d of %d target sites used, %d sites written", name, used, len(target.fates), written)
+    return written
+
+
+if __name__ == "__main__":
+    command.run(imputation)

@@ -1,0 +1,63 @@
+"""Writes what a trained model says at the hidden sites of the test people."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+
+from haplorag import command, store
+from haplorag.batches import in_order, open_chromosome
+from haplorag.learning import choose_device
+from haplorag.network import build_network, predict
+from haplorag.optimisation import load_weights
+from haplorag.people import read_samples
+from haplorag.settings import Network
+
+log = logging.getLogger(__name__)
+
+
+def predictions(
+    weights: Path,
+    genotypes: Path,
+    samples: Path,
+    frequencies: Path,
+    windows: Path,
+    masks: Path,
+    neighbours: Path,
+    shards: Path,
+    output: Path,
+    *,
+    model: str,
+    network: Network,
+    batch_people: int,
+    threads: int,
+    gpus: int,
+) -> None:
+    """Write probability of ALT float16 [method, mask, person, site, 2], one method: the model; NaN where nothing is hidden."""
+    built = build_network(network)
+    load_weights(weights, built)
+    device = choose_device(gpus, command.count_threads(threads))
+    built = built.to(device)
+    chromosome = open_chromosome(read_samples(samples), genotypes, frequencies, windows, shards, masks, neighbours)
+    people = np.unique(chromosome.retrieved.person)
+    shape = (1, len(chromosome.names), len(people), chromosome.hidden.shape[1], 2)
+    started = time.perf_counter()
+    with store.creating_arrays(output, "predictions") as file:
+        store.put_predictions(file, [model], chromosome.names, people, shape)
+        found = in_order(chromosome, batch_people, network.neighbours, network.flank_typed)
+        total = -(-len(chromosome.retrieved.person) // batch_people)
+        for mask, window, persons, batch, _ in command.show_progress(found, "batches", total):
+            start, stop = chromosome.windows.cores[window]
+            probability = predict(built, batch.to(device)).cpu().numpy().reshape(len(persons), 2, -1).swapaxes(1, 2)
+            probability[:, ~chromosome.hidden[mask][start:stop]] = np.nan
+            rows = np.searchsorted(people, persons)
+            file["probability"][0, mask, rows[0] : rows[-1] + 1, start:stop] = probability
+    pace = chromosome.hidden.sum() * len(people) / (time.perf_counter() - started)
+    log.info("%d people, %d masks: %.0f hidden genotypes/s", len(people), len(chromosome.names), pace)
+
+
+if __name__ == "__main__":
+    command.run(predictions)

@@ -1,0 +1,117 @@
+"""Puts what was run, how accurate it is and where time went on one self-contained page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from haplorag import command, store
+from haplorag.captions import CAPTIONS
+from haplorag.figures import BASELINES, name_of, order_methods
+from haplorag.people import read_samples
+from haplorag.settings import Settings
+from haplorag.times import read_times
+
+log = logging.getLogger(__name__)
+LIBRARIES = ("haplorag", "snakemake", "torch", "faiss-cpu", "faiss-gpu", "cyvcf2", "h5py", "numpy", "pandas", "matplotlib")
+
+
+def report(
+    summary: Path,
+    accuracy: Path,
+    samples: Path,
+    template: Path,
+    output: Path,
+    *,
+    tallies: list[Path],
+    windows: list[Path],
+    figures: list[Path],
+    settings: Settings,
+    times: Path,
+) -> None:
+    """Write the report: HTML with figures, tables and styles inside, and nothing fetched. No sample's name is in it."""
+    facts = store.read_facts(summary, "summary")
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    people = read_samples(samples)
+    table = store.read_table(accuracy, mask=str, chromosome=str, population=str, group=str)
+    tallied = {path.name.removesuffix(".tally.tsv"): store.read_table(path).set_index("reason")["records"] for path in tallies}
+    content = {
+        "facts": facts,
+        "sentences": [_say(mask, groups, list(facts["models"])) for mask, groups in facts["r2"].items()],
+        "accuracy": [_tabulate(table, mask) for mask in facts["r2"]],
+        "names": {method: name_of(method) for method in table["method"].unique()},
+        "people": pd.crosstab(people["super_population"], people["role"]),
+        "tallies": {name: tally.to_dict() for name, tally in tallied.items()},
+        "reasons": list(dict.fromkeys(reason for tally in tallied.values() for reason in tally.index)),
+        "windows": {path.stem: store.read_table(path) for path in windows},
+        "figures": [(path.stem, CAPTIONS[path.stem], _inline(path)) for path in figures],
+        "times": read_times(times).groupby("rule").agg(jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")),
+        "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
+        "versions": _list_versions(),
+        "rare": settings.evaluation.rare_maf,
+        "best": lambda part, group: max(row.value for (_, found), row in part["r2"].items() if found == group),
+    }
+    text = page.from_string(template.read_text()).render(**content)
+    with store.replacing(output) as temporary:
+        temporary.write_text(text)
+    log.info("%s: %.1f MB, %d figures", output, len(text) / 1e6, len(figures))
+
+
+def _say(mask: str, groups: dict[str, dict[str, float]], models: list[str]) -> dict[str, Any]:
+    """What a mask's r2 comes to in words: the best model beside the best other method, at rare and at common sites."""
+    said: dict[str, Any] = {"mask": mask}
+    for group in ("rare", "common"):
+        r2 = groups.get(group, {})
+        ours = max((method for method in models if method in r2), key=lambda method: r2[method], default=None)
+        other = max((method for method in r2 if method not in models), key=lambda method: r2[method], default=None)
+        if ours and other:
+            said[group] = {"ours": ours, "r2": r2[ours], "other": name_of(other), "other_r2": r2[other]}
+            said[group]["more"] = 100 * (r2[ours] / r2[other] - 1) if r2[other] > 0 else float("inf")
+            said[group]["baseline"] = other in BASELINES
+    return said
+
+
+def _tabulate(table: pd.DataFrame, mask: str) -> dict[str, Any]:
+    """A mask's figures: per method mean r2 with interval by group of sites, and other metrics over all sites."""
+    whole = table[(table["mask"] == mask) & (table["chromosome"] == "all") & (table["population"] == "all")]
+    r2, overall = whole[whole["metric"] == "r2"], whole[(whole["group"] == "all") & (whole["metric"] != "r2")]
+    groups = list(r2["group"].unique())
+    methods = order_methods(list(whole["method"].unique()))
+    first = r2[r2["method"] == methods[0]].set_index("group")
+    return {
+        "mask": mask,
+        "groups": [(group, int(first.loc[group, "sites"]), int(first.loc[group, "scored_sites"])) for group in groups],
+        "methods": methods,
+        "r2": {(row.method, row.group): row for row in r2.itertuples()},
+        "metrics": list(overall["metric"].unique()),
+        "overall": {(row.method, row.metric): row.value for row in overall.itertuples()},
+    }
+
+
+def _inline(path: Path) -> str:
+    """A figure's SVG without its XML head, its ids told apart from those of the other figures."""
+    text = path.read_text()
+    text = text[text.index("<svg") :]
+    return re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{path.stem}-", text)
+
+
+def _list_versions() -> dict[str, str]:
+    found = {"Python": platform.python_version(), "system": platform.platform()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except ModuleNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    command.run(report)

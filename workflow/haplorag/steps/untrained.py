@@ -1,0 +1,71 @@
+"""Makes a network with its first weights, and judges it before any training."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+from haplorag import command, store
+from haplorag.batches import open_chromosomes
+from haplorag.learning import choose_device, score_of, validate
+from haplorag.masking import seed_of
+from haplorag.network import build_network, count_parameters
+from haplorag.optimisation import build_optimiser, save_state, save_weights
+from haplorag.people import read_samples
+from haplorag.settings import Network, Optimisation
+
+log = logging.getLogger(__name__)
+
+
+def untrained(
+    weights: Path,
+    state: Path,
+    best: Path,
+    history: Path,
+    *,
+    model: str,
+    network: Network,
+    settings: Optimisation,
+    seed: int,
+    threads: int,
+    gpus: int,
+    samples: Path,
+    genotypes: list[Path],
+    frequencies: list[Path],
+    windows: list[Path],
+    shards: list[Path],
+    validation_masks: list[Path],
+    validation_neighbours: list[Path],
+) -> None:
+    """Write random weights (safetensors), a fresh optimiser's state, and the history that begins with their validation.
+
+    Weights are a pure function of the seed and the model's name.
+    """
+    device = choose_device(gpus, command.count_threads(threads))
+    torch.manual_seed(seed_of(seed, "untrained", model) % 2**63)
+    built = build_network(network).to(device)
+    log.info("%s: %d parameters, on %s", model, count_parameters(built), device)
+    people = read_samples(samples)
+    chromosomes = open_chromosomes(people, genotypes, frequencies, windows, shards, validation_masks, validation_neighbours)
+    judged = validate(built, chromosomes, network, settings)
+    score = score_of(judged, settings.stop_on)
+    log.info("epoch 000: %s %.5f", settings.stop_on, abs(score))
+    for path in (weights, best):
+        save_weights(path, built)
+    save_state(state, {"step": 0, "optimiser": build_optimiser(built, settings).state_dict()})
+    facts = {
+        "model": model,
+        "parameters": count_parameters(built),
+        "stopped": False,
+        "best_epoch": 0,
+        "best_score": score,
+        "files": {path.name: store.checksum(path) for path in (weights, state, best)},
+        "epochs": [{"epoch": 0, "validation": judged, "score": score}],
+    }
+    store.write_facts(history, "history", facts)
+
+
+if __name__ == "__main__":
+    command.run(untrained)
