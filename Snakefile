@@ -9,7 +9,7 @@
 # windows/{chromosome}.h5, .tsv                windows      core sites and flanks
 # shards/{chromosome}/                         shards       reference haplotypes, packed
 # masks/{draw}/{chromosome}.h5, .tsv           masks        which sites are hidden
-# neighbours/{draw}/{chromosome}.h5            neighbours, refresh
+# neighbours/{draw}/{chromosome}.h5            neighbours   retrieved haplotypes
 # training/{model}/000/                        untrained    first weights
 # training/{model}/{epoch}/                    training     one epoch a job
 # imputer/{model}/                             imputer      all that imputation needs

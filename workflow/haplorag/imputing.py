@@ -52,7 +52,9 @@ def open_imputer(folder: Path, device: torch.device) -> Imputer:
     for name, expected in facts["files"].items():
         path = folder / name
         if not path.exists() or store.checksum(path) != expected:
-            raise InputError(f"{path}: missing or damaged, its checksum is not the one in imputer.json; copy the whole folder again")
+            raise InputError(
+                f"{path}: missing or damaged, its checksum is not the one in imputer.json; copy the whole folder again"
+            )
     reads = Network.model_validate(facts["network"])
     network = build_network(reads)
     load_weights(folder / "weights.safetensors", network)
@@ -66,13 +68,15 @@ def open_panel(imputer: Imputer, chromosome: str) -> Panel:
     arrays = store.read_arrays(folder / "panel.h5", "panel")
     # Nobody's population is known, so that everyone's frequencies stand for it.
     known = Frequencies([], arrays["frequency"], arrays["frequency"][None], arrays["genotype_frequency"][None])
-    sites = (arrays[f"variants/{name}"] for name in ("POS", "REF", "ALT", "ID"))
-    return Panel(*sites, known, read_windows(folder / "windows.h5"), open_shards(folder / "shards"))
+    position, ref, alt, name = (arrays[f"variants/{word}"] for word in ("POS", "REF", "ALT", "ID"))
+    return Panel(position, ref, alt, name, known, read_windows(folder / "windows.h5"), open_shards(folder / "shards"))
 
 
 def list_files(folder: Path) -> dict[str, str]:
     """SHA-256 of all files of an imputer but imputer.json and the shards, which their own table of contents guards."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".faiss" and path.name != "imputer.json")
+    paths = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.suffix != ".faiss" and path.name != "imputer.json"
+    )
     return {str(path.relative_to(folder)): store.checksum(path) for path in paths}
 
 

@@ -40,7 +40,12 @@ class SiteMatcher:
         if position not in self._positions:
             return -1, "not_in_panel"
         there, back = ref.translate(COMPLEMENT), alt.translate(COMPLEMENT)
-        candidates = {"typed": (ref, alt), "swapped": (alt, ref), "strand_flipped": (there, back), "strand_flipped_swapped": (back, there)}
+        candidates = {
+            "typed": (ref, alt),
+            "swapped": (alt, ref),
+            "strand_flipped": (there, back),
+            "strand_flipped_swapped": (back, there),
+        }
         for fate, (first, second) in candidates.items():
             row = self._row.get((position, first, second), -1)
             if row >= 0:

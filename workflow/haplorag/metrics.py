@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 # What is counted of each person; all of it adds up over people, sites and chromosomes.
@@ -22,7 +24,7 @@ def group_sites(frequency: np.ndarray, edges: list[float], rare: float) -> tuple
     """
     maf = np.minimum(frequency, 1 - frequency)
     names, members = [], []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         names.append(f"{low:g}-{high:g}")
         members.append((maf >= low) & ((maf < high) | ((high == edges[-1]) & (maf == high))))
     everything = np.ones(len(maf), dtype=bool)
@@ -128,7 +130,7 @@ def tally_method(
 
 
 def score_tally(tally: np.ndarray) -> dict[str, np.ndarray]:
-    """Figures [draw, G] of tallies [draw, G, 17]: `r2`, the mean over sites where it is defined, and those of `score_counts`."""
+    """Figures [draw, G] of tallies [draw, G, 17]: `r2`, the mean over sites where it is defined, and those of `SCORES`."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return {"r2": tally[..., -3] / tally[..., -2], **score_counts(tally[..., :-3])}
 

@@ -23,7 +23,9 @@ def read_people(path: Path) -> pd.DataFrame:
     table = _read_columns(path, "sample pop super_pop gender")
     missing = [name for name in COLUMNS if name not in table]
     if missing:
-        raise InputError(f"{path}: line 1 lacks the column {' and '.join(missing)}; set the header to: sample pop super_pop gender")
+        raise InputError(
+            f"{path}: line 1 lacks the column {' and '.join(missing)}; set the header to: sample pop super_pop gender"
+        )
     return table[list(COLUMNS)].rename(columns=COLUMNS)
 
 

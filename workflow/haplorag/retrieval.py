@@ -12,9 +12,10 @@ from haplorag import store
 from haplorag.errors import InputError
 from haplorag.settings import Neighbours
 
-# Within its segment a column counts this many times what it counts in the whole context, so that the context decides among
-# haplotypes a segment cannot tell apart. Such ties are the rule where few sites are typed; see docs/retrieval.md.
-SEGMENT_WEIGHT = 32
+# Within its segment a column counts several times what it counts in the whole context, so that the context decides among
+# haplotypes a segment cannot tell apart. Such ties are the rule where few sites are typed; see docs/retrieval.md. The copies
+# make a code longer and its search slower, so that a wide segment, where ties are rarer, gets fewer.
+MOST_COPIES, FEWEST_COPIES, COPIED_BITS = 64, 8, 2048
 
 
 def pack(haplotypes: np.ndarray) -> np.ndarray:
@@ -33,18 +34,18 @@ def write_shard(path: Path, packed: np.ndarray) -> str:
     index.add(packed)
     data = faiss.serialize_index_binary(index)
     store.write_bytes(path, data)
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(memoryview(data)).hexdigest()
 
 
 def read_shard(path: Path, sha256: str) -> np.ndarray:
     """Read packed haplotypes uint8 [N, bytes]. Raises InputError where the bytes are not those that were written."""
     try:
-        data = np.fromfile(path, dtype=np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: not readable ({error}); remove its folder and run again") from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again")
-    index = faiss.deserialize_index_binary(data)
+    index = faiss.deserialize_index_binary(np.frombuffer(data, dtype=np.uint8))
     return faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8).copy()
 
 
@@ -99,7 +100,7 @@ def cut_segments(start: int, stop: int, columns: int, settings: Neighbours) -> l
     number = max(1, min(settings.segments, (high - low) // settings.min_typed))
     edges = np.linspace(low, high, number + 1)
     width = max(edges[1] - edges[0], settings.min_typed)
-    segments = {}
+    segments: dict[tuple[int, int], None] = {}
     for scale in settings.scales:
         for centre in (edges[:-1] + edges[1:]) / 2:
             first = int(np.floor(np.clip(centre - scale * width / 2, 0, columns - 1)))
@@ -108,13 +109,14 @@ def cut_segments(start: int, stop: int, columns: int, settings: Neighbours) -> l
     return list(segments)
 
 
-def _rank_segment(
-    asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], owner: np.ndarray, wanted: int
-) -> np.ndarray:
+def _rank_segment(asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], owner: np.ndarray, wanted: int) -> np.ndarray:
     """Ids of the `wanted` nearest for one segment, int32 [Q, wanted], in order of (segment, context, id)."""
 
+    first, last = segment
+    copies = min(max(COPIED_BITS // (last - first), FEWEST_COPIES), MOST_COPIES) - 1
+
     def encode(haplotypes: np.ndarray) -> np.ndarray:
-        return pack(np.concatenate([np.tile(haplotypes[:, slice(*segment)], (1, SEGMENT_WEIGHT - 1)), haplotypes], axis=1))
+        return np.concatenate([np.tile(pack(haplotypes[:, first:last]), (1, copies)), pack(haplotypes)], axis=1)
 
     codes = encode(known)
     index = faiss.IndexBinaryFlat(codes.shape[1] * 8)

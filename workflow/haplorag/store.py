@@ -32,9 +32,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
-        with open(temporary, "rb") as handle:
+        with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -42,11 +42,10 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def creating_arrays(path: Path, word: str) -> Iterator[h5py.File]:
     """Give an open HDF5 file of format `word` to fill; it appears at `path` only when complete."""
-    with replacing(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"] = f"{word}/{VERSION}"
-            yield file
-            file.attrs["complete"] = True
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = f"{word}/{VERSION}"
+        yield file
+        file.attrs["complete"] = True
 
 
 def write_arrays(path: Path, word: str, arrays: dict[str, np.ndarray], **facts: Any) -> None:
@@ -68,9 +67,7 @@ def put_array(file: h5py.File, name: str, values: np.ndarray) -> None:
         file.create_dataset(name, data=values)
 
 
-def put_predictions(
-    file: h5py.File, methods: list[str], masks: list[str], people: np.ndarray, shape: tuple[int, ...]
-) -> None:
+def put_predictions(file: h5py.File, methods: list[str], masks: list[str], people: np.ndarray, shape: tuple[int, ...]) -> None:
     """Lay out predictions: names, rows of people, and probability float16 [method, mask, person, site, 2], NaN to fill in."""
     put_array(file, "methods", np.array(methods))
     put_array(file, "masks", np.array(masks))
@@ -123,7 +120,9 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
     with file:
         found = file.attrs.get("format")
         if found != f"{word}/{VERSION}" or not file.attrs.get("complete", False):
-            raise InputError(f"{path}: expected a complete file of format {word}/{VERSION}, found {found}; remove it and run again")
+            raise InputError(
+                f"{path}: expected a complete file of format {word}/{VERSION}, found {found}; remove it and run again"
+            )
         yield file
 
 
@@ -192,5 +191,5 @@ def write_bytes(path: Path, data: bytes | np.ndarray) -> None:
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
-    with open(path, "rb") as handle:
+    with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,16 +12,9 @@ import pandas as pd
 from haplorag import store
 from haplorag.errors import InputError
 from haplorag.imputed import Site
+from haplorag.imputing import Panel
 from haplorag.matching import FATES, SiteMatcher, is_swapped
 from haplorag.vcf import Reader
-
-
-class PanelSites(Protocol):
-    """What of a panel a target is matched to."""
-
-    position: np.ndarray
-    ref: np.ndarray
-    alt: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class Target:
             return Site(int(row["position"]), name, row["ref"], row["alt"]), file["calldata/GT"][record]
 
 
-def read_target(path: Path, chromosome: str, people: list[str], panel: PanelSites, max_unphased: float, scratch: Path) -> Target:
+def read_target(path: Path, chromosome: str, people: list[str], panel: Panel, max_unphased: float, scratch: Path) -> Target:
     """Read a chromosome of a target into a store at `scratch` and match its sites to the panel's.
 
     Raises InputError where more than `max_unphased` of the heterozygous genotypes are unphased.
@@ -88,8 +80,8 @@ def read_target(path: Path, chromosome: str, people: list[str], panel: PanelSite
         writer.finish(people)
     if unphased > max_unphased * different:
         raise InputError(
-            f"{path}: {unphased} of {different} heterozygous genotypes of chromosome {chromosome} are unphased; phase it first, "
-            f"e.g. `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased`, `eagle --vcfTarget`, or `shapeit5_phase_common`"
+            f"{path}: {unphased} of {different} heterozygous genotypes of chromosome {chromosome} are unphased; phase it "
+            f"first, with `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased`, or Eagle or SHAPEIT likewise"
         )
     rows += [(position, ref, alt, reason) for position, ref, alt, reason in reader.dropped]
     fates = pd.DataFrame(rows, columns=["position", "ref", "alt", "fate"])

@@ -33,8 +33,8 @@ class Block:
     def take(self, kept: np.ndarray) -> Block:
         """The sites where `kept` bool [S] is true."""
         chosen = np.flatnonzero(kept)
-        texts = ([words[site] for site in chosen] for words in (self.refs, self.alts, self.ids))
-        return Block(self.positions[chosen], *texts, self.alleles[chosen], self.phased[chosen])
+        refs, alts, ids = ([words[site] for site in chosen] for words in (self.refs, self.alts, self.ids))
+        return Block(self.positions[chosen], refs, alts, ids, self.alleles[chosen], self.phased[chosen])
 
 
 @dataclass
@@ -63,11 +63,11 @@ class Reader:
         seen: set[tuple[str, str]] = set()
         last = 0
         for record in self._walk(reader):
-            if record.POS < last:
+            if last > record.POS:
                 raise InputError(
-                    f"{self.path}: record {record.CHROM}:{record.POS} follows {last}; sort it: bcftools sort -Oz -o sorted.vcf.gz"
+                    f"{self.path}: record {record.CHROM}:{record.POS} follows {last}; sort it: bcftools sort -Oz -o new.vcf.gz"
                 )
-            if record.POS > last:
+            if last < record.POS:
                 seen, last = set(), record.POS
             block += self._read_record(record, columns, seen)
             if len(block) >= BLOCK_RECORDS:

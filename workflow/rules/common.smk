@@ -9,10 +9,10 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from haplorag.captions import CAPTIONS
+from haplorag.checks import find_problems
 from haplorag.errors import InputError
 from haplorag.fingerprint import hash_module
 from haplorag.settings import read_settings
-from haplorag.steps.preflight import find_problems
 
 
 def check_configuration():
@@ -61,6 +61,63 @@ index = {"vcf.gz": "tbi", "bcf": "csi"}[extension]
 imputed = expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets
 )
+
+fixed_draw = "validation|test"
+epoch_draw = r"(?!000)\d{3}"
+epoch_files = {
+    "weights": "weights.safetensors",
+    "state": "state.pt",
+    "best": "best.safetensors",
+    "history": "history.json",
+}
+
+
+def fixed_masks(wildcards):
+    """The named masks of validation or test, their files filled in."""
+    return {
+        name: mask.model_copy(
+            update={
+                "file": mask.file
+                and settings.fill(mask.file, chromosome=wildcards.chromosome)
+            }
+        )
+        for name, mask in getattr(settings.masks, wildcards.draw).items()
+    }
+
+
+def draw_flag(wildcards):
+    """How masks are drawn, as a flag: the curriculum of the epochs, or the fixed masks of a name."""
+    if wildcards.draw not in fixed_draw.split("|"):
+        return f"--curriculum {shlex.quote(as_json(settings.masks.training))}"
+    return f"--fixed {shlex.quote(as_json({'masks': fixed_masks(wildcards)}))}"
+
+
+def given_masks(wildcards):
+    """Files that masks of strategy `given` are read from, and the sites they are matched to."""
+    if wildcards.draw not in fixed_draw.split("|"):
+        return {}
+    files = sorted({mask.file for mask in fixed_masks(wildcards).values() if mask.file})
+    genotypes = f"{results}/genotypes/{wildcards.chromosome}.h5"
+    return {"given": files, "sites": genotypes} if files else {}
+
+
+def files_of_epoch(model, epoch):
+    return {
+        name: f"{results}/training/{model}/{epoch}/{file}"
+        for name, file in epoch_files.items()
+    }
+
+
+def previous_epoch(wildcards):
+    """What the epoch before leaves, prefixed `from_`."""
+    files = files_of_epoch(wildcards.model, f"{int(wildcards.epoch) - 1:03d}")
+    return {f"from_{name}": file for name, file in files.items()}
+
+
+def optimisation_of(wildcards):
+    """Training settings of a model. The number of epochs is told to no job."""
+    return as_json(settings.training_of(wildcards.model).model_dump(exclude={"epochs"}))
+
 
 # Jobs find this checkout's code wherever they run.
 shell.prefix(f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}/workflow; ")

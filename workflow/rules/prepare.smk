@@ -38,7 +38,8 @@ rule samples:
         "../../envs/cpu.yaml"
     params:
         code=code("samples"),
-        settings=as_json(settings.samples),
+        # A function, so that {data} in a path is not taken for a wildcard.
+        settings=lambda wildcards: as_json(settings.samples),
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.samples {input.vcf:q} {input.people:q} {output:q} --roles {input.roles:q}"

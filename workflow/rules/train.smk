@@ -1,63 +1,6 @@
 # Act two: hide, retrieve, learn. One epoch is one job; its masks and neighbours depend on no weights, so that idle cores
 # prepare the next epochs while one trains.
 
-fixed_draw = "validation|test"
-epoch_draw = r"(?!000)\d{3}"
-epoch_files = {
-    "weights": "weights.safetensors",
-    "state": "state.pt",
-    "best": "best.safetensors",
-    "history": "history.json",
-}
-
-
-def fixed_masks(wildcards):
-    """The named masks of validation or test, their files filled in."""
-    return {
-        name: mask.model_copy(
-            update={
-                "file": mask.file
-                and settings.fill(mask.file, chromosome=wildcards.chromosome)
-            }
-        )
-        for name, mask in getattr(settings.masks, wildcards.draw).items()
-    }
-
-
-def draw_flag(wildcards):
-    """How masks are drawn, as a flag: the curriculum of the epochs, or the fixed masks of a name."""
-    if wildcards.draw not in fixed_draw.split("|"):
-        return f"--curriculum {shlex.quote(as_json(settings.masks.training))}"
-    return f"--fixed {shlex.quote(as_json({'masks': fixed_masks(wildcards)}))}"
-
-
-def given_masks(wildcards):
-    """Files that masks of strategy `given` are read from, and the sites they are matched to."""
-    if wildcards.draw not in fixed_draw.split("|"):
-        return {}
-    files = sorted({mask.file for mask in fixed_masks(wildcards).values() if mask.file})
-    genotypes = f"{results}/genotypes/{wildcards.chromosome}.h5"
-    return {"given": files, "sites": genotypes} if files else {}
-
-
-def files_of_epoch(model, epoch):
-    return {
-        name: f"{results}/training/{model}/{epoch}/{file}"
-        for name, file in epoch_files.items()
-    }
-
-
-def previous_epoch(wildcards):
-    """What the epoch before leaves, prefixed `from_`."""
-    files = files_of_epoch(wildcards.model, f"{int(wildcards.epoch) - 1:03d}")
-    return {f"from_{name}": file for name, file in files.items()}
-
-
-def optimisation_of(wildcards):
-    """Training settings of a model. The number of epochs is told to no job."""
-    return as_json(settings.training_of(wildcards.model).model_dump(exclude={"epochs"}))
-
-
 # What every job that runs a network reads of the panel and of the fixed validation draw, chromosome by chromosome.
 panel_inputs = {
     "samples": samples,
@@ -116,7 +59,7 @@ rule neighbours:
     benchmark:
         f"{times}/neighbours/{{draw}}/{{chromosome}}.tsv"
     wildcard_constraints:
-        draw=fixed_draw,
+        draw=f"{fixed_draw}|{epoch_draw}",
     conda:
         "../../envs/cpu.yaml"
     threads: 2
@@ -134,18 +77,6 @@ rule neighbours:
         " {input.shards:q} {output:q} --draw {wildcards.draw} --chromosome {wildcards.chromosome}"
         " --settings {params.settings:q} --curriculum {params.curriculum:q} --seed {params.seed} --threads {threads}"
         " > {log:q} 2>&1"
-
-
-# What an epoch retrieves is large and read once.
-use rule neighbours as refresh with:
-    output:
-        temp(f"{results}/neighbours/{{draw}}/{{chromosome}}.h5"),
-    log:
-        f"{logs}/refresh/{{draw}}/{{chromosome}}.log",
-    benchmark:
-        f"{times}/refresh/{{draw}}/{{chromosome}}.tsv"
-    wildcard_constraints:
-        draw=epoch_draw,
 
 
 rule untrained:

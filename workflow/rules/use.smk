@@ -24,10 +24,10 @@ rule baselines:
         "../../envs/cpu.yaml"
     params:
         code=code("baselines"),
-        settings=as_json(settings.evaluation),
+        vote=settings.evaluation.vote_neighbours,
     shell:
         "python -m haplorag.steps.baselines {input.frequencies:q} {input.windows:q} {input.masks:q} {input.neighbours:q}"
-        " {input.shards:q} {output:q} --settings {params.settings:q} > {log:q} 2>&1"
+        " {input.shards:q} {output:q} --vote-neighbours {params.vote} > {log:q} 2>&1"
 
 
 rule predictions:

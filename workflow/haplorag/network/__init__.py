@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from haplorag.network.batch import Batch, Output
-from haplorag.network.copying import CopyingLayer
+from haplorag.network.copying import CopyingLayer, silence
 from haplorag.network.embedding import PADDING, HaplotypeEmbedding, tokenise
 from haplorag.network.fusion import FUSIONS
 from haplorag.network.heads import GenotypeHead, HaplotypeHead
@@ -66,8 +66,7 @@ class CopyingNetwork(nn.Module):
             self.copied = nn.Linear(2, settings.width)
             self.transformer = Transformer(settings.width, settings.layers, settings.heads, settings.dropout)
             self.haplotype_head = HaplotypeHead(settings.width)
-            nn.init.zeros_(self.haplotype_head.layers[-1].weight)
-            nn.init.zeros_(self.haplotype_head.layers[-1].bias)
+            silence(self.haplotype_head.layers)
 
     def forward(self, batch: Batch) -> Output:
         """Logits of a batch."""

@@ -19,10 +19,17 @@ MISMATCH = 1e-3
 UNCERTAINTY = 1e-3
 FAR_CENTIMORGAN = 0.5
 MATCH_FEATURES = 8
-# Core sites between the same typed sites and this close are copied with the same weights.
-PLACE_CENTIMORGAN = 0.01
+# Core sites between the same typed sites, and so close that this many switches are expected between them at the middle rate,
+# are copied with the same weights.
+PLACE_SWITCHES = 0.01
 CALIBRATION_FEATURES = 7
 TINY = 1e-9
+
+
+def silence(layers: nn.Sequential) -> None:
+    """Set the last layer to zero, so that a network starts by adding nothing."""
+    for parameter in layers[-1].parameters():
+        nn.init.zeros_(parameter)
 
 
 @dataclass
@@ -122,9 +129,8 @@ class CopyingLayer(nn.Module):
             nn.Linear(hidden, 1),
         )
         self.calibrate = nn.Sequential(nn.Linear(CALIBRATION_FEATURES, hidden), nn.GELU(), nn.Linear(hidden, 1))
-        for last in (self.score[-1], self.calibrate[-1]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        silence(self.score)
+        silence(self.calibrate)
 
     def forward(self, batch: Batch) -> Copies:
         """Copy for every core site of a batch."""
@@ -152,14 +158,14 @@ class CopyingLayer(nn.Module):
         return Copies(logit.T, entropy.T, weights)
 
 
-def find_places(typed: Tensor, core: Tensor, centimorgan: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Group core sites that lie between the same typed sites and within PLACE_CENTIMORGAN of each other.
+def find_places(typed: Tensor, core: Tensor, centimorgan: Tensor, width: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Group core sites that lie between the same typed sites and in the same stretch of `width` cM.
 
     `typed` int [T] and `core` int [L] are columns of the context, `centimorgan` [C]. Gives the place of each core site int
     [L], for each place the number of typed sites up to it int [P], and its genetic position [P].
     """
     before = torch.searchsorted(typed, core, right=True)
-    keys = torch.stack([before, (centimorgan[core] / PLACE_CENTIMORGAN).long()])
+    keys = torch.stack([before, (centimorgan[core] / width).long()])
     keys, place, count = torch.unique_consecutive(keys, dim=1, return_inverse=True, return_counts=True)
     total = torch.zeros(len(count), device=core.device).index_add_(0, place, centimorgan[core] - centimorgan[0])
     return place, keys[0], total / count + centimorgan[0]
@@ -175,7 +181,8 @@ def read_copies(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     with torch.autocast(batch.alleles.device.type, enabled=False):
         typed = torch.nonzero(~batch.hidden).squeeze(1)
         core = torch.arange(batch.core.start, batch.core.stop, device=typed.device)
-        place, right, here = find_places(typed, core, batch.centimorgan)
+        width = PLACE_SWITCHES * batch.panel_haplotypes / SWITCHES_PER_CENTIMORGAN
+        place, right, here = find_places(typed, core, batch.centimorgan, width)
         shape = (len(here), *batch.references.shape[:2])
         valid = batch.reference_valid.float()
         prior = valid / valid.sum(1, keepdim=True).clamp(min=1)

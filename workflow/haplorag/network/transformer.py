@@ -24,9 +24,7 @@ class Block(nn.Module):
         size, sites, width = features.shape
         projected = self.query_key_value(self.norm_attention(features))
         query, key, value = projected.view(size, sites, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, dropout_p=self.dropout if self.training else 0.0
-        )
+        attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=self.dropout if self.training else 0.0)
         features = features + self.out(attended.transpose(1, 2).reshape(size, sites, width))
         return features + self.feed_forward(self.norm_forward(features))
 

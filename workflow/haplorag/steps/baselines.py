@@ -9,7 +9,6 @@ import numpy as np
 
 from haplorag import command, store
 from haplorag.metrics import copy_nearest
-from haplorag.settings import Evaluation
 from haplorag.windowing import open_shards, read_windows
 
 log = logging.getLogger(__name__)
@@ -17,7 +16,7 @@ METHODS = ["allele_frequency", "nearest_haplotype", "neighbour_vote"]
 
 
 def baselines(
-    frequencies: Path, windows: Path, masks: Path, neighbours: Path, shards: Path, output: Path, *, settings: Evaluation
+    frequencies: Path, windows: Path, masks: Path, neighbours: Path, shards: Path, output: Path, *, vote_neighbours: int
 ) -> None:
     """Write probability of ALT float16 [method, mask, person, site, 2] for the methods named; NaN where nothing is hidden.
 
@@ -42,7 +41,7 @@ def baselines(
                 says = np.empty((len(METHODS), 2 * len(items), stop - start), dtype=np.float32)
                 says[0] = frequency[start:stop]
                 says[1] = copy_nearest(alleles, distances, 1)
-                says[2] = copy_nearest(alleles, distances, settings.vote_neighbours)
+                says[2] = copy_nearest(alleles, distances, vote_neighbours)
                 says[:, :, ~drawn["hidden"][mask][start:stop]] = np.nan
                 by_person = says.reshape(len(METHODS), len(items), 2, -1).swapaxes(2, 3)
                 file["probability"][:, mask, :, start:stop] = by_person

@@ -18,9 +18,7 @@ POPULATIONS = {"YRI": "AFR", "CEU": "EUR", "CHB": "EAS"}
 SEXES = ("male", "female")
 
 
-def demo(
-    panel: Path, target: Path, truth: Path, *, vcf: list[Path], chromosomes: list[str], settings: Demo, seed: int
-) -> None:
+def demo(panel: Path, target: Path, truth: Path, *, vcf: list[Path], chromosomes: list[str], settings: Demo, seed: int) -> None:
     """Simulate a phased panel (one VCF a chromosome), its panel file, a target VCF with few sites, and the target's truth.
 
     The target's people come from the same populations and stand in no panel file. Everything is a function of the seed.
@@ -34,7 +32,9 @@ def demo(
         truths[chromosome] = positions, alleles, strangers
         typed = _choose_typed(members, settings.target_typed)
         targets[chromosome] = positions[typed], alleles[typed], strangers[typed]
-        log.info("chromosome %s: %d sites of %d people, %d typed in the target", chromosome, len(positions), len(names), len(typed))
+        log.info(
+            "chromosome %s: %d sites of %d people, %d typed in the target", chromosome, len(positions), len(names), len(typed)
+        )
     write_vcf(truth, guests, truths)
     write_vcf(target, guests, targets)
     rows = (f"{name}\t{name[:3]}\t{POPULATIONS[name[:3]]}\t{SEXES[number % 2]}\n" for number, name in enumerate(names))

@@ -39,8 +39,8 @@ def evaluation(
 ) -> None:
     """Write the tables of the report, all long and with a method column, and the few figures worth a sentence.
 
-    `predictions` holds the files of all methods, `rates` the tables of realised masks. Confidence intervals are the 2.5 and
-    97.5 percentiles of `bootstrap` resamplings of people.
+    `predictions` holds the files of all methods, `rates` the tables of realised masks. Confidence intervals are 95 % ones
+    from `bootstrap` resamplings of people.
     """
     people = read_samples(samples)
     tallies: dict[tuple[str, str, str, str], np.ndarray] = {}

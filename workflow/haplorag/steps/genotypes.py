@@ -19,9 +19,7 @@ from haplorag.vcf import Block, Reader
 log = logging.getLogger(__name__)
 
 
-def genotypes(
-    vcf: Path, samples: Path, output: Path, tally: Path, *, settings: Genotypes, chromosome: str
-) -> None:
+def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: Genotypes, chromosome: str) -> None:
     """Write calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples, and the tally of records by fate.
 
     Sites with too many missing alleles or too few minor alleles among reference people are dropped and counted. Memory does
@@ -37,7 +35,9 @@ def genotypes(
             writer.append(block)
         _check_phase(vcf, reader.tally, settings.max_unphased)
         if not writer.sites:
-            raise InputError(f"{vcf}: no site of chromosome {chromosome} is left ({_describe(reader.tally)}); loosen `genotypes`")
+            raise InputError(
+                f"{vcf}: no site of chromosome {chromosome} is left ({_describe(reader.tally)}); loosen `genotypes`"
+            )
         writer.finish(names)
         file.attrs["chromosome"] = chromosome
         reader.tally["kept"] = writer.sites

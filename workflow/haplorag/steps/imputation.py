@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -39,22 +40,24 @@ def imputation(
     names = {chromosome: match_chromosome(chromosome, named) for chromosome in opened.chromosomes}
     if not people:
         raise InputError(f"{target}: has no samples; give a VCF with genotypes")
+    here = [name for name in names.values() if name]
+    if not here:
+        raise InputError(f"{target}: has none of the imputer's chromosomes {', '.join(names)}; fix its names or its build")
     output.parent.mkdir(parents=True, exist_ok=True)
     fates: list[pd.DataFrame] = []
     started, written = time.perf_counter(), 0
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".imputation.") as scratch:
-        here = [name for name in names.values() if name]
-        with writing_imputed(output, here, people) as writer:
-            for chromosome, name in names.items():
-                if name is None:
-                    log.warning("chromosome %s is not in the target; it is left out", chromosome)
-                    continue
-                panel = open_panel(opened, chromosome)
-                read = read_target(target, chromosome, people, panel, settings.max_unphased, Path(scratch) / "target.h5")
-                fates.append(read.fates.assign(chromosome=name))
-                written += _impute_chromosome(opened, panel, read, name, writer, settings, threads)
-    if not fates:
-        raise InputError(f"{target}: has none of the imputer's chromosomes {', '.join(names)}; check its names and build")
+    with (
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=".imputation.") as scratch,
+        writing_imputed(output, here, people) as writer,
+    ):
+        for chromosome, name in names.items():
+            if name is None:
+                log.warning("chromosome %s is not in the target; it is left out", chromosome)
+                continue
+            panel = open_panel(opened, chromosome)
+            read = read_target(target, chromosome, people, panel, settings.max_unphased, Path(scratch) / "target.h5")
+            fates.append(read.fates.assign(chromosome=name))
+            written += _impute_chromosome(opened, panel, read, name, writer, settings, threads)
     table = pd.concat(fates, ignore_index=True)
     store.write_table(sites, table[["chromosome", "position", "ref", "alt", "fate", "explanation"]])
     for fate, count in table["fate"].value_counts().items():
@@ -69,8 +72,7 @@ def _impute_chromosome(
     """Write a chromosome, window by window, the target's unused sites in between; gives the number of sites written."""
     typed = target.record >= 0
     weak, written = 0, 0
-    rest = iter([*target.unused(), (np.inf, None)])
-    position, record = next(rest)
+    rest = deque(target.unused())
     for window in command.show_progress(range(len(panel.windows)), f"chromosome {name}, windows"):
         context, (start, stop) = panel.windows.context(window), panel.windows.cores[window]
         weak += int(typed[context].sum()) < FEW_TYPED
@@ -79,17 +81,17 @@ def _impute_chromosome(
         known = haplotypes[:, slice(*panel.windows.core_columns(window))]
         probability = np.where(known >= 0, known, probability)
         for column, site in enumerate(range(start, stop)):
-            while position < panel.position[site]:
-                writer.write_untouched(name, *target.read_unused(record))
-                position, record = next(rest)
+            while rest and rest[0][0] < panel.position[site]:
+                writer.write_untouched(name, *target.read_unused(rest.popleft()[1]))
             place = Site(int(panel.position[site]), panel.name[site], panel.ref[site], panel.alt[site])
             writer.write_imputed(name, place, probability[:, column].reshape(-1, 2), bool(typed[site]))
         written += stop - start
-    while record is not None:
+    for _, record in rest:
         writer.write_untouched(name, *target.read_unused(record))
-        position, record = next(rest)
     if weak:
-        log.warning("%d of %d windows see fewer than %d typed sites; R2 says how little they know", weak, len(panel.windows), FEW_TYPED)
+        log.warning(
+            "%d of %d windows see fewer than %d typed sites; R2 says how little they know", weak, len(panel.windows), FEW_TYPED
+        )
     used = target.fates["fate"].isin(USED).sum()
     log.info("chromosome %s: %d of %d target sites used, %d sites written", name, used, len(target.fates), written)
     return written

@@ -52,7 +52,7 @@ def imputer(
     network: Network,
     neighbours: Neighbours,
 ) -> None:
-    """Write weights.safetensors, imputer.json (settings, checksums), README.md, and per chromosome sites, windows and shards."""
+    """Write weights.safetensors, imputer.json (settings, checksums), README.md, and by chromosome sites, windows, shards."""
     facts = store.read_facts(history, "history")
     sites = 0
     for chromosome, stored, known, cut, packed in zip(chromosomes, genotypes, frequencies, windows, shards, strict=True):

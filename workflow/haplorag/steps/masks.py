@@ -59,17 +59,24 @@ def read_given(mask: Mask, chromosome: str, sites: Path | None) -> np.ndarray:
         raise InputError(f"{path}: a given mask needs the genotype store; name it with --sites")
     variants = store.read_arrays(sites, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
     try:
-        table = pd.read_csv(path, sep="\t", dtype={"CHROM": str, "REF": str, "ALT": str})
+        table = pd.read_csv(path, sep="\t", dtype=str).rename(columns=lambda name: name.lstrip("#"))
         given = table[table["CHROM"].map(plain_name) == plain_name(chromosome)]
-        keys = zip(given["POS"], given["REF"], given["ALT"], strict=True)
-        known = dict(zip(keys, given[mask.column].astype(bool), strict=True))
+        keys = zip(given["POS"].astype(int), given["REF"], given["ALT"], strict=True)
+        known = dict(zip(keys, given[mask.column].map({"0": False, "1": True}), strict=True))
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a table with CHROM, POS, REF, ALT and {mask.column} ({error}); fix its header") from error
+        raise InputError(
+            f"{path}: not a table with CHROM, POS, REF, ALT and {mask.column} ({error}); fix its header"
+        ) from error
     wanted = list(zip(*variants.values(), strict=True))
     missing = [key for key in wanted if key not in known]
     if missing:
-        raise InputError(f"{path}: lacks {len(missing)} sites of the panel, the first is {chromosome}:{missing[0][0]}; add them")
-    return np.array([known[key] for key in wanted])
+        raise InputError(
+            f"{path}: lacks {len(missing)} sites of the panel, the first is {chromosome}:{missing[0][0]}; add them"
+        )
+    hidden = [known[key] for key in wanted]
+    if not all(isinstance(value, bool) for value in hidden):
+        raise InputError(f"{path}: column {mask.column} holds values other than 0 and 1; fix it")
+    return np.array(hidden)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,9 @@ def report(
         "reasons": list(dict.fromkeys(reason for tally in tallied.values() for reason in tally.index)),
         "windows": {path.stem: store.read_table(path) for path in windows},
         "figures": [(path.stem, CAPTIONS[path.stem], _inline(path)) for path in figures],
-        "times": read_times(times).groupby("rule").agg(jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")),
+        "times": read_times(times)
+        .groupby("rule")
+        .agg(jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")),
         "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
         "versions": _list_versions(),
         "rare": settings.evaluation.rare_maf,

@@ -63,7 +63,11 @@ def draw_roles(table: pd.DataFrame, settings: Samples, seed: int) -> np.ndarray:
 def _take_roles(table: pd.DataFrame, path: Path) -> pd.Series:
     given = read_roles(path)
     roles = table["sample"].map(given).fillna("")
-    log.info("%d people of the role file are not in the panel, %d of the panel have no role", len(set(given) - set(table["sample"])), (roles == "").sum())
+    log.info(
+        "%d people of the role file are not in the panel, %d of the panel have no role",
+        len(set(given) - set(table["sample"])),
+        (roles == "").sum(),
+    )
     return roles
 
 

@@ -29,9 +29,13 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
             sites = cut.context(window)
             haplotypes = store.read_calls(file, sites, people)
             name = f"window_{window:04d}.faiss"
-            entries.append({"file": name, "sites": len(sites), "sha256": write_shard(output / name, pack(fill_major(haplotypes)))})
+            entries.append(
+                {"file": name, "sites": len(sites), "sha256": write_shard(output / name, pack(fill_major(haplotypes)))}
+            )
     source = {"genotypes": store.checksum(genotypes), "windows": store.checksum(windows)}
-    store.write_facts(output / "shards.json", "shards", {"reference_haplotypes": 2 * len(people), "source": source, "windows": entries})
+    store.write_facts(
+        output / "shards.json", "shards", {"reference_haplotypes": 2 * len(people), "source": source, "windows": entries}
+    )
     size = sum((output / str(entry["file"])).stat().st_size for entry in entries)
     log.info("%d windows, %d reference haplotypes, %.1f MB", len(cut), 2 * len(people), size / 1e6)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,18 +57,23 @@ def windows(
             }
         ),
     )
-    log.info("%d windows of up to %d core sites, %.0f sites seen on average", len(cores), settings.core_sites, np.mean([*map(len, contexts)]))
+    log.info(
+        "%d windows of up to %d core sites, %.0f sites seen on average",
+        len(cores),
+        settings.core_sites,
+        np.mean([*map(len, contexts)]),
+    )
 
 
 def cut_cores(position: np.ndarray, settings: Windows) -> np.ndarray:
-    """Cut sites into cores of `core_sites`, none across a gap of `gap_bp`: half-open ranges int32 [W, 2] that tile all sites."""
+    """Cut sites into cores of `core_sites`, none across a gap of `gap_bp`: half-open ranges int32 [W, 2] that tile them."""
     edges = [0, *(np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1), len(position)]
-    cores = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    cores: list[tuple[int, int]] = []
+    for start, stop in pairwise(edges):
         cuts = [*range(start, stop, settings.core_sites), stop]
         if len(cuts) > 2 and cuts[-1] - cuts[-2] < SMALLEST_SHARE * settings.core_sites:
             del cuts[-2]
-        cores += zip(cuts, cuts[1:], strict=False)
+        cores += pairwise(cuts)
     return np.array(cores, dtype=np.int32)
 
 

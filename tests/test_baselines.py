@@ -1,0 +1,39 @@
+"""Baselines say what their names promise."""
+
+import numpy as np
+import pytest
+
+from haplorag import store
+from haplorag.steps.baselines import METHODS, baselines
+from haplorag.windowing import open_shards, read_windows
+
+
+@pytest.fixture(scope="module")
+def said(simulated):
+    path = simulated.folder / "baselines/1.h5"
+    inputs = (simulated.drawn(stage, "test") for stage in ("masks", "neighbours"))
+    baselines(simulated.frequencies, simulated.windows, *inputs, simulated.shards, path, vote_neighbours=8)
+    return store.read_arrays(path, "predictions")
+
+
+def test_only_hidden_sites_are_predicted(simulated, said):
+    hidden = store.read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
+    predicted = ~np.isnan(said["probability"])
+    np.testing.assert_array_equal(predicted.all(axis=(0, 2, 4)), hidden)
+    np.testing.assert_array_equal(predicted.any(axis=(0, 2, 4)), hidden)
+
+
+def test_the_frequency_is_everyones(simulated, said):
+    frequency = store.read_arrays(simulated.frequencies, "frequencies", "frequency")["frequency"]
+    row = said["probability"][METHODS.index("allele_frequency"), 0, 3, :, 1]
+    known = ~np.isnan(row)
+    np.testing.assert_allclose(row[known], frequency[known], atol=5e-4)
+
+
+def test_the_nearest_is_a_haplotype_of_the_panel(simulated, said):
+    cut = read_windows(simulated.windows)
+    low, high = cut.core_columns(0)
+    panel = open_shards(simulated.shards).haplotypes(0)[:, low:high]
+    row = said["probability"][METHODS.index("nearest_haplotype"), 0, 2, : cut.cores[0, 1], 0]
+    known = ~np.isnan(row)
+    assert (panel[:, known] == row[known]).all(axis=1).any()

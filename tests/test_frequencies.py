@@ -1,0 +1,36 @@
+"""Frequencies: of reference people only, missing alleles left out."""
+
+import h5py
+import numpy as np
+
+from haplorag import store
+from haplorag.steps.frequencies import count_alleles, frequencies
+
+
+def test_counts_by_eye():
+    calls = np.array([[[0, 1], [1, 1], [-1, 1]], [[0, 0], [0, 0], [-1, -1]]], dtype=np.int8)
+    assert count_alleles(calls).tolist() == [[4, 5, 0, 1, 1], [0, 4, 2, 0, 0]]
+
+
+def test_frequencies_are_those_of_the_reference(simulated):
+    arrays = store.read_arrays(simulated.frequencies, "frequencies")
+    calls = store.read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"]
+    people = simulated.people
+    reference = (people["role"] == "reference").to_numpy()
+    np.testing.assert_allclose(arrays["frequency"], calls[:, reference].mean(axis=(1, 2)), atol=1e-6)
+    africans = reference & (people["super_population"] == "AFR").to_numpy()
+    row = arrays["populations"].tolist().index("AFR")
+    np.testing.assert_allclose(arrays["population_frequency"][row], calls[:, africans].mean(axis=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(arrays["genotype_frequency"].sum(axis=1), 1, atol=1e-6)
+
+
+def test_held_out_people_change_nothing(simulated, tmp_path):
+    other = tmp_path / "other.h5"
+    other.write_bytes(simulated.genotypes.read_bytes())
+    held_out = np.flatnonzero(simulated.people["role"] != "reference")
+    with h5py.File(other, "r+") as file:
+        calls = file["calldata/GT"][:]
+        calls[:, held_out] = 1 - calls[:, held_out]
+        file["calldata/GT"][:] = calls
+    frequencies(other, simulated.samples, tmp_path / "f.h5")
+    assert (tmp_path / "f.h5").read_bytes() == simulated.frequencies.read_bytes()

@@ -1,0 +1,132 @@
+"""Conversion is exact, and every record is counted."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
+
+from haplorag import store
+from haplorag.errors import InputError
+from haplorag.settings import Genotypes
+from haplorag.steps.genotypes import genotypes
+
+PLAIN = Genotypes(variants="snps", multiallelic="split", max_missing=0.4, max_unphased=0.0, min_minor_count=0)
+HEAD = '##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=2>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n'
+
+
+def convert(folder, records: list[str], people=("a", "b"), settings=PLAIN, chromosome="1", head=HEAD):
+    """Convert a VCF of these lines (CHROM POS REF ALT GT..., blanks); gives arrays and the tally."""
+    lines = []
+    for record in records:
+        chrom, position, ref, alt, *calls = record.split()
+        lines.append("\t".join([chrom, position, ".", ref, alt, ".", ".", ".", "GT", *calls]))
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
+    (folder / "x.vcf").write_text(head + "\t".join([*columns, *people]) + "\n" + "\n".join(lines) + "\n")
+    rows = [{"sample": name, "population": "P", "super_population": "S", "role": "reference"} for name in people]
+    store.write_table(folder / "samples.tsv", pd.DataFrame(rows))
+    paths = folder / "x.vcf", folder / "samples.tsv", folder / "x.h5", folder / "x.tally.tsv"
+    genotypes(*paths, settings=settings, chromosome=chromosome)
+    tally = store.read_table(folder / "x.tally.tsv").set_index("reason")["records"]
+    return store.read_arrays(folder / "x.h5", "genotypes"), tally
+
+
+def test_alleles_by_eye(tmp_path):
+    arrays, tally = convert(tmp_path, ["1 10 A C 0|1 1|1", "1 20 G T 0|0 .|1"])
+    assert arrays["calldata/GT"].tolist() == [[[0, 1], [1, 1]], [[0, 0], [-1, 1]]]
+    assert arrays["variants/POS"].tolist() == [10, 20]
+    assert arrays["samples"].tolist() == ["a", "b"]
+    assert tally["read"] == 2 and tally["kept"] == 2 and tally["missing_alleles"] == 1
+
+
+def test_every_record_has_a_fate(tmp_path):
+    records = [
+        "1 10 A C 0|1 1|1",
+        "1 10 A C 0|1 1|1",
+        "1 20 A C,G 1|2 0|1",
+        "1 30 A <DEL> 0|1 0|0",
+        "1 40 AT A 0|1 0|0",
+        "1 50 A . 0|0 0|0",
+        "1 60 A G .|. 0|1",
+        "2 10 A G 0|1 0|1",
+    ]
+    arrays, tally = convert(tmp_path, records)
+    assert arrays["variants/POS"].tolist() == [10, 20, 20]
+    assert arrays["calldata/GT"][1:].tolist() == [[[1, 0], [0, 1]], [[0, 1], [0, 0]]]
+    expected = {"read": 7, "kept": 3, "duplicate": 1, "multiallelic": 1, "symbolic": 1, "not_snp": 1}
+    expected |= {"no_alternate_allele": 1, "too_many_missing": 1}
+    assert {reason: tally[reason] for reason in expected} == expected
+
+
+def test_indels_are_kept_where_asked_for(tmp_path):
+    settings = PLAIN.model_copy(update={"variants": "all_biallelic", "multiallelic": "skip"})
+    arrays, tally = convert(tmp_path, ["1 40 AT A 0|1 0|0", "1 50 A C,G 0|1 0|2"], settings=settings)
+    assert arrays["variants/REF"].tolist() == ["AT"]
+    assert tally["multiallelic"] == 1
+
+
+def test_rare_sites_are_dropped_by_reference_people_only(tmp_path):
+    settings = PLAIN.model_copy(update={"min_minor_count": 2})
+    arrays, tally = convert(tmp_path, ["1 10 A C 0|1 0|0", "1 20 A C 0|1 0|1", "1 30 A C 1|1 1|1"], settings=settings)
+    assert arrays["variants/POS"].tolist() == [20]
+    assert tally["below_min_minor_count"] == 2
+
+
+def test_haploid_calls_miss_their_second_allele(tmp_path):
+    arrays, _ = convert(tmp_path, ["1 10 A C 1 0|1"])
+    assert arrays["calldata/GT"].tolist() == [[[1, -1], [0, 1]]]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        (["1 20 A C 0|1 0|0", "1 10 A C 0|1 0|0"], r"x\.vcf: record 1:10 follows 20; sort it"),
+        (["1 10 A C 0/1 0|0"], r"1 of 1 heterozygous genotypes are unphased.*phase it"),
+        (["1 10 A C 0|1|1 0|0"], r"record 1:10 has 3 alleles a person"),
+        (["1 10 A C 0|2 0|0"], r"record 1:10 has a genotype with an allele that is not listed"),
+        (["1 10 AT C 0|1 0|0"], r"no site of chromosome 1 is left"),
+        (["2 10 A C 0|1 0|0"], r"no record on chromosome 1"),
+        (["1 10 A C 0|1 0|0", "2 10 A C 0|1 0|0", "1 20 A C 0|1 0|0"], r"stands in two places"),
+    ],
+)
+def test_bad_records_are_refused_and_leave_nothing(tmp_path, records, message):
+    with pytest.raises(InputError, match=message):
+        convert(tmp_path, records)
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_chr_prefixes_are_one_chromosome(tmp_path):
+    arrays, _ = convert(tmp_path, ["chr1 10 A C 0|1 0|0"], head=HEAD.replace("ID=1", "ID=chr1"))
+    assert arrays["variants/POS"].tolist() == [10]
+
+
+def test_a_cut_file_is_refused(simulated, tmp_path):
+    whole = (simulated.folder / "demo/1.vcf.gz").read_bytes()
+    for cut, message in ((len(whole) - 28, "end-of-file block"), (len(whole) // 2, "end-of-file block")):
+        (tmp_path / "cut.vcf.gz").write_bytes(whole[:cut])
+        paths = tmp_path / "cut.vcf.gz", simulated.samples, tmp_path / "x.h5", tmp_path / "t.tsv"
+        with pytest.raises(InputError, match=message):
+            genotypes(*paths, settings=PLAIN, chromosome="1")
+    assert not (tmp_path / "x.h5").exists()
+
+
+def test_simulated_genotypes_are_those_of_the_vcf(simulated):
+    with gzip.open(simulated.folder / "demo/1.vcf.gz", "rt") as file:
+        rows = [line.split() for line in file if not line.startswith("#")]
+    expected = np.array([[call.split("|") for call in row[9:]] for row in rows], dtype=np.int8)
+    arrays = store.read_arrays(simulated.genotypes, "genotypes")
+    kept = np.isin([int(row[1]) for row in rows], arrays["variants/POS"])
+    np.testing.assert_array_equal(arrays["calldata/GT"], expected[kept])
+
+
+@bounds(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(*[st.sampled_from("01.")] * 4), min_size=1, max_size=12))
+def test_round_trip(tmp_path_factory, calls):
+    records = [f"1 {10 * (row + 1)} A C {a}|{b} {c}|{d}" for row, (a, b, c, d) in enumerate(calls)]
+    settings = PLAIN.model_copy(update={"max_missing": 1.0})
+    arrays, _ = convert(tmp_path_factory.mktemp("round"), records, settings=settings)
+    values = np.array([[-1 if call == "." else int(call) for call in row] for row in calls], dtype=np.int8)
+    np.testing.assert_array_equal(arrays["calldata/GT"], values.reshape(-1, 2, 2))

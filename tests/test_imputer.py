@@ -1,0 +1,59 @@
+"""The imputer's folder: complete, checked on opening, on its own."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from haplorag.errors import InputError
+from haplorag.imputing import open_imputer, open_panel
+from haplorag.steps.imputer import imputer
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="session")
+def folder(simulated, trained):
+    made = simulated.folder / "imputer/copying"
+    tiny = simulated.settings
+    imputer(
+        trained / "best.safetensors", trained / "history.json", made, genotypes=[simulated.genotypes],
+        frequencies=[simulated.frequencies], windows=[simulated.windows], shards=[simulated.shards], chromosomes=["1"],
+        network=tiny.network["copying"], neighbours=tiny.neighbours,
+    )  # fmt: skip
+    return made
+
+
+def test_it_travels(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    opened = open_imputer(tmp_path / "elsewhere", CPU)
+    panel = open_panel(opened, "1")
+    assert len(panel.position) == len(panel.frequencies.frequency)
+    assert panel.shards.haplotypes(0).shape[1] == len(panel.windows.context(0))
+
+
+def test_its_card_says_what_it_is(folder):
+    card = (folder / "README.md").read_text()
+    assert "`copying`" in card and "guard this folder" in card.replace("\n", " ")
+    rows = [line for line in card.splitlines() if line.startswith("| hide_50")]
+    figures = [float(cell) for cell in rows[0].split("|")[2:-1] if cell.strip() != "-"]
+    assert figures and all(0 < figure <= 1 for figure in figures)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "1/panel.h5", "1/windows.h5", "1/shards/shards.json", "README.md"])
+def test_damage_is_noticed(folder, tmp_path, name):
+    shutil.copytree(folder, tmp_path / "x")
+    data = bytearray((tmp_path / "x" / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "x" / name).write_bytes(data)
+    with pytest.raises(InputError, match=name):
+        open_imputer(tmp_path / "x", CPU)
+
+
+def test_another_format_is_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "x")
+    facts = json.loads((tmp_path / "x/imputer.json").read_text())
+    (tmp_path / "x/imputer.json").write_text(json.dumps(facts | {"format": "imputer/9"}))
+    with pytest.raises(InputError, match="expected format imputer/1"):
+        open_imputer(tmp_path / "x", CPU)

@@ -1,0 +1,163 @@
+"""Training: exact, resumable, stopped in time, and never on labels it must not see."""
+
+import json
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from conftest import SEED, files_of, panel_of
+from haplorag.batches import open_chromosomes, take_turns
+from haplorag.errors import InputError
+from haplorag.learning import train_epoch
+from haplorag.network import build_network
+from haplorag.network.batch import Output
+from haplorag.optimisation import build_optimiser, compute_loss, focal_loss, schedule_rate
+from haplorag.steps.training import training
+from test_network import CORE, PEOPLE, batch_of
+
+
+def train(simulated, before, after, epoch=1, **changes):
+    tiny = simulated.settings
+    settings = tiny.training_of("copying").model_copy(update=changes)
+    training(
+        *files_of(before), *files_of(after), model="copying", epoch=epoch, network=tiny.network["copying"],
+        settings=settings, seed=SEED, threads=2, gpus=0, masks=[simulated.drawn("masks", "001")],
+        neighbours=[simulated.drawn("neighbours", "001")], **panel_of(simulated),
+    )  # fmt: skip
+    return json.loads((after / "history.json").read_text())
+
+
+def test_an_epoch_is_the_same_twice(trained, simulated, tmp_path):
+    train(simulated, trained.parent / "000", tmp_path / "again")
+    for path in files_of(trained):
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_learning_rewards(trained):
+    history = json.loads((trained / "history.json").read_text())
+    assert history["best_epoch"] == 1
+    assert history["epochs"][1]["score"] > history["epochs"][0]["score"]
+
+
+def test_training_stops_and_passes_through(trained, simulated, tmp_path):
+    # Nothing improves by this much, so that the first epoch is the last.
+    stopped = train(simulated, trained.parent / "000", tmp_path / "001", patience=1, min_delta=1e9)
+    assert stopped["stopped"] and stopped["best_epoch"] == 0
+    passed = train(simulated, tmp_path / "001", tmp_path / "002", epoch=2, patience=1)
+    assert passed == stopped
+    for path in files_of(tmp_path / "001"):
+        assert (tmp_path / "002" / path.name).read_bytes() == path.read_bytes()
+    first = (trained.parent / "000/weights.safetensors").read_bytes()
+    assert (tmp_path / "002/best.safetensors").read_bytes() == first
+
+
+def test_a_damaged_state_is_noticed(trained, simulated, tmp_path):
+    for path in files_of(trained):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    data = bytearray((tmp_path / "state.pt").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "state.pt").write_bytes(data)
+    with pytest.raises(InputError, match=r"state\.pt: damaged"):
+        train(simulated, tmp_path, tmp_path / "next", epoch=2)
+
+
+def test_an_infinite_loss_stops_with_advice(simulated):
+    tiny = simulated.settings
+    network = build_network(tiny.network["copying"])
+    with torch.no_grad():
+        next(network.parameters()).fill_(float("nan"))
+    settings = tiny.training_of("copying")
+    with pytest.raises(InputError, match=r"the loss is nan at step 0 of epoch 1.*lower"):
+        train_epoch(
+            network, build_optimiser(network, settings), open_epoch(simulated), tiny.network["copying"], settings,
+            name="copying", epoch=1, step=0, seed=SEED,
+        )  # fmt: skip
+
+
+def open_epoch(simulated):
+    files = ([getattr(simulated, name)] for name in ("genotypes", "frequencies", "windows", "shards"))
+    return open_chromosomes(simulated.people, *files, [simulated.drawn("masks", "001")], [simulated.drawn("neighbours", "001")])
+
+
+def test_accumulation_is_the_large_batch(simulated):
+    tiny = simulated.settings
+    weights = []
+    for batch_people, accumulate in ((8, 1), (2, 4)):
+        torch.manual_seed(3)
+        network = build_network(tiny.network["embedding_rag_v18"].model_copy(update={"dropout": 0.0})).double()
+        settings = tiny.training.model_copy(update={"batch_people": batch_people, "accumulate": accumulate})
+        batches = list(take_turns(open_epoch(simulated), 8, 1, 0, SEED, 1))[:1]
+        batch, labels = batches[0]
+        total = int((labels[:, batch.hidden[batch.core]] >= 0).sum())
+        network.zero_grad()
+        for start in range(0, 8, batch_people):
+            part = split_batch(batch, start, start + batch_people)
+            loss, _ = compute_loss(network(part), part, labels[2 * start : 2 * (start + batch_people)], settings)
+            (loss / total).backward()
+        weights.append(torch.cat([parameter.grad.flatten() for parameter in network.parameters()]))
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-6, atol=1e-9)
+
+
+def split_batch(batch, start, stop):
+    pair, person = slice(2 * start, 2 * stop), slice(start, stop)
+    double = {name: getattr(batch, name).double() for name in ("centimorgan", "frequency")}
+    return replace(
+        batch, alleles=batch.alleles[pair], references=batch.references[pair], reference_valid=batch.reference_valid[pair],
+        population_frequency=batch.population_frequency[pair].double(),
+        genotype_frequency=batch.genotype_frequency[person].double(), **double,
+    )  # fmt: skip
+
+
+def test_windows_take_turns(simulated):
+    chromosomes = open_epoch(simulated)
+    first = [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, 4, 10, SEED, 1)]
+    assert first == [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, 4, 10, SEED, 1)]
+    assert first != [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, 4, 10, SEED, 2)]
+    repeats = sum(one == two for one, two in pairwise(first))
+    assert repeats < len(first) / 4
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0, 5.0])
+def test_focal_loss_by_hand(gamma):
+    logits = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.5, 0.5]])
+    loss, number = focal_loss(logits, torch.tensor([1, 1, -1]), gamma)
+    shares = [math.exp(1) / (1 + math.exp(1)), 1 / (1 + math.exp(2))]
+    assert loss.item() == pytest.approx(sum(-((1 - p) ** gamma) * math.log(p) for p in shares), rel=1e-5)
+    assert number == 2
+
+
+def test_the_loss_weighs_haplotypes_and_genotype_3_3_4(settings):
+    batch, labels = batch_of()
+    length = CORE.stop - CORE.start
+    sure = torch.zeros(2 * PEOPLE, length, 2)
+    output = Output(sure, torch.zeros(PEOPLE, length, 4))
+    loss, number = compute_loss(output, batch, labels, settings.training)
+    assert loss.item() / number == pytest.approx(0.6 * math.log(2) + 0.4 * math.log(4), rel=1e-5)
+    assert number == 2 * PEOPLE * batch.hidden[CORE].sum()
+
+
+def test_missing_and_typed_labels_do_not_count(settings):
+    batch, labels = batch_of()
+    output = Output(torch.randn(2 * PEOPLE, CORE.stop - CORE.start, 2), None)
+    loss, number = compute_loss(output, batch, labels, settings.training)
+    typed = ~batch.hidden[CORE]
+    other = labels.clone()
+    other[:, typed] = 1 - other[:, typed]
+    assert compute_loss(output, batch, other, settings.training)[0] == loss
+    other[0] = -1
+    assert compute_loss(output, batch, other, settings.training)[1] == number - (~typed).sum()
+
+
+def test_the_schedule(settings):
+    rates = settings.training.model_copy(update={"learning_rate": 1.0, "warmup_steps": 10, "schedule_steps": 100})
+    assert schedule_rate(0, rates) == pytest.approx(0.2)
+    assert schedule_rate(5, rates) == pytest.approx(0.6)
+    assert schedule_rate(10, rates) == 1.0
+    assert schedule_rate(40, rates) == pytest.approx(0.5)
+    cosine = rates.model_copy(update={"schedule": "cosine"})
+    assert schedule_rate(60, cosine) == pytest.approx(0.5)
+    assert schedule_rate(999, cosine) == pytest.approx(0.0)
+    assert schedule_rate(999, rates.model_copy(update={"schedule": "constant"})) == 1.0

@@ -1,0 +1,94 @@
+"""Finds what is wrong with the files a configuration names, quickly, without reading them whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from haplorag.errors import InputError
+from haplorag.people import read_people, read_roles
+from haplorag.settings import Settings
+from haplorag.vcf import check_container, match_chromosome, open_vcf
+
+
+def find_problems(settings: Settings) -> list[str]:
+    """Everything wrong with the files a configuration names, a line each; empty where all is well.
+
+    Files that the pipeline itself makes (under `results`) are not looked at.
+    """
+    return [problem for check in _list_checks(settings) if (problem := _try(check))]
+
+
+def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
+    yield partial(_check_results, Path(settings.results))
+    for chromosome in settings.chromosomes:
+        vcf = settings.fill(settings.panel.vcf, chromosome=chromosome)
+        if not _is_made_here(vcf, settings):
+            yield partial(_check_vcf, Path(vcf), chromosome)
+        for key, pattern in _list_plain_files(settings):
+            path = settings.fill(pattern, chromosome=chromosome)
+            if chromosome == settings.chromosomes[0] or "{chromosome}" in pattern:
+                yield partial(_check_file, key, Path(path))
+    people = settings.fill(settings.panel.people)
+    if not _is_made_here(people, settings):
+        yield partial(read_people, Path(people))
+    if settings.samples.roles:
+        roles = settings.fill(settings.samples.roles)
+        yield partial(read_roles, Path(roles))
+    for name, target in settings.imputation.targets.items():
+        path = settings.fill(target)
+        if not _is_made_here(path, settings):
+            yield partial(_check_target, name, Path(path))
+
+
+def _list_plain_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.panel.map:
+        yield "panel.map", settings.panel.map
+    for draw in ("validation", "test"):
+        for name, mask in getattr(settings.masks, draw).items():
+            if mask.file:
+                yield f"masks.{draw}.{name}.file", mask.file
+
+
+def _try(check: Callable[[], object]) -> str | None:
+    try:
+        check()
+    except InputError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}; fix the path or its permissions"
+    return None
+
+
+def _is_made_here(path: str, settings: Settings) -> bool:
+    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(settings.results))
+
+
+def _check_results(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; set `results` to another name")
+
+
+def _check_file(key: str, path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; fix {key}")
+
+
+def _check_vcf(path: Path, chromosome: str) -> None:
+    _check_file("panel.vcf", path)
+    check_container(path)
+    reader = open_vcf(path)
+    if not reader.samples:
+        raise InputError(f"{path}: has no samples; use a VCF with genotypes")
+    names = list(reader.seqnames)
+    if names and match_chromosome(chromosome, names) is None:
+        raise InputError(f"{path}: has no chromosome {chromosome}, only {', '.join(names[:5])}; fix `chromosomes` or panel.vcf")
+
+
+def _check_target(name: str, path: Path) -> None:
+    _check_file(f"imputation.targets.{name}", path)
+    check_container(path)
+    if not open_vcf(path).samples:
+        raise InputError(f"{path}: has no samples; use a VCF with genotypes for imputation.targets.{name}")
