@@ -5,11 +5,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conftest import read_config
 from haplorag.network import RetrievalNetwork, build_network, count_parameters, predict
 from haplorag.network.batch import Batch
-from haplorag.network.copying import MISMATCH, SWITCHES_PER_CENTIMORGAN, UNCERTAINTY
+from haplorag.network.copying import MISMATCH, SWITCHES_PER_CENTIMORGAN, UNCERTAINTY, find_places
 from haplorag.network.fusion import FUSIONS
 from haplorag.settings import Network, read_settings
 
@@ -123,6 +125,20 @@ def run_li_stephens(batch: Batch) -> np.ndarray:
     posterior = forward * backward
     posterior /= posterior.sum(axis=1, keepdims=True)
     return (posterior * references).sum(axis=1)[:, CORE]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 200))
+def test_places_lie_among_their_sites(seed, sites):
+    generator = torch.Generator().manual_seed(seed)
+    centimorgan = (torch.rand(sites, generator=generator) * 5).round(decimals=1).sort().values + 0.1234567
+    core = torch.arange(sites)
+    typed = core[torch.rand(sites, generator=generator) < 0.2]
+    place, before, here = find_places(typed, core, centimorgan, width=0.3)
+    assert (place.diff() >= 0).all() and len(here) == place.max() + 1
+    for number in range(len(here)):
+        mine = centimorgan[place == number]
+        assert mine.min() <= here[number] <= mine.max()
+        assert (torch.searchsorted(typed, core[place == number], right=True) == before[number]).all()
 
 
 def test_without_typed_sites_copying_says_the_neighbours_frequency():

@@ -167,8 +167,10 @@ def find_places(typed: Tensor, core: Tensor, centimorgan: Tensor, width: float) 
     before = torch.searchsorted(typed, core, right=True)
     keys = torch.stack([before, (centimorgan[core] / width).long()])
     keys, place, count = torch.unique_consecutive(keys, dim=1, return_inverse=True, return_counts=True)
-    total = torch.zeros(len(count), device=core.device).index_add_(0, place, centimorgan[core] - centimorgan[0])
-    return place, keys[0], total / count + centimorgan[0]
+    here, last = centimorgan[core], count.cumsum(0) - 1
+    mean = torch.zeros(len(count), device=core.device).index_add_(0, place, here - here[0]) / count + here[0]
+    # Rounding must not carry a place past its typed sites: a chance below zero has no logarithm.
+    return place, keys[0], mean.clamp(here[last + 1 - count], here[last])
 
 
 @torch.no_grad()
