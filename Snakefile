@@ -14,6 +14,8 @@
 # training/{model}/{epoch}/                    training     one epoch a job
 # imputer/{model}/                             imputer      all that imputation needs
 # baselines/{chromosome}.h5                    baselines    what simple methods say
+# exports/{chromosome}/                       exports      what peers are given
+# peers/{peer}/{chromosome}.h5                 peers        what other tools say
 # predictions/{model}/{chromosome}.h5          predictions  what the models say
 # evaluation/*.tsv, summary.json               evaluation   accuracy, with baselines
 # plots/{figure}.svg                           plots

@@ -1,4 +1,4 @@
-"""Writes imputed genotypes as a bgzipped, indexed VCF, or as BCF."""
+"""Writes imputed genotypes as a bgzipped, indexed VCF or as BCF, and reads those of other tools."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cyvcf2
 import numpy as np
 import pysam
 import pysam.bcftools
 
 from haplorag import store
+from haplorag.errors import InputError
+from haplorag.vcf import open_vcf, plain_name
 
 # Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
 LEVELS = 1000
@@ -112,3 +115,54 @@ def writing_imputed(path: Path, chromosomes: list[str], people: list[str]) -> It
             temporary.with_name(temporary.name + ".index").replace(index)
         finally:
             text.unlink(missing_ok=True)
+
+
+def write_phased(
+    path: Path, chromosome: str, sites: list[tuple[int, str, str, str]], calls: np.ndarray, people: list[str]
+) -> None:
+    """Write phased genotypes int8 [S, n, 2] (-1 missing) at sites (position, REF, ALT, id) as bgzipped, indexed VCF."""
+    signs = np.array([f"{first}|{second}" for first in ".01" for second in ".01"], dtype=object)
+    with store.replacing(path) as temporary:
+        with pysam.BGZFile(str(temporary), "wb") as file:
+            columns = "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people])
+            genotype = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">'
+            file.write(f"##fileformat=VCFv4.2\n##contig=<ID={chromosome}>\n{genotype}\n{columns}\n".encode())
+            for (position, ref, alt, name), row in zip(sites, calls, strict=True):
+                entries = "\t".join(signs[3 * (row[:, 0] + 1) + row[:, 1] + 1])
+                file.write(f"{chromosome}\t{position}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\tGT\t{entries}\n".encode())
+        pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(temporary) + ".tbi")
+        temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))
+
+
+def read_imputed(
+    path: Path, chromosome: str, sites: dict[tuple[int, str, str], int], people: list[str], into: np.ndarray
+) -> np.ndarray:
+    """Fill `into` float [n, site, 2] with the probabilities of ALT that another tool's VCF holds; gives which sites it has.
+
+    `sites` maps (position, REF, ALT) to the site's number. Per haplotype from HDS or AP1 and AP2, else half of DS each.
+    Raises InputError where a person is missing or there is no such field.
+    """
+    reader = open_vcf(path)
+    column = {name: number for number, name in enumerate(reader.samples)}
+    missing = sum(name not in column for name in people)
+    if missing:
+        raise InputError(f"{path}: lacks {missing} of the {len(people)} test people; use the output for the same people")
+    columns = np.array([column[name] for name in people])
+    found = np.zeros(into.shape[1], dtype=bool)
+    for record in reader:
+        row = sites.get((record.POS, record.REF, record.ALT[0])) if len(record.ALT) == 1 else None
+        if row is not None and plain_name(record.CHROM) == plain_name(chromosome):
+            into[:, row] = _read_halves(path, record)[columns]
+            found[row] = True
+    return found
+
+
+def _read_halves(path: Path, record: cyvcf2.Variant) -> np.ndarray:
+    fields = set(record.FORMAT)
+    if "HDS" in fields:
+        return record.format("HDS")
+    if {"AP1", "AP2"} <= fields:
+        return np.concatenate([record.format("AP1"), record.format("AP2")], axis=1)
+    if "DS" in fields:
+        return np.repeat(record.format("DS") / 2, 2, axis=1)
+    raise InputError(f"{path}: record {record.CHROM}:{record.POS} has none of HDS, AP1 and DS; write one of them")

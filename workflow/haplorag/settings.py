@@ -206,6 +206,20 @@ class Training(Optimisation):
     epochs: Natural
 
 
+class Peer(Section):
+    """Another imputation tool: run with extra arguments, or a VCF it wrote (`{mask}`, `{chromosome}` filled in)."""
+
+    tool: Literal["beagle", "minimac4"] | None = None
+    arguments: str = ""
+    file: str | None = None
+
+    @model_validator(mode="after")
+    def _runs_or_reads(self) -> Peer:
+        if (self.tool is None) == (self.file is None):
+            raise ValueError("name either `tool` (beagle or minimac4) or `file`, an imputed VCF for the same people and masks")
+        return self
+
+
 class Evaluation(Section):
     """Frequency bins and baselines of every table."""
 
@@ -249,6 +263,7 @@ class Settings(Section):
     models: list[Name] = Field(min_length=1)
     training: Training
     evaluation: Evaluation
+    peers: Named[Peer]
     imputation: Imputation
 
     @model_validator(mode="after")
@@ -258,6 +273,8 @@ class Settings(Section):
             raise ValueError(f"models: {', '.join(unknown)} not described under network ({', '.join(self.network)})")
         if self.imputation.model not in self.models:
             raise ValueError(f"imputation.model: {self.imputation.model} is not among models ({', '.join(self.models)})")
+        if twice := set(self.peers) & set(self.network):
+            raise ValueError(f"peers: {', '.join(twice)} is a model's name; rename the peer")
         if len(set(self.chromosomes)) < len(self.chromosomes):
             raise ValueError("chromosomes: a name stands twice")
         for name in self.models:

@@ -114,6 +114,20 @@ def previous_epoch(wildcards):
     return {f"from_{name}": file for name, file in files.items()}
 
 
+def peer_of(wildcards):
+    """A peer's settings, its file filled in but for the mask."""
+    peer = settings.peers[wildcards.peer]
+    file = peer.file and settings.fill(peer.file, chromosome=wildcards.chromosome)
+    return peer.model_copy(update={"file": file})
+
+
+def peer_files(wildcards):
+    """The imputed VCFs of a peer that is not run here."""
+    file = peer_of(wildcards).file
+    masks = settings.masks.test
+    return {"imputed": [file.replace("{mask}", mask) for mask in masks]} if file else {}
+
+
 def optimisation_of(wildcards):
     """Training settings of a model. The number of epochs is told to no job."""
     return as_json(settings.training_of(wildcards.model).model_dump(exclude={"epochs"}))
@@ -127,4 +141,5 @@ wildcard_constraints:
     chromosome="|".join(settings.chromosomes),
     model="|".join(settings.models),
     epoch=r"\d{3}",
+    peer="|".join(settings.peers) or "none",
     target="|".join(settings.imputation.targets) or "none",

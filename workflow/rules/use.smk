@@ -30,6 +30,58 @@ rule baselines:
         " {input.shards:q} {output:q} --vote-neighbours {params.vote} > {log:q} 2>&1"
 
 
+rule exports:
+    input:
+        genotypes=rules.genotypes.output.genotypes,
+        samples=samples,
+        masks=f"{results}/masks/test/{{chromosome}}.h5",
+    output:
+        reference=f"{results}/exports/{{chromosome}}/reference.vcf.gz",
+        targets=expand(
+            f"{results}/exports/{{{{chromosome}}}}/{{mask}}.vcf.gz",
+            mask=settings.masks.test,
+        ),
+    log:
+        f"{logs}/exports/{{chromosome}}.log",
+    benchmark:
+        f"{times}/exports/{{chromosome}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("exports"),
+    shell:
+        "python -m haplorag.steps.exports {input.genotypes:q} {input.samples:q} {input.masks:q} {output.reference:q}"
+        " --targets {output.targets:q} --chromosome {wildcards.chromosome} > {log:q} 2>&1"
+
+
+rule peers:
+    input:
+        unpack(peer_files),
+        genotypes=rules.genotypes.output.genotypes,
+        samples=samples,
+        frequencies=rules.frequencies.output[0],
+        masks=f"{results}/masks/test/{{chromosome}}.h5",
+        reference=rules.exports.output.reference,
+        targets=rules.exports.output.targets,
+        map=panel_file(settings.panel.map) if settings.panel.map else [],
+    output:
+        f"{results}/peers/{{peer}}/{{chromosome}}.h5",
+    log:
+        f"{logs}/peers/{{peer}}/{{chromosome}}.log",
+    benchmark:
+        f"{times}/peers/{{peer}}/{{chromosome}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    params:
+        code=code("peers"),
+        settings=lambda wildcards: as_json(peer_of(wildcards)),
+    shell:
+        "python -m haplorag.steps.peers {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.masks:q}"
+        " {input.reference:q} {output:q} --targets {input.targets:q} --peer {wildcards.peer} --settings {params.settings:q}"
+        " --chromosome {wildcards.chromosome} --genetic-map {input.map:q} --threads {threads} > {log:q} 2>&1"
+
+
 rule predictions:
     input:
         weights=f"{results}/training/{{model}}/{epochs[-1]}/best.safetensors",
@@ -73,6 +125,11 @@ rule evaluation:
             model=settings.models,
             chromosome=settings.chromosomes,
         ),
+        peers=expand(
+            rules.peers.output[0],
+            peer=settings.peers,
+            chromosome=settings.chromosomes,
+        ),
         histories=expand(
             f"{results}/training/{{model}}/{epochs[-1]}/history.json",
             model=settings.models,
@@ -97,7 +154,7 @@ rule evaluation:
     shell:
         "python -m haplorag.steps.evaluation {output:q} --samples {input.samples:q} --chromosomes {params.chromosomes:q}"
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q}"
-        " --predictions {input.baselines:q} {input.predictions:q} --histories {input.histories:q} --rates {input.rates:q}"
+        " --predictions {input.baselines:q} {input.predictions:q} {input.peers:q} --histories {input.histories:q} --rates {input.rates:q}"
         " --settings {params.settings:q} --seed {params.seed} > {log:q} 2>&1"
 
 

@@ -18,6 +18,7 @@ from haplorag.captions import CAPTIONS
 from haplorag.figures import BASELINES, name_of, order_methods
 from haplorag.people import read_samples
 from haplorag.settings import Settings
+from haplorag.tables import tabulate_accuracy
 from haplorag.times import read_times
 
 log = logging.getLogger(__name__)
@@ -43,19 +44,20 @@ def report(
     people = read_samples(samples)
     table = store.read_table(accuracy, mask=str, chromosome=str, population=str, group=str)
     tallied = {path.name.removesuffix(".tally.tsv"): store.read_table(path).set_index("reason")["records"] for path in tallies}
+    measured, methods = read_times(times), order_methods(list(table["method"].unique()))
     content = {
         "facts": facts,
         "sentences": [_say(mask, groups, list(facts["models"])) for mask, groups in facts["r2"].items()],
-        "accuracy": [_tabulate(table, mask) for mask in facts["r2"]],
-        "names": {method: name_of(method) for method in table["method"].unique()},
+        "accuracy": [tabulate_accuracy(table, mask, methods) for mask in facts["r2"]],
+        "names": {method: name_of(method) for method in methods},
         "people": pd.crosstab(people["super_population"], people["role"]),
         "tallies": {name: tally.to_dict() for name, tally in tallied.items()},
         "reasons": list(dict.fromkeys(reason for tally in tallied.values() for reason in tally.index)),
         "windows": {path.stem: store.read_table(path) for path in windows},
         "figures": [(path.stem, CAPTIONS[path.stem], _inline(path)) for path in figures],
-        "times": read_times(times)
-        .groupby("rule")
-        .agg(jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")),
+        "costs": _list_costs(measured, list(facts["models"]), list(settings.peers)),
+        "peers": list(settings.peers),
+        "times": measured.groupby("rule").agg(jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")),
         "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
         "versions": _list_versions(),
         "rare": settings.evaluation.rare_maf,
@@ -81,21 +83,19 @@ def _say(mask: str, groups: dict[str, dict[str, float]], models: list[str]) -> d
     return said
 
 
-def _tabulate(table: pd.DataFrame, mask: str) -> dict[str, Any]:
-    """A mask's figures: per method mean r2 with interval by group of sites, and other metrics over all sites."""
-    whole = table[(table["mask"] == mask) & (table["chromosome"] == "all") & (table["population"] == "all")]
-    r2, overall = whole[whole["metric"] == "r2"], whole[(whole["group"] == "all") & (whole["metric"] != "r2")]
-    groups = list(r2["group"].unique())
-    methods = order_methods(list(whole["method"].unique()))
-    first = r2[r2["method"] == methods[0]].set_index("group")
-    return {
-        "mask": mask,
-        "groups": [(group, int(first.loc[group, "sites"]), int(first.loc[group, "scored_sites"])) for group in groups],
-        "methods": methods,
-        "r2": {(row.method, row.group): row for row in r2.itertuples()},
-        "metrics": list(overall["metric"].unique()),
-        "overall": {(row.method, row.metric): row.value for row in overall.itertuples()},
-    }
+def _list_costs(measured: pd.DataFrame, models: list[str], peers: list[str]) -> list[tuple[str, str, float, float]]:
+    """What each method took to impute the test people: name, what is in it, seconds of all its jobs, peak megabytes."""
+    costs = []
+    for rule, names in (("predictions", models), ("peers", peers)):
+        for name in names:
+            mine = (measured["rule"] == rule) & measured["job"].str.startswith(f"{name}/")
+            what = "all masks, tool and reading its output"
+            if rule == "predictions":
+                mine |= (measured["rule"] == "neighbours") & measured["job"].str.startswith("test/")
+                what = "all masks, retrieval and network"
+            if mine.any():
+                costs.append((name_of(name), what, measured.loc[mine, "seconds"].sum(), measured.loc[mine, "megabytes"].max()))
+    return costs
 
 
 def _inline(path: Path) -> str:

@@ -1,0 +1,135 @@
+"""Runs one case of a corpus of bad inputs through preflight, samples and genotypes: contract.py FOLDER [VCF] [PANEL].
+
+The corpus describes its cases in configuration files of its own shape; they are translated into ours, key by key, so that
+a key given twice stays so and an unknown one stays unknown.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from haplorag import command
+from haplorag.settings import Settings, read_settings
+from haplorag.steps.genotypes import genotypes
+from haplorag.steps.preflight import merge, preflight, read_yaml
+from haplorag.steps.samples import samples
+
+ROOT = Path(__file__).parents[1]
+SMALL = {"demo": None}
+
+
+def translate(key: str, value: Any, people: int) -> dict[str, Any]:
+    """One of the corpus's keys in our words; what we have no word for keeps its own."""
+    if key == "reference":
+        return {"panel": {"vcf": value["vcf"], "people": value["panel"]}}
+    if key == "target":
+        return {"imputation": {"targets": {**SMALL, "case": value["vcf"]}}}
+    if key == "out":
+        return {"results": value}
+    if key == "contig":
+        return {"chromosomes": [value]}
+    if key == "windows":
+        # Our windows overlap by their flanks, which have no bound; a core that is all overlap has no site left.
+        return {"windows": {"core_sites": min(value["max_sites"], value["max_sites"] - value["overlap"])}}
+    if key == "split":
+        # Ours is in shares, and the reference people are what the other two leave.
+        test = value["test"] / people
+        return {"samples": {"test": test, "validation": 1 - value["train"] / people - test}}
+    if key == "train":
+        words = {"batch": "batch_people"}
+        training = {words.get(word, word): number for word, number in value.items() if word not in ("seed", "device")}
+        return {"seed": value["seed"], "training": training}
+    if key == "optim":
+        return {"training": {"learning_rate": value["lr"], "clip_norm": value["clip"]}}
+    if key == "impute":
+        return {"imputation": {"output": value["out"]}}
+    return {key: value}
+
+
+def write_overlay(case: Path, overlay: Path, people: int) -> list[Path]:
+    """The configuration files of a case: ours beneath, then the case's, translated where it can be read at all."""
+    base, theirs = ROOT / "config/config.yaml", case / "config.yaml"
+    try:
+        node = yaml.compose(theirs.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
+        if not any(key.value == "windows" for key, _ in node.value):
+            return [base, theirs]
+        loader = yaml.SafeLoader("")
+        pairs = [(key.value, loader.construct_object(value, deep=True)) for key, value in node.value]
+    except (ValueError, AttributeError, TypeError, yaml.YAMLError, RecursionError):
+        return [base, theirs]
+    if "reference" not in dict(pairs):
+        cut = {key: value for key, value in read_yaml(base).items() if key != "panel"}
+        base = overlay.with_name("base.yaml")
+        base.write_text(yaml.safe_dump(cut))
+    overlay.write_text("".join(yaml.safe_dump(translate(key, value, people)) for key, value in pairs))
+    return [base, overlay]
+
+
+def write_plain(case: Path, overlay: Path, vcf: str, panel: str, roles: Path | None) -> list[Path]:
+    """Our configuration with the files of the case, and its lists of people where it has some."""
+    contig = next(line.split()[1] for line in (case / "config.yaml").read_text().splitlines() if line.startswith("contig:"))
+    ours: dict[str, Any] = {"results": "out", "chromosomes": [contig], "panel": {"vcf": vcf, "people": panel}}
+    ours |= {"imputation": {"targets": {**SMALL, "case": "target.vcf.gz"}}}
+    if roles:
+        ours["samples"] = {"roles": str(roles)}
+    overlay.write_text(yaml.safe_dump(ours))
+    return [ROOT / "config/config.yaml", overlay]
+
+
+def write_roles(case: Path, folder: Path) -> Path | None:
+    """The case's lists of people as a role file; a person of two lists gets two lines."""
+    if not (case / "split.json").exists():
+        return None
+    words = {"train": "training", "val": "validation", "test": "test", "reference": "reference"}
+    split = json.loads((case / "split.json").read_text())
+    if "reference" not in split:
+        split["reference"] = split.pop("train")
+    path = folder / "config.yaml.roles.tsv"
+    lines = [f"{name}\t{words[part]}" for part, names in split.items() for name in names]
+    path.write_text("\n".join(["sample\trole", *lines]) + "\n")
+    return path
+
+
+def run(settings: Settings, scratch: Path) -> None:
+    """Samples and genotypes of every chromosome, as the rules would run them."""
+    people = settings.fill(settings.panel.people)
+    table, out = scratch / "samples.tsv", Path(settings.results)
+    for number, chromosome in enumerate(settings.chromosomes):
+        vcf = settings.fill(settings.panel.vcf, chromosome=chromosome)
+        if not number:
+            roles = ["--roles", settings.samples.roles] if settings.samples.roles else []
+            given = ["--settings", settings.samples.model_dump_json(), "--seed", str(settings.seed), *roles]
+            command.run(samples, [*given, "--", vcf, people, str(table)])
+        given = ["--settings", settings.genotypes.model_dump_json(), "--chromosome", chromosome]
+        outputs = [str(out / "genotypes" / f"{chromosome}{suffix}") for suffix in (".h5", ".tsv")]
+        command.run(genotypes, [*given, "--", vcf, str(table), *outputs])
+
+
+def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None:
+    """Run a case; exit status 2 where it is refused."""
+    case = Path(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        overlay = Path(scratch) / "config.yaml"
+        try:
+            role = json.loads((case / "case.json").read_text())["role"]
+        except FileNotFoundError:
+            role = "ref"
+        roles = write_roles(case, Path(scratch))
+        # A case is about its configuration, or about one file that any configuration names.
+        if role in ("config", "output") and not roles:
+            configs = write_overlay(case, overlay, len((case / panel).read_text().splitlines()) - 1)
+        else:
+            configs = write_plain(case, overlay, vcf, panel, roles)
+        command.run(preflight, ["--", *map(str, configs)])
+        merged: dict[str, Any] = {}
+        for path in configs:
+            merge(merged, read_yaml(path))
+        run(read_settings(merged), Path(scratch))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,46 @@
+"""What peers are given holds the reference and the typed sites, and nothing that is hidden."""
+
+import numpy as np
+import pysam
+import pytest
+
+from haplorag import store
+from haplorag.people import find_people
+from haplorag.steps.exports import exports
+
+
+@pytest.fixture(scope="session")
+def exported(simulated):
+    folder = simulated.folder / "exports/1"
+    targets = [folder / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
+    inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
+    exports(*inputs, folder / "reference.vcf.gz", targets=targets, chromosome="1")
+    return folder
+
+
+def read(path):
+    with pysam.VariantFile(str(path)) as vcf:
+        records = [(record.pos, np.array([call["GT"] for call in record.samples.values()])) for record in vcf.fetch("1")]
+        return [place for place, _ in records], np.array([calls for _, calls in records])
+
+
+def test_the_reference_is_whole(exported, simulated):
+    arrays = store.read_arrays(simulated.genotypes, "genotypes", "variants/POS", "calldata/GT")
+    position, calls = read(exported / "reference.vcf.gz")
+    assert position == arrays["variants/POS"].tolist()
+    np.testing.assert_array_equal(calls, arrays["calldata/GT"][:, find_people(simulated.people, "reference")])
+
+
+def test_targets_hold_typed_sites_only(exported, simulated):
+    arrays = store.read_arrays(simulated.genotypes, "genotypes", "variants/POS", "calldata/GT")
+    drawn = store.read_arrays(simulated.drawn("masks", "test"), "masks")
+    people = find_people(simulated.people, "test")
+    for mask, hidden in zip(drawn["names"], drawn["hidden"], strict=True):
+        position, calls = read(exported / f"{mask}.vcf.gz")
+        assert position == arrays["variants/POS"][~hidden].tolist()
+        np.testing.assert_array_equal(calls, arrays["calldata/GT"][~hidden][:, people])
+
+
+def test_people_are_not_named(exported):
+    with pysam.VariantFile(str(exported / "reference.vcf.gz")) as vcf:
+        assert all(name[0] == "p" and name[1:].isdigit() for name in vcf.header.samples)
