@@ -2,13 +2,10 @@
 
     python benchmarks/conversion.py --vcf FILE --people PANEL --peers-python PATH
 
-Ours and its peers run in turn, three times each, on the same file; a figure is the least CPU time (user + system) of a whole
-process with its start. `--peers-python` names the interpreter that has scikit-allel and bio2zarr (`pip install scikit-allel
-'bio2zarr[vcf]'`, in an environment of their own); bcftools must be on the path. Prints a table and the goals; exits 1 where one
-is missed, 2 where something is lacking.
+Ours and its peers run in turn, three times each; a figure is the least CPU time (user + system) of a whole process with its
+start. `--peers-python` names the interpreter with scikit-allel and bio2zarr (`pip install scikit-allel 'bio2zarr[vcf]'`);
+bcftools must be on the path. Exits 1 where a goal is missed, 2 where something is lacking.
 """
-
-from __future__ import annotations
 
 import argparse
 import gzip
@@ -37,29 +34,26 @@ def main() -> None:
     parser.add_argument("--vcf", type=Path, default=ROOT / "results/demo/1.vcf.gz", help="phased VCF of one chromosome")
     parser.add_argument("--people", type=Path, default=ROOT / "results/demo/panel.tsv", help="1000 Genomes panel file")
     parser.add_argument("--peers-python", default=sys.executable, help="interpreter with scikit-allel and bio2zarr")
-    parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     check_inputs(arguments)
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     with tempfile.TemporaryDirectory() as folder:
-        commands = list_commands(arguments, Path(folder), config)
-        best, peak = measure_all(commands, arguments.repeats)
+        best, peak = measure_all(list_commands(arguments, Path(folder), config))
         store = Path(folder) / "ours.h5"
         shards = pack_shards(store, Path(folder), find_chromosome(arguments.vcf), config)
         files = {"VCF": arguments.vcf, "our store": store, "our shards": shards, "scikit-allel": Path(folder) / "allel.h5"}
         sizes = {name: size_of(path) for name, path in {**files, "bio2zarr": Path(folder) / "bio2zarr.zarr"}.items()}
         sites, haplotypes = read_shape(store, shards)
     print_tables(best, peak, sizes)
-    extrapolated = sizes["our shards"] * SITES / sites * HAPLOTYPES / haplotypes
-    shape = f"{sites:,} sites x {haplotypes:,} reference haplotypes"
-    print(f"shards: {shape}; extrapolated to {SITES:,} x {HAPLOTYPES:,} in proportion\n")
+    shards_mb = sizes["our shards"] / 1e6 * SITES / sites * HAPLOTYPES / haplotypes
+    print(f"shards: {sites:,} sites x {haplotypes:,} haplotypes; extrapolated to {SITES:,} x {HAPLOTYPES:,} in proportion\n")
     goals = [
         ("faster than scikit-allel", best["scikit-allel"] / best["ours"], "at least", 1.8, "x"),
         ("faster than bio2zarr", best["bio2zarr"] / best["ours"], "at least", 5, "x"),
         ("time of bcftools", best["ours"] / best["bcftools"], "at most", 2.4, "x"),
         ("peak memory", peak["ours"] / 1e6, "below", 600, " MB"),
         ("store to VCF", sizes["our store"] / sizes["VCF"], "at most", 1, "x"),
-        ("extrapolated shards", extrapolated / 1e6, "below", 200, " MB"),
+        ("extrapolated shards", shards_mb, "below", 200, " MB"),
     ]
     sys.exit(1 if sum(not judge(*goal) for goal in goals) else 0)
 
@@ -85,34 +79,30 @@ def stop(message: str) -> None:
 def list_commands(arguments: argparse.Namespace, folder: Path, config: dict) -> dict[str, list[str]]:
     """Make the table of samples and give the command of each tool; every one overwrites its own output."""
     vcf, samples = str(arguments.vcf), str(folder / "samples.tsv")
-    settings = json.dumps(config["samples"])
-    measure(
-        [
-            *STEP,
-            "haplorag.steps.samples",
-            vcf,
-            str(arguments.people),
-            samples,
-            "--settings",
-            settings,
-            "--seed",
-            str(config["seed"]),
-        ]
-    )
+    flags = ["--settings", json.dumps(config["samples"]), "--seed", str(config["seed"])]
+    measure([*STEP, "haplorag.steps.samples", vcf, str(arguments.people), samples, *flags])
     flags = ["--chromosome", find_chromosome(arguments.vcf), "--settings", json.dumps(config["genotypes"])]
-    zarr = str(folder / "bio2zarr.zarr")
     return {
         "ours": [*STEP, "haplorag.steps.genotypes", vcf, samples, str(folder / "ours.h5"), str(folder / "tally.tsv"), *flags],
         "bcftools": ["bcftools", "view", "-Ou", vcf],
         "scikit-allel": [arguments.peers_python, "-c", ALLEL, vcf, str(folder / "allel.h5")],
-        "bio2zarr": [arguments.peers_python, "-c", BIO2ZARR, "convert", "--force", "--no-progress", vcf, zarr],
+        "bio2zarr": [
+            arguments.peers_python,
+            "-c",
+            BIO2ZARR,
+            "convert",
+            "--force",
+            "--no-progress",
+            vcf,
+            f"{folder}/bio2zarr.zarr",
+        ],
     }
 
 
-def measure_all(commands: dict[str, list[str]], repeats: int) -> tuple[dict[str, float], dict[str, int]]:
+def measure_all(commands: dict[str, list[str]]) -> tuple[dict[str, float], dict[str, int]]:
     """Least CPU seconds and largest peak memory in bytes of each command, run in turn."""
     runs = {name: [] for name in commands}
-    for _ in range(repeats):
+    for _ in range(3):
         for name, command in commands.items():
             runs[name].append(measure(command))
     best = {name: min(seconds for seconds, _ in figures) for name, figures in runs.items()}
@@ -170,7 +160,7 @@ def print_tables(best: dict[str, float], peak: dict[str, int], sizes: dict[str, 
 
 def judge(name: str, figure: float, words: str, bound: float, unit: str) -> bool:
     """Print one goal and say whether it is met."""
-    met = {"at least": figure >= bound, "at most": figure <= bound, "below": figure < bound}[words]
+    met = figure >= bound if words == "at least" else figure <= bound if words == "at most" else figure < bound
     print(f"goal {name}: {figure:,.2f}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})")
     return met
 

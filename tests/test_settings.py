@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import yaml
-from conftest import ROOT
 
+from conftest import ROOT
 from haplorag.errors import InputError
 from haplorag.settings import Settings, read_settings
 
