@@ -69,25 +69,25 @@ def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, ha
 
 def judge_window(queries, reference, hidden, sites, core, centimorgan, settings, counts):
     """Probabilities [Q, H] of the full panel and of each K, recall [Q, H] of each K, and the core's hidden columns."""
-    typed = choose_typed(hidden, core, settings.reach_typed)
-    columns, wanted = np.flatnonzero(typed), core[0] + np.flatnonzero(hidden[slice(*core)])
+    columns, inside = choose_typed(hidden, core, settings.reach_typed)
+    wanted = core[0] + np.flatnonzero(hidden[slice(*core)])
     owner = np.full(len(queries), -1)
-    ids, _ = search_neighbours(
-        queries, reference, typed, core, owner, settings.model_copy(update={"count": max(counts)}), threads=2
-    )
+    known = reference[:, columns]
+    most = settings.model_copy(update={"count": max(counts)})
+    ids, _ = search_neighbours(queries[:, columns], known, inside, owner, most, threads=2)
     found = {count: ([], []) for count in (0, *counts)}
     shared = centimorgan[sites[columns]], centimorgan[sites[wanted]]
     for start in range(0, len(queries), TOGETHER):
         part = slice(start, start + TOGETHER)
         asked = queries[part][:, columns]
-        whole = reference[None, :, columns], *shared, reference[None, :, wanted], len(reference)
+        whole = known[None], *shared, reference[None, :, wanted], len(reference)
         probability, best = run_li_stephens(asked, *whole)
         found[0][0].append(probability)
         for count in counts:
             near = ids[part]
             if count < max(counts):
                 own = settings.model_copy(update={"count": count})
-                near, _ = search_neighbours(queries[part], reference, typed, core, owner[part], own, threads=2)
+                near, _ = search_neighbours(asked, known, inside, owner[part], own, threads=2)
             chosen = reference[near]
             said, _ = run_li_stephens(asked, chosen[:, :, columns], *shared, chosen[:, :, wanted], len(reference))
             found[count][0].append(said)
@@ -124,7 +124,7 @@ def main() -> int:
             with store.opening_arrays(stage["genotypes"], "genotypes") as file:
                 queries = store.read_calls(file, sites, people)
             found, wanted = judge_window(
-                queries, packed.haplotypes(window), hidden[sites], sites, core, cut.centimorgan, settings, chosen.neighbours
+                queries, packed.haplotypes(sites), hidden[sites], sites, core, cut.centimorgan, settings, chosen.neighbours
             )
             truth = queries[:, wanted].reshape(len(people), 2, -1).sum(axis=1)
             for count, (said, recalled) in found.items():

@@ -23,7 +23,7 @@ from haplorag import store
 from haplorag.errors import InputError
 from haplorag.masking import choose_typed
 from haplorag.people import find_people, read_samples
-from haplorag.retrieval import search_neighbours
+from haplorag.retrieval import read_shard, search_neighbours
 from haplorag.settings import Neighbours
 from haplorag.windowing import open_shards, read_windows
 
@@ -31,8 +31,8 @@ CONFIG = Path(__file__).parents[1] / "config/config.yaml"
 WIDTH, BATCH = 384, 4  # larger batches are slower: their memory is asked of the system and handed back each time
 # The panel that the earlier systems were built for, and the cores it is refreshed on.
 SITES, HAPLOTYPES, CORES, CORE_SITES = 150_508, 2_008, 8, 512
-# A window: its shards and number, core columns, queries int8 [Q, C], and hidden, frequency and cM [C].
-Case = namedtuple("Case", "shards window core queries hidden frequency centimorgan")
+# A window: its shards, its number, sites and core columns, queries int8 [Q, C], and hidden, frequency and cM [C].
+Case = namedtuple("Case", "shards window sites core queries hidden frequency centimorgan")
 
 
 def main() -> None:
@@ -99,8 +99,8 @@ def read_case(folder: Path, name: str, queries: int) -> Case:
     with store.opening_arrays(folder / f"genotypes/{name}.h5", "genotypes") as file:
         calls = store.read_calls(file, sites, asked)[:queries]
     hidden = np.random.default_rng(17).random(len(sites)) < 0.5
-    frequency, place = shards.haplotypes(window).mean(axis=0, dtype=np.float32), cut.centimorgan[sites].astype(np.float32)
-    return Case(shards, window, core, calls, hidden, frequency, place)
+    frequency, place = shards.haplotypes(sites).mean(axis=0, dtype=np.float32), cut.centimorgan[sites].astype(np.float32)
+    return Case(shards, window, sites, core, calls, hidden, frequency, place)
 
 
 def repeat(ways: dict) -> dict[str, tuple]:
@@ -114,13 +114,14 @@ def repeat(ways: dict) -> dict[str, tuple]:
 
 
 def search_ours(case: Case, settings: Neighbours, everyone: bool = False) -> int:
-    """Read the window's shard and search it; `everyone` searches each of up to HAPLOTYPES among the others. Gives queries."""
-    reference, queries = case.shards.haplotypes(case.window), case.queries
+    """Read the window's shards and search them; `everyone` searches up to HAPLOTYPES among themselves. Gives queries."""
+    read_shard.cache_clear()
+    typed, core = choose_typed(case.hidden, case.core, settings.reach_typed)
+    reference, queries = case.shards.haplotypes(case.sites[typed]), case.queries[:, typed]
     if everyone:
         queries = reference = reference[:HAPLOTYPES]
     owner = np.arange(len(queries)) // 2 if everyone else np.full(len(queries), -1)
-    typed = choose_typed(case.hidden, case.core, settings.reach_typed)
-    search_neighbours(queries.view(np.int8), reference, typed, case.core, owner, settings)
+    search_neighbours(queries.view(np.int8), reference, core, owner, settings)
     return len(queries)
 
 
@@ -139,7 +140,7 @@ def search_embeddings(case: Case, block: slice, count: int) -> tuple[np.ndarray,
         alleles = np.where(case.hidden[block], -1, haplotypes[:, block]).astype(np.int8)
         return embedding(tokenise(torch.from_numpy(alleles)), *along).flatten(1).numpy()
 
-    reference = case.shards.haplotypes(case.window)
+    reference = case.shards.haplotypes(case.sites)
     index = faiss.IndexFlatL2((block.stop - block.start) * WIDTH)
     # Written in place: growing the index would take twice the memory, and a copy.
     index.ntotal = len(reference)
@@ -154,9 +155,9 @@ def search_embeddings(case: Case, block: slice, count: int) -> tuple[np.ndarray,
 
 def compare(case: Case, block: slice, settings: Neighbours, theirs: tuple[np.ndarray, np.ndarray]) -> float:
     """Share of queries for which both ways find the same distances, and the same haplotypes but for ties at the last."""
-    core = (max(case.core[0] - block.start, 0), min(case.core[1], block.stop) - block.start)
-    reference, nobody = case.shards.haplotypes(case.window)[:, block], np.full(len(case.queries), -1)
-    found = search_neighbours(case.queries[:, block], reference, ~case.hidden[block], core, nobody, settings)
+    typed = block.start + np.flatnonzero(~case.hidden[block])
+    reference, nobody = case.shards.haplotypes(case.sites[typed]), np.full(len(case.queries), -1)
+    found = search_neighbours(case.queries[:, typed], reference, (0, len(typed)), nobody, settings)
     sets = [[(sorted(d), set(i[d < d.max()])) for i, d in zip(*way, strict=True)] for way in (found, theirs)]
     return float(np.mean([ours == other for ours, other in zip(*sets, strict=True)]))
 

@@ -30,7 +30,8 @@ def test_it_travels(folder, tmp_path):
     opened = open_imputer(tmp_path / "elsewhere", CPU)
     panel = open_panel(opened, "1")
     assert len(panel.position) == len(panel.frequencies.frequency)
-    assert panel.shards.haplotypes(0).shape[1] == len(panel.windows.context(0))
+    sites = panel.windows.context(0)
+    assert panel.shards.haplotypes(sites).shape == (panel.shards.reference_haplotypes, len(sites))
 
 
 def test_its_card_says_what_it_is(folder):

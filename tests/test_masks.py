@@ -93,8 +93,10 @@ def test_the_curriculum_rises_and_stays():
 
 def test_typed_columns_by_eye():
     hidden = np.array([0, 1, 0, 0, 1, 0, 1, 0, 0, 0], dtype=bool)
-    assert np.flatnonzero(choose_typed(hidden, (4, 6), 2)).tolist() == [2, 3, 5, 7, 8]
-    assert np.flatnonzero(choose_typed(hidden, (4, 6), 0)).tolist() == [5]
+    columns, core = choose_typed(hidden, (4, 6), 2)
+    assert columns.tolist() == [2, 3, 5, 7, 8] and core == (2, 3)
+    columns, core = choose_typed(hidden, (4, 6), 0)
+    assert columns.tolist() == [5] and core == (0, 1)
 
 
 def test_items_have_one_mask_a_window(settings):

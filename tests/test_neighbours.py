@@ -23,7 +23,9 @@ WHOLE = Neighbours(
 def search(queries, reference, typed, settings=WHOLE, owner=None, core=None):
     owner = np.full(len(queries), -1) if owner is None else owner
     core = core or (0, reference.shape[1])
-    return search_neighbours(queries, reference.astype(np.uint8), typed, core, owner, settings)
+    columns = np.flatnonzero(typed)
+    inside = tuple(np.searchsorted(columns, core).tolist())
+    return search_neighbours(queries[:, columns], reference[:, columns].astype(np.uint8), inside, owner, settings)
 
 
 @bounds(max_examples=60, deadline=None)
@@ -121,8 +123,9 @@ def test_segments_cover_the_core_and_stay_inside(left, core, right, segments, mi
 def test_embedding_distance_is_hamming_distance(simulated, steps):
     """What the published systems searched, before and after their embedding is trained."""
     torch.manual_seed(1)
-    cut, haplotypes = read_windows(simulated.windows), open_shards(simulated.shards).haplotypes(1)
+    cut = read_windows(simulated.windows)
     sites = cut.context(1)
+    haplotypes = open_shards(simulated.shards).haplotypes(sites)
     frequency = torch.from_numpy(store.read_arrays(simulated.frequencies, "frequencies", "frequency")["frequency"][sites])
     place = torch.from_numpy(cut.centimorgan[sites]).float()
     hidden = torch.from_numpy(np.random.default_rng(1).random(len(sites)) < 0.5)

@@ -16,7 +16,7 @@ from haplorag.windowing import open_shards, read_windows
 @given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 40))
 def test_packing_is_exact(seed, rows, sites):
     haplotypes = np.random.default_rng(seed).integers(0, 2, (rows, sites), dtype=np.uint8)
-    np.testing.assert_array_equal(unpack(pack(haplotypes), sites), haplotypes)
+    np.testing.assert_array_equal(unpack(pack(haplotypes), np.arange(sites)), haplotypes)
 
 
 def test_shards_are_the_reference(simulated):
@@ -24,7 +24,11 @@ def test_shards_are_the_reference(simulated):
     people = find_people(simulated.people, "reference")
     with store.opening_arrays(simulated.genotypes, "genotypes") as file:
         for window in range(len(cut)):
-            np.testing.assert_array_equal(packed.haplotypes(window), store.read_calls(file, cut.context(window), people))
+            sites = cut.context(window)
+            expected = store.read_calls(file, sites, people)
+            np.testing.assert_array_equal(packed.haplotypes(sites), expected)
+            np.testing.assert_array_equal(packed.haplotypes(sites[::3], np.array([4, 1, 4])), expected[[4, 1, 4], ::3])
+    assert packed.haplotypes(np.array([], dtype=int)).shape == (2 * len(people), 0)
 
 
 def test_missing_alleles_take_the_major_one():
@@ -40,6 +44,7 @@ def test_a_flipped_bit_is_noticed(simulated, tmp_path):
     data[-3] ^= 4
     shard.write_bytes(data)
     shards = open_shards(tmp_path)
-    shards.haplotypes(0)
+    first = shards.entries[1]["first"]
+    shards.haplotypes(np.arange(first))
     with pytest.raises(InputError, match=r"window_0001\.faiss: damaged"):
-        shards.haplotypes(1)
+        shards.haplotypes(np.arange(first, first + 1))

@@ -73,7 +73,7 @@ class Chromosome:
         return cut_batch(
             haplotypes,
             self.retrieved.ids[items].reshape(2 * len(items), -1)[:, :neighbours],
-            self.shards.haplotypes(window),
+            self.shards,
             self.hidden[mask][sites],
             sites,
             self.windows.core_columns(window),
@@ -87,7 +87,7 @@ class Chromosome:
 def cut_batch(
     haplotypes: np.ndarray,
     ids: np.ndarray,
-    reference: np.ndarray,
+    shards: ShardSet,
     hidden: np.ndarray,
     sites: np.ndarray,
     core: tuple[int, int],
@@ -98,20 +98,20 @@ def cut_batch(
 ) -> tuple[Batch, Tensor]:
     """Cut a window down to its core and its nearest typed flank sites.
 
-    `haplotypes` int8 [2n, S] over the window's context `sites` int [S], `ids` int32 [2n, K] rows of `reference` 0/1 uint8
-    [N, S] (-1 pads), `hidden` bool [S], `core` columns of the core in it, `centimorgan` [site], `population` int [n] rows of
+    `haplotypes` int8 [2n, S] over the window's context `sites` int [S], `ids` int32 [2n, K] reference haplotypes (-1
+    pads), `hidden` bool [S], `core` columns of the core in it, `centimorgan` [site], `population` int [n] rows of
     `frequencies`. Gives the batch and labels int8 [2n, L], the haplotypes of the core.
     """
-    used = choose_typed(hidden, core, flank_typed)
-    used[core[0] : core[1]] = True
-    columns = np.flatnonzero(used)
+    typed, _ = choose_typed(hidden, core, flank_typed)
+    columns = np.union1d(typed, np.arange(*core))
     start, stop = np.searchsorted(columns, core)
     at_core = sites[core[0] : core[1]]
     alleles = np.where(hidden[columns], np.int8(-1), haplotypes[:, columns])
+    references = shards.haplotypes(sites[columns], np.maximum(ids, 0).ravel())
     by_haplotype = frequencies.by_population[np.repeat(population, 2)][:, at_core]
     batch = Batch(
         alleles=torch.from_numpy(alleles),
-        references=torch.from_numpy(reference[np.maximum(ids, 0)[:, :, None], columns]),
+        references=torch.from_numpy(references.reshape(*ids.shape, len(columns))),
         reference_valid=torch.from_numpy(ids >= 0),
         hidden=torch.from_numpy(hidden[columns]),
         core=slice(int(start), int(stop)),
@@ -119,7 +119,7 @@ def cut_batch(
         frequency=torch.from_numpy(frequencies.frequency[sites[columns]]),
         population_frequency=torch.from_numpy(by_haplotype),
         genotype_frequency=torch.from_numpy(frequencies.genotypes[population][:, at_core]),
-        panel_haplotypes=len(reference),
+        panel_haplotypes=shards.reference_haplotypes,
     )
     return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
 

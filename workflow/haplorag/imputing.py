@@ -88,17 +88,17 @@ def impute_window(
     `haplotypes` int8 [2n, C] over the window's context (-1 where hidden or missing), `hidden` bool [C] where nothing is typed.
     """
     sites, core = panel.windows.context(window), panel.windows.core_columns(window)
-    reference = panel.shards.haplotypes(window)
-    typed = choose_typed(hidden, core, imputer.neighbours.reach_typed)
+    typed, typed_core = choose_typed(hidden, core, imputer.neighbours.reach_typed)
+    reference = panel.shards.haplotypes(sites[typed])
     parts: list[Any] = []
     for start in range(0, len(haplotypes), 2 * people):
         queries = haplotypes[start : start + 2 * people]
         nobody = np.full(len(queries), -1)
-        ids, _ = search_neighbours(queries, reference, typed, core, nobody, imputer.neighbours, threads)
+        ids, _ = search_neighbours(queries[:, typed], reference, typed_core, nobody, imputer.neighbours, threads)
         batch, _ = cut_batch(
             queries,
             ids[:, : imputer.reads.neighbours],
-            reference,
+            panel.shards,
             hidden,
             sites,
             core,

@@ -61,17 +61,20 @@ def draw_chromosome(
     return hidden
 
 
-def choose_typed(hidden: np.ndarray, core: tuple[int, int], flank_typed: int) -> np.ndarray:
+def choose_typed(hidden: np.ndarray, core: tuple[int, int], flank_typed: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Choose the typed columns a window is read by: all of its core and the nearest `flank_typed` on each side.
 
-    `hidden` bool [C] covers the window's context, `core` is the half-open range of core columns in it; gives bool [C].
+    `hidden` bool [C] covers the window's context, `core` is the half-open range of core columns in it. Gives the columns
+    int [T], sorted, and the half-open range of those in the core.
     """
     typed = ~hidden
     left = np.flatnonzero(typed[: core[0]])
     right = np.flatnonzero(typed[core[1] :]) + core[1]
     typed[left[: max(len(left) - flank_typed, 0)]] = False
     typed[right[flank_typed:]] = False
-    return typed
+    columns = np.flatnonzero(typed)
+    start, stop = np.searchsorted(columns, core)
+    return columns, (int(start), int(stop))
 
 
 def choose_items(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import faiss
@@ -23,9 +24,9 @@ def pack(haplotypes: np.ndarray) -> np.ndarray:
     return np.packbits(haplotypes, axis=1)
 
 
-def unpack(packed: np.ndarray, sites: int, rows: np.ndarray | None = None) -> np.ndarray:
-    """Unpack rows (all if None) of uint8 [N, bytes] into 0/1 uint8 [n, sites]."""
-    return np.unpackbits(packed if rows is None else packed[rows], axis=1, count=sites)
+def unpack(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [N, S]."""
+    return packed.take(columns >> 3, axis=1) >> (7 - (columns & 7)).astype(np.uint8) & np.uint8(1)
 
 
 def write_shard(path: Path, packed: np.ndarray) -> str:
@@ -37,8 +38,12 @@ def write_shard(path: Path, packed: np.ndarray) -> str:
     return hashlib.sha256(memoryview(data)).hexdigest()
 
 
+@lru_cache(maxsize=64)
 def read_shard(path: Path, sha256: str) -> np.ndarray:
-    """Read packed haplotypes uint8 [N, bytes]. Raises InputError where the bytes are not those that were written."""
+    """Read packed haplotypes uint8 [N, bytes]. Raises InputError where the bytes are not those that were written.
+
+    The last few are kept in memory: the windows of one stretch of a chromosome see the same shards.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -46,45 +51,41 @@ def read_shard(path: Path, sha256: str) -> np.ndarray:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again")
     index = faiss.deserialize_index_binary(np.frombuffer(data, dtype=np.uint8))
-    return faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8).copy()
+    packed = faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8)
+    packed.setflags(write=False)
+    return packed
 
 
 def search_neighbours(
     queries: np.ndarray,
     reference: np.ndarray,
-    typed: np.ndarray,
     core: tuple[int, int],
     owner: np.ndarray,
     settings: Neighbours,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the reference haplotypes most alike at typed sites, around each part of a window.
+    """Find the reference haplotypes most alike at the typed sites of a window, around each part of it.
 
-    `queries` int8 [Q, C] (-1 where missing, which counts as the reference's major allele), `reference` 0/1 uint8 [N, C],
-    `typed` bool [C], `core` the half-open range of core columns, `owner` int [Q] the rank of the query's person among the
+    `queries` int8 [Q, T] (-1 where missing, which counts as the reference's major allele), `reference` 0/1 uint8 [N, T],
+    `core` the half-open range of the columns in the core, `owner` int [Q] the rank of the query's person among the
     reference people, -1 for nobody. A person's own two haplotypes (2 * owner, 2 * owner + 1) are never returned.
 
     Each segment at each scale orders all haplotypes by mismatches within it, then by mismatches in the whole typed context,
     then by id; the K returned have the best rank in any of these orders. Gives ids int32 [Q, K], best first and -1 where the
     panel has fewer, and mismatches over the whole typed context int32 [Q, K] (-1 there).
     """
-    columns = np.flatnonzero(typed)
+    columns = queries.shape[1]
     wanted = min(settings.count, max(len(reference) - 2 * bool((owner >= 0).any()), 0))
     ids = np.full((len(queries), settings.count), -1, dtype=np.int32)
     distances = ids.copy()
-    if not len(columns):
+    if not columns:
         ids[:, :wanted] = _spread_ids(len(reference), wanted, owner)
         distances[:, :wanted] = 0
         return ids, distances
-    known = reference[:, columns]
-    asked = queries[:, columns]
-    asked = np.where(asked < 0, known.mean(axis=0) > 0.5, asked).astype(np.uint8)
-    start, stop = np.searchsorted(columns, core)
+    asked = np.where(queries < 0, reference.mean(axis=0) > 0.5, queries).astype(np.uint8)
     faiss.omp_set_num_threads(threads)
-    ranked = [
-        _rank_segment(asked, known, segment, owner, wanted) for segment in cut_segments(start, stop, len(columns), settings)
-    ]
-    ids[:, :wanted], distances[:, :wanted] = _merge_ranks(np.stack(ranked, axis=1), pack(asked), pack(known), wanted)
+    ranked = [_rank_segment(asked, reference, segment, owner, wanted) for segment in cut_segments(*core, columns, settings)]
+    ids[:, :wanted], distances[:, :wanted] = _merge_ranks(np.stack(ranked, axis=1), pack(asked), pack(reference), wanted)
     return ids, distances
 
 

@@ -35,16 +35,22 @@ class WindowSet:
 
 @dataclass(frozen=True)
 class ShardSet:
-    """Packed reference haplotypes of all windows of a chromosome, read and verified one window at a time."""
+    """Packed reference haplotypes of a chromosome, one shard for the core of each window, read and verified when needed."""
 
     folder: Path
     reference_haplotypes: int
     entries: list[dict]
 
-    def haplotypes(self, window: int) -> np.ndarray:
-        """Reference haplotypes of a window, 0/1 uint8 [N, C]."""
-        entry = self.entries[window]
-        return unpack(read_shard(self.folder / entry["file"], entry["sha256"]), entry["sites"])
+    def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Reference haplotypes (all if `rows` is None) at sorted sites, 0/1 uint8 [n, S]."""
+        first = np.array([entry["first"] for entry in self.entries])
+        shard = np.searchsorted(first, sites, side="right") - 1
+        parts = [np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)]
+        for number in np.unique(shard):
+            entry = self.entries[number]
+            packed = read_shard(self.folder / entry["file"], entry["sha256"])
+            parts.append(unpack(packed if rows is None else packed[rows], sites[shard == number] - first[number]))
+        return np.concatenate(parts, axis=1)
 
 
 def read_windows(path: Path) -> WindowSet:

@@ -32,8 +32,7 @@ def baselines(
         store.put_predictions(file, METHODS, drawn["names"].tolist(), people, shape)
         for window in command.show_progress(range(len(cut)), "windows"):
             start, stop = cut.cores[window]
-            low, high = cut.core_columns(window)
-            core = packed.haplotypes(window)[:, low:high]
+            core = packed.haplotypes(np.arange(start, stop))
             for mask in range(shape[1]):
                 items = np.flatnonzero((found["window"] == window) & (found["mask"] == mask))
                 alleles = core[np.maximum(found["ids"][items].reshape(2 * len(items), -1), 0)]

@@ -54,13 +54,17 @@ def neighbours(
     with store.opening_arrays(genotypes, "genotypes") as file:
         for number in command.show_progress(np.unique(window), "windows"):
             sites = cut.context(number)
-            reference = packed.haplotypes(number)
             for row in np.unique(mask[window == number]):
                 items = np.flatnonzero((window == number) & (mask == row))
-                core = cut.core_columns(number)
-                typed = choose_typed(hidden[row][sites], core, settings.reach_typed)
-                queries = store.read_calls(file, sites, person[items])
-                found = search_neighbours(queries, reference, typed, core, np.repeat(owner[items], 2), settings, threads)
+                columns, core = choose_typed(hidden[row][sites], cut.core_columns(number), settings.reach_typed)
+                found = search_neighbours(
+                    store.read_calls(file, sites[columns], person[items]),
+                    packed.haplotypes(sites[columns]),
+                    core,
+                    np.repeat(owner[items], 2),
+                    settings,
+                    threads,
+                )
                 ids[items], distances[items] = (part.reshape(len(items), 2, -1) for part in found)
     store.write_arrays(
         output,

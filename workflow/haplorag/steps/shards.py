@@ -1,4 +1,4 @@
-"""Packs the reference haplotypes each window sees into one FAISS binary index a window."""
+"""Packs the reference haplotypes into one FAISS binary index for the core of each window."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ log = logging.getLogger(__name__)
 def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
     """Write window_0000.faiss and so on into a folder, and last shards.json, the table of contents with their checksums.
 
-    Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele at the window's s-th
-    site. A missing allele is packed as the site's major allele.
+    Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele at the s-th site
+    of the window's core. A missing allele is packed as the site's major allele. Flanks are read from the shards beside.
     """
     people = find_people(read_samples(samples), "reference")
     cut = read_windows(windows)
     entries = []
     with store.opening_arrays(genotypes, "genotypes") as file:
-        for window in command.show_progress(range(len(cut)), "windows"):
-            sites = cut.context(window)
-            haplotypes = store.read_calls(file, sites, people)
+        for window, (start, stop) in enumerate(command.show_progress(cut.cores.tolist(), "windows")):
+            haplotypes = store.read_calls(file, np.arange(start, stop), people)
             name = f"window_{window:04d}.faiss"
-            entries.append(
-                {"file": name, "sites": len(sites), "sha256": write_shard(output / name, pack(fill_major(haplotypes)))}
-            )
+            sha256 = write_shard(output / name, pack(fill_major(haplotypes)))
+            entries.append({"file": name, "first": start, "sites": stop - start, "sha256": sha256})
     source = {"genotypes": store.checksum(genotypes), "windows": store.checksum(windows)}
     store.write_facts(
         output / "shards.json", "shards", {"reference_haplotypes": 2 * len(people), "source": source, "windows": entries}
