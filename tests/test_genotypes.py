@@ -2,8 +2,11 @@
 
 import gzip
 
+import cyvcf2
+import h5py
 import numpy as np
 import pandas as pd
+import pysam
 import pytest
 from hypothesis import given
 from hypothesis import settings as bounds
@@ -13,6 +16,7 @@ from haplorag import store
 from haplorag.errors import InputError
 from haplorag.settings import Genotypes
 from haplorag.steps.genotypes import genotypes
+from haplorag.verifying import verify_store
 
 PLAIN = Genotypes(variants="snps", multiallelic="split", max_missing=0.4, max_unphased=0.0, min_minor_count=0)
 HEAD = '##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=2>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n'
@@ -56,8 +60,8 @@ def test_every_record_has_a_fate(tmp_path):
     arrays, tally = convert(tmp_path, records)
     assert arrays["variants/POS"].tolist() == [10, 20, 20]
     assert arrays["calldata/GT"][1:].tolist() == [[[1, 0], [0, 1]], [[0, 1], [0, 0]]]
-    expected = {"read": 7, "kept": 3, "duplicate": 1, "multiallelic": 1, "symbolic": 1, "not_snp": 1}
-    expected |= {"no_alternate_allele": 1, "too_many_missing": 1}
+    expected = {"read": 7, "kept": 3, "duplicate_site": 1, "multiallelic": 1, "symbolic": 1, "indel": 1}
+    expected |= {"no_alt": 1, "too_many_missing": 1}
     assert {reason: tally[reason] for reason in expected} == expected
 
 
@@ -76,8 +80,10 @@ def test_rare_sites_are_dropped_by_reference_people_only(tmp_path):
 
 
 def test_haploid_calls_miss_their_second_allele(tmp_path):
-    arrays, _ = convert(tmp_path, ["1 10 A C 1 0|1"])
+    arrays, _ = convert(tmp_path, ["X 10 A C 1 0|1"], chromosome="X")
     assert arrays["calldata/GT"].tolist() == [[[1, -1], [0, 1]]]
+    with pytest.raises(InputError, match="record 1:10 has 1 haploid genotypes on an autosome"):
+        convert(tmp_path, ["1 10 A C 1 0|1"])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,7 @@ def test_haploid_calls_miss_their_second_allele(tmp_path):
     [
         (["1 20 A C 0|1 0|0", "1 10 A C 0|1 0|0"], r"x\.vcf: record 1:10 follows 20; sort it"),
         (["1 10 A C 0/1 0|0"], r"1 of 1 heterozygous genotypes are unphased.*phase it"),
-        (["1 10 A C 0|1|1 0|0"], r"record 1:10 has 3 alleles a person"),
+        (["1 10 A C 0|1|1 0|0"], r"record 1:10\) has 3 alleles a person"),
         (["1 10 A C 0|2 0|0"], r"record 1:10 has a genotype with an allele that is not listed"),
         (["1 10 AT C 0|1 0|0"], r"no site of chromosome 1 is left"),
         (["2 10 A C 0|1 0|0"], r"no record on chromosome 1"),
@@ -105,7 +111,7 @@ def test_chr_prefixes_are_one_chromosome(tmp_path):
 
 def test_a_cut_file_is_refused(simulated, tmp_path):
     whole = (simulated.folder / "demo/1.vcf.gz").read_bytes()
-    for cut, message in ((len(whole) - 28, "end-of-file block"), (len(whole) // 2, "end-of-file block")):
+    for cut, message in ((len(whole) - 28, "end-of-file block"), (len(whole) // 2, "cut short in the block at byte")):
         (tmp_path / "cut.vcf.gz").write_bytes(whole[:cut])
         paths = tmp_path / "cut.vcf.gz", simulated.samples, tmp_path / "x.h5", tmp_path / "t.tsv"
         with pytest.raises(InputError, match=message):
@@ -130,3 +136,59 @@ def test_round_trip(tmp_path_factory, calls):
     arrays, _ = convert(tmp_path_factory.mktemp("round"), records, settings=settings)
     values = np.array([[-1 if call == "." else int(call) for call in row] for row in calls], dtype=np.int8)
     np.testing.assert_array_equal(arrays["calldata/GT"], values.reshape(-1, 2, 2))
+
+
+def test_genotypes_are_found_wherever_they_stand(tmp_path):
+    """Other fields before and after GT, a field left out at the end, and a file of BCF form."""
+    arrays, _ = convert(tmp_path, ["1 10 A C 0|1 1|1", "1 20 G T 1|0 .|1"])
+    text = (tmp_path / "x.vcf").read_text()
+    for old, new in (("GT\t0|1\t1|1", "DP:GT:GQ\t7:0|1:9\t3:1|1"), ("GT\t1|0\t.|1", "GT:DP\t1|0:4\t.|1")):
+        assert old in text
+        text = text.replace(old, new)
+    extra = '##FORMAT=<ID=DP,Number=1,Type=Integer,Description="x">\n##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="x">\n'
+    (tmp_path / "other.vcf").write_text(text.replace("#CHROM", extra + "#CHROM"))
+    bcf = cyvcf2.VCF(str(tmp_path / "other.vcf"))
+    writer = cyvcf2.Writer(str(tmp_path / "other.bcf"), bcf, mode="wb")
+    for record in bcf:
+        writer.write_record(record)
+    writer.close()
+    for name in ("other.vcf", "other.bcf"):
+        genotypes(
+            tmp_path / name, tmp_path / "samples.tsv", tmp_path / "y.h5", tmp_path / "y.tsv", settings=PLAIN, chromosome="1"
+        )
+        again = store.read_arrays(tmp_path / "y.h5", "genotypes")
+        np.testing.assert_array_equal(again["calldata/GT"], arrays["calldata/GT"])
+
+
+def test_the_store_is_compared_with_its_file(simulated, tmp_path):
+    vcf = simulated.folder / "demo/1.vcf.gz"
+    (tmp_path / "x.h5").write_bytes(simulated.genotypes.read_bytes())
+    with h5py.File(tmp_path / "x.h5", "r+") as file:
+        assert verify_store(vcf, file, "1") == 8
+        file["calldata/GT"][-1, 5, 0] = 1 - file["calldata/GT"][-1, 5, 0]
+        with pytest.raises(InputError, match=r"1\.vcf\.gz: record 1:\d+ reads otherwise"):
+            verify_store(vcf, file, "1")
+
+
+def test_one_person_under_two_names_is_reported(tmp_path, caplog):
+    alleles = np.random.default_rng(3).integers(0, 2, (150, 4, 2))
+    # The third person is the first, their haplotypes exchanged; the fourth shares one haplotype with the second.
+    alleles[:, 2], alleles[:, 3, 0] = alleles[:, 0, ::-1], alleles[:, 1, 1]
+    records = [f"1 {10 * site + 10} A C " + " ".join(f"{a}|{b}" for a, b in row) for site, row in enumerate(alleles)]
+    _, tally = convert(tmp_path, records, people=("a", "b", "c", "d"))
+    assert "duplicate_genome_pairs=1" in caplog.text and "rows 1 and 3" in caplog.text
+    assert "related_pairs=1" in caplog.text
+    assert tally["duplicate_people_across_roles"] == 0
+
+
+def test_an_index_of_another_file_is_refused(simulated, tmp_path):
+    vcf = simulated.folder / "demo/1.vcf.gz"
+    lines = gzip.decompress(vcf.read_bytes()).splitlines(keepends=True)
+    (tmp_path / "x.vcf.gz").write_bytes(vcf.read_bytes())
+    pysam.tabix_index(str(tmp_path / "x.vcf.gz"), preset="vcf")
+    (tmp_path / "x.vcf").write_bytes(b"".join(lines[:-5]))
+    pysam.tabix_compress(str(tmp_path / "x.vcf"), str(tmp_path / "x.vcf.gz"), force=True)
+    with pytest.raises(InputError, match=r"its index counts \d+"):
+        genotypes(
+            tmp_path / "x.vcf.gz", simulated.samples, tmp_path / "x.h5", tmp_path / "t.tsv", settings=PLAIN, chromosome="1"
+        )

@@ -134,10 +134,10 @@ def test_changing_one_model_spares_the_other(finished, edited):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--config", "sed=3"], "config: sed: no such key; use `seed`"),
-        (["--config", "samples={test: 0.99}"], "config: samples: validation + test must stay below 1"),
+        (["--config", "sed=3"], "sed: no such key; use `seed`"),
+        (["--config", "samples={test: 0.99}"], "samples: validation + test must stay below 1"),
         (["--config", "panel={people: nowhere.tsv}"], "nowhere.tsv"),
-        (["--config", "windows={core_sites: many}"], "config: windows.core_sites"),
+        (["--config", "windows={core_sites: many}"], "windows.core_sites: input should be"),
     ],
 )
 def test_a_mistake_stops_before_any_job(checkout, arguments, message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,7 +11,9 @@ from pathlib import Path
 from haplorag.errors import InputError
 from haplorag.people import read_people, read_roles
 from haplorag.settings import Settings
-from haplorag.vcf import check_container, match_chromosome, open_vcf
+from haplorag.vcf import describe_vcf, match_chromosome, name_chromosomes, read_records
+
+log = logging.getLogger(__name__)
 
 
 def find_problems(settings: Settings) -> list[str]:
@@ -69,6 +72,20 @@ def _is_made_here(path: str, settings: Settings) -> bool:
 def _check_results(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; set `results` to another name")
+    if folder.exists() and not folder.stat().st_mode & 0o222:
+        raise InputError(f"{folder}: is read-only; run chmod u+w, or set `results` to another name")
+    there = folder.resolve()
+    if folder.is_symlink():
+        log.warning("%s: is a link; everything is written to %s; remove it if this is not meant", folder, there)
+    if ".." in folder.parts:
+        log.warning(
+            "%s: leads out of this folder; everything is written to %s; set `results` if this is not meant", folder, there
+        )
+    for link in folder.glob("*"):
+        if link.is_symlink():
+            log.warning(
+                "%s: is a link; what belongs there is written to %s; remove it if this is not meant", link, link.resolve()
+            )
 
 
 def _check_file(key: str, path: Path) -> None:
@@ -78,17 +95,15 @@ def _check_file(key: str, path: Path) -> None:
 
 def _check_vcf(path: Path, chromosome: str) -> None:
     _check_file("panel.vcf", path)
-    check_container(path)
-    reader = open_vcf(path)
-    if not reader.samples:
-        raise InputError(f"{path}: has no samples; use a VCF with genotypes")
-    names = list(reader.seqnames)
+    names = name_chromosomes(path, describe_vcf(path))
     if names and match_chromosome(chromosome, names) is None:
-        raise InputError(f"{path}: has no chromosome {chromosome}, only {', '.join(names[:5])}; fix `chromosomes` or panel.vcf")
+        first = next(read_records(path), None)
+        begins = f" (its first record is {first.chromosome}:{first.position})" if first else ""
+        raise InputError(
+            f"{path}: has no chromosome {chromosome}, only {', '.join(names[:5])}{begins}; fix `chromosomes` or panel.vcf"
+        )
 
 
 def _check_target(name: str, path: Path) -> None:
     _check_file(f"imputation.targets.{name}", path)
-    check_container(path)
-    if not open_vcf(path).samples:
-        raise InputError(f"{path}: has no samples; use a VCF with genotypes for imputation.targets.{name}")
+    describe_vcf(path)

@@ -36,8 +36,12 @@ def run(step: Callable[..., None], arguments: list[str] | None = None) -> None:
 
 
 def start_log() -> None:
-    """Log to standard error: time, module, fact."""
-    logging.basicConfig(format="%(asctime)s %(module)s: %(message)s", datefmt="%H:%M:%S", level=logging.WARNING)
+    """Log to standard error: time, module, fact; what is not as usual says so."""
+    logging.addLevelName(logging.INFO, "")
+    logging.addLevelName(logging.WARNING, "warning: ")
+    logging.addLevelName(logging.ERROR, "error: ")
+    form = "%(asctime)s %(module)s: %(levelname)s%(message)s"
+    logging.basicConfig(format=form, datefmt="%H:%M:%S", level=logging.WARNING)
     for ours in ("haplorag", "__main__"):
         logging.getLogger(ours).setLevel(logging.INFO)
     logging.captureWarnings(True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import pandas as pd
 from haplorag import store
 from haplorag.errors import InputError
 
+log = logging.getLogger(__name__)
 ROLES = ("reference", "training", "validation", "test")
 COLUMNS = {"sample": "sample", "pop": "population", "super_pop": "super_population"}
 
@@ -26,17 +30,37 @@ def read_people(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: line 1 lacks the column {' and '.join(missing)}; set the header to: sample pop super_pop gender"
         )
+    for column in COLUMNS:
+        if blank := int((table[column] == "").sum()):
+            line = int(np.argmax(table[column] == "")) + 2
+            raise InputError(
+                f"{path}: line {line} has no {column}, {blank} lines in all; fix them, any word stands for unknown"
+            )
+    counts = table["pop"].value_counts()
+    if small := int((counts < 2).sum()):
+        log.warning("%s: small_pop=%d populations have one person, whose genotypes their frequencies tell", path, small)
+    if odd := [number for number, name in enumerate(table["pop"], start=2) if not re.fullmatch(r"[\w.+ -]+", name)]:
+        log.warning("%s: line %d and %d more name a population oddly; fix the names", path, odd[0], len(odd) - 1)
     return table[list(COLUMNS)].rename(columns=COLUMNS)
 
 
 def read_roles(path: Path) -> dict[str, str]:
     """Read a role file, columns sample and role. Raises InputError where a role is unknown or a sample stands twice."""
-    table = _read_columns(path, "sample role")
+    table = _read_columns(path, "sample role", unique=False)
     if "role" not in table:
         raise InputError(f"{path}: line 1 lacks the column role; set the header to: sample role")
     for line, role in enumerate(table["role"], start=2):
         if role not in ROLES:
             raise InputError(f"{path}: line {line} has the role {role!r}; use one of {', '.join(ROLES)}")
+    by_name = table.groupby("sample")["role"].agg(set)
+    if both := int((by_name.map(len) > 1).sum()):
+        with_reference = int(by_name.map(lambda roles: {"reference", "test"} <= roles).sum())
+        line = int(np.argmax(table["sample"].isin(by_name[by_name.map(len) > 1].index))) + 2
+        raise InputError(
+            f"{path}: line {line} names one of split_overlap={both} people with several roles "
+            f"(test_in_reference={with_reference}); remove all but one role of each, samples.roles must part people"
+        )
+    _refuse_repeats(path, enumerate(table["sample"], start=2))
     return dict(zip(table["sample"], table["role"], strict=True))
 
 
@@ -59,7 +83,15 @@ def rank_reference(samples: pd.DataFrame) -> np.ndarray:
     return np.where(is_reference, np.cumsum(is_reference) - 1, -1).astype(np.int32)
 
 
-def _read_columns(path: Path, header: str) -> pd.DataFrame:
+def _refuse_repeats(path: Path, names: Iterable[tuple[int, str]]) -> None:
+    seen: dict[str, int] = {}
+    for number, name in names:
+        if name in seen:
+            raise InputError(f"{path}: line {number} repeats the sample of line {seen[name]}; remove one of them")
+        seen[name] = number
+
+
+def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -68,15 +100,17 @@ def _read_columns(path: Path, header: str) -> pd.DataFrame:
     separator = "\t" if lines and "\t" in lines[0] else None
     rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
     names = rows[0] if rows else []
+    while names and not names[-1]:
+        del names[-1]
     if "sample" not in names:
         raise InputError(f"{path}: line 1 lacks the column sample; set the header to: {header}")
     kept = [(number, row) for number, row in enumerate(rows[1:], start=2) if any(row)]
-    seen: dict[str, int] = {}
+    blanks = sum(cell != cell.strip() for line in lines[1:] for cell in line.split("\t")[:1]) if separator else 0
+    if blanks:
+        log.warning("%s: name_whitespace=%d names have blanks around them, which are left out; remove them", path, blanks)
     for number, row in kept:
         if len(row) < len(names) and not (separator is None and len(row) > names.index("sample")):
             raise InputError(f"{path}: line {number} has {len(row)} columns, the header has {len(names)}; fix the line")
-        name = row[names.index("sample")]
-        if name in seen:
-            raise InputError(f"{path}: line {number} repeats the sample of line {seen[name]}; remove one of them")
-        seen[name] = number
+    if unique:
+        _refuse_repeats(path, ((number, row[names.index("sample")]) for number, row in kept))
     return pd.DataFrame([row[: len(names)] for _, row in kept], columns=names, dtype=str)

@@ -250,7 +250,7 @@ class Settings(Section):
 
     results: str
     data: str
-    seed: Natural
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
     chromosomes: list[Chromosome] = Field(min_length=1)
     panel: Panel
     demo: Demo
@@ -297,8 +297,8 @@ class Settings(Section):
         return path
 
 
-def read_settings(config: dict[str, Any]) -> Settings:
-    """Check a configuration read from YAML.
+def read_settings(config: dict[str, Any], source: str = "config") -> Settings:
+    """Check a configuration read from YAML; `source` names it in messages.
 
     Raises InputError with one line for every key that is wrong: the key, what was expected, what was found, the remedy.
     """
@@ -306,7 +306,7 @@ def read_settings(config: dict[str, Any]) -> Settings:
         return Settings.model_validate(config)
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
-    raise InputError("\n".join(f"config: {problem}" for problem in problems))
+    raise InputError("\n".join(f"{source}: {problem}" for problem in problems))
 
 
 def _explain(problem: Any) -> str:

@@ -18,6 +18,7 @@ from haplorag.errors import InputError
 
 VERSION = 1
 # Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
+File = h5py.File
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from haplorag import store
+from haplorag.blocks import Reader
 from haplorag.errors import InputError
 from haplorag.imputed import Site
 from haplorag.imputing import Panel
 from haplorag.matching import FATES, SiteMatcher, is_swapped
-from haplorag.vcf import Reader
 
 
 @dataclass(frozen=True)

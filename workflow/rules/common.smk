@@ -17,7 +17,9 @@ from haplorag.settings import read_settings
 
 def check_configuration():
     try:
-        checked = read_settings(config)
+        checked = read_settings(
+            config, " + ".join(map(str, workflow.configfiles)) or "config"
+        )
     except InputError as error:
         raise WorkflowError(str(error))
     if workflow.is_main_process and (problems := find_problems(checked)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +10,17 @@ import numpy as np
 import pandas as pd
 
 from haplorag import command, store
+from haplorag.blocks import Block, Reader
 from haplorag.errors import InputError
 from haplorag.people import read_samples
 from haplorag.settings import Genotypes
-from haplorag.vcf import Block, Reader
+from haplorag.twins import Twins
+from haplorag.verifying import verify_store
 
 log = logging.getLogger(__name__)
+# What a record can be without anything being odd about its file.
+FEW_SITES = 50
+USUAL = {"read", "kept", "heterozygotes", "below_min_minor_count", "other_chromosome"}
 
 
 def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: Genotypes, chromosome: str) -> None:
@@ -31,48 +35,89 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
     reader = Reader(vcf, chromosome, names, settings.variants, settings.multiallelic)
     with store.creating_arrays(output, "genotypes") as file:
         writer = store.Appender(file, calls=(len(names), 2))
+        twins = Twins(len(names))
         for block in command.show_progress(_filter(reader, settings, reference), "blocks"):
             writer.append(block)
-        _check_phase(vcf, reader.tally, settings.max_unphased)
+            twins.add(block.alleles)
+        _check_phase(vcf, reader, settings.max_unphased)
+        twins.report(vcf, reader, table["role"])
         if not writer.sites:
             raise InputError(
-                f"{vcf}: no site of chromosome {chromosome} is left ({_describe(reader.tally)}); loosen `genotypes`"
+                f"{vcf}: no site of chromosome {chromosome} is left ({_describe(reader, set(reader.tally))}); "
+                f"loosen `genotypes`, or fix the file"
             )
+        if writer.sites < FEW_SITES:
+            log.warning("%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch", vcf, writer.sites)
         writer.finish(names)
         file.attrs["chromosome"] = chromosome
+        verified = verify_store(vcf, file, chromosome)
         reader.tally["kept"] = writer.sites
-    log.info("chromosome %s: %s", chromosome, _describe(reader.tally))
+    for note, text in reader.notes.items():
+        log.warning("%s: %s=1: %s; fix it if this is not meant", vcf, note, text)
+    if odd := _describe(reader, set(reader.tally) - USUAL):
+        log.warning("%s: %s; fix the file or set `genotypes` otherwise if this is not meant", vcf, odd)
+    log.info("chromosome %s: %s; %d sites read again and found equal", chromosome, _describe(reader, USUAL), verified)
     order = ["read", "kept", *sorted(set(reader.tally) - {"read", "kept"})]
     store.write_table(tally, pd.DataFrame({"reason": order, "records": [reader.tally[reason] for reason in order]}))
 
 
 def _filter(reader: Reader, settings: Genotypes, reference: np.ndarray) -> Iterator[Block]:
+    everyone, counted = np.ones(2 * len(reference), dtype=bool), np.repeat(reference, 2)
     for block in reader:
-        missing = block.alleles < 0
-        different = (block.alleles[..., 0] != block.alleles[..., 1]) & ~missing.any(axis=2)
-        reader.tally["heterozygotes"] += int(different.sum())
-        reader.tally["unphased_heterozygotes"] += int((different & ~block.phased).sum())
-        reader.tally["missing_alleles"] += int(missing.sum())
-        too_missing = missing.mean(axis=(1, 2)) > settings.max_missing
-        known = block.alleles[:, reference]
-        alternate, total = (known > 0).sum(axis=(1, 2)), (known >= 0).sum(axis=(1, 2))
+        alleles = block.alleles.reshape(len(block.positions), -1)
+        # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are 1 and 256.
+        genotype = alleles.view(np.uint16)
+        different = (genotype == 1) | (genotype == 256)
+        reader.tally["heterozygotes"] += int(np.count_nonzero(different))
+        _tally_genotypes(reader, block, "unphased_heterozygotes", different & ~block.phased)
+        missing = _count(alleles < 0, everyone)
+        if missing.any():
+            _tally_missing(reader, block)
+        too_missing = missing > settings.max_missing * len(everyone)
+        alternate, total = _count(alleles > 0, counted), _count(alleles >= 0, counted)
         too_rare = ~too_missing & (np.minimum(alternate, total - alternate) < settings.min_minor_count)
         reader.tally["too_many_missing"] += int(too_missing.sum())
+        one_allele = (_count(alleles > 0, everyone) == 0) | (_count(alleles == 0, everyone) == 0)
+        reader.tally["monomorphic"] += int((one_allele & (missing < len(everyone))).sum())
         reader.tally["below_min_minor_count"] += int(too_rare.sum())
         yield block.take(~(too_missing | too_rare))
 
 
-def _check_phase(vcf: Path, tally: Counter[str], allowed: float) -> None:
-    unphased, all_of_them = tally["unphased_heterozygotes"], tally["heterozygotes"]
+def _count(flags: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """How many of some columns of flags bool [S, 2n] are set, int64 [S]; packed, they are counted in an eighth of the time."""
+    return np.bitwise_count(np.packbits(flags, axis=1) & np.packbits(columns)).sum(axis=1, dtype=np.int64)
+
+
+def _tally_missing(reader: Reader, block: Block) -> None:
+    missing = block.alleles < 0
+    alleles = missing.sum(axis=2)
+    for reason, genotypes_so in (("missing_calls", alleles == 2), ("half_missing", alleles == 1)):
+        _tally_genotypes(reader, block, reason, genotypes_so)
+    reader.tally["missing_alleles"] += int(alleles.sum())
+    reader.tally["all_missing"] += int(missing.all(axis=(1, 2)).sum())
+
+
+def _tally_genotypes(reader: Reader, block: Block, reason: str, chosen: np.ndarray) -> None:
+    """Count genotypes bool [S, n] and remember the first one's place."""
+    if chosen.any():
+        reader.tally[reason] += int(chosen.sum())
+        reader.first.setdefault(reason, f"{reader.chromosome}:{block.positions[np.argmax(chosen.sum(axis=1) > 0)]}")
+
+
+def _check_phase(vcf: Path, reader: Reader, allowed: float) -> None:
+    unphased, all_of_them = reader.tally["unphased_heterozygotes"], reader.tally["heterozygotes"]
     if unphased > allowed * all_of_them:
         raise InputError(
-            f"{vcf}: {unphased} of {all_of_them} heterozygous genotypes are unphased (0/1, not 0|1); phase it first, e.g. with "
-            f"Beagle, Eagle or SHAPEIT, or raise genotypes.max_unphased"
+            f"{vcf}: {unphased} of {all_of_them} heterozygous genotypes are unphased (0/1, not 0|1), the first in record "
+            f"{reader.first['unphased_heterozygotes']}; run Beagle, Eagle or SHAPEIT to phase it, or set genotypes.max_unphased"
         )
 
 
-def _describe(tally: Counter[str]) -> str:
-    return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in tally.items() if count)
+def _describe(reader: Reader, reasons: set[str]) -> str:
+    first = {reason: f" (first at {place})" for reason, place in reader.first.items()}
+    return ", ".join(
+        f"{reason}={reader.tally[reason]}{first.get(reason, '')}" for reason in sorted(reasons) if reader.tally[reason]
+    )
 
 
 if __name__ == "__main__":

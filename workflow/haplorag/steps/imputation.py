@@ -19,7 +19,7 @@ from haplorag.learning import choose_device
 from haplorag.matching import FATES, USED
 from haplorag.settings import Imputation
 from haplorag.targets import Target, read_target
-from haplorag.vcf import match_chromosome, open_vcf
+from haplorag.vcf import describe_vcf, match_chromosome, name_chromosomes
 
 log = logging.getLogger(__name__)
 FEW_TYPED = 20
@@ -35,8 +35,8 @@ def imputation(
     """
     threads = command.count_threads(threads)
     opened = open_imputer(imputer, choose_device(gpus, threads))
-    reader = open_vcf(target)
-    people, named = list(reader.samples), list(reader.seqnames)
+    header = describe_vcf(target)
+    people, named = header.samples, name_chromosomes(target, header)
     names = {chromosome: match_chromosome(chromosome, named) for chromosome in opened.chromosomes}
     if not people:
         raise InputError(f"{target}: has no samples; give a VCF with genotypes")

@@ -27,7 +27,7 @@ def preflight(config: list[Path], *, set_values: list[str] | None = None) -> Non
     for pair in set_values or []:
         key, _, value = pair.partition("=")
         merge(merged, {key: yaml.safe_load(value)})
-    settings = read_settings(merged)
+    settings = read_settings(merged, " + ".join(map(str, config)))
     if problems := find_problems(settings):
         raise InputError("\n".join(problems))
     log.info("%d chromosomes, %d models: nothing is wrong", len(settings.chromosomes), len(settings.models))

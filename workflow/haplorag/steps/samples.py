@@ -13,7 +13,7 @@ from haplorag.errors import InputError
 from haplorag.masking import seed_of
 from haplorag.people import ROLES, read_people, read_roles
 from haplorag.settings import Samples
-from haplorag.vcf import open_vcf
+from haplorag.vcf import describe_vcf
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +24,24 @@ def samples(vcf: Path, people: Path, output: Path, *, settings: Samples, seed: i
     Rows follow the VCF. People in only one of the two are counted; a role file decides roles instead of the seed.
     """
     described = read_people(people).set_index("sample")
-    genotyped = open_vcf(vcf).samples
+    genotyped = describe_vcf(vcf).samples
     shared = [name for name in genotyped if name in described.index]
     if not shared:
         raise InputError(f"{people}: none of its {len(described)} people is in {vcf}; use the panel file of this VCF")
-    log.info(
-        "%d people in both files, %d in the VCF only, %d in the panel file only",
-        len(shared), len(genotyped) - len(shared), len(described) - len(shared),
-    )  # fmt: skip
+    log.info("%d people in both files", len(shared))
+    for word, path, other, number in (("vcf_only", vcf, people, len(genotyped)), ("panel_only", people, vcf, len(described))):
+        if left := number - len(shared):
+            log.warning("%s: %s=%d people are not in %s and left out; use files of the same people", path, word, left, other)
     table = described.loc[shared].reset_index()
     table["role"] = draw_roles(table, settings, seed) if roles is None else _take_roles(table, roles)
     table = table[table["role"] != ""]
     counts = table["role"].value_counts()
     for role in ("reference", "validation", "test"):
         if not counts.get(role, 0):
-            raise InputError(f"{roles or people}: nobody is left for the role {role}; raise its share or name people for it")
+            raise InputError(
+                f"{roles or people}: of the {len(shared)} people who are in {vcf} too, nobody is left for the role {role}; "
+                f"use more people, set another share or name people by samples.roles"
+            )
     log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
     store.write_table(output, table[["sample", "population", "super_population", "role"]])
 
@@ -63,11 +66,15 @@ def draw_roles(table: pd.DataFrame, settings: Samples, seed: int) -> np.ndarray:
 def _take_roles(table: pd.DataFrame, path: Path) -> pd.Series:
     given = read_roles(path)
     roles = table["sample"].map(given).fillna("")
-    log.info(
-        "%d people of the role file are not in the panel, %d of the panel have no role",
-        len(set(given) - set(table["sample"])),
-        (roles == "").sum(),
-    )
+    known = set(table["sample"])
+    strangers = [line for line, name in enumerate(given, start=2) if name not in known]
+    if strangers:
+        raise InputError(
+            f"{path}: line {strangers[0]} names one of split_unknown={len(strangers)} people who are not in both the VCF "
+            f"and the panel file; remove them"
+        )
+    if without := int((roles == "").sum()):
+        log.warning("%s: %d people have no role and are left out", path, without)
     return roles
 
 
