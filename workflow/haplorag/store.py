@@ -18,6 +18,8 @@ from haplorag.errors import InputError
 
 VERSION = 1
 # Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
+# Bytes of text that is kept in columns of one width.
+LONGEST_WORD = 64
 File = h5py.File
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
@@ -58,8 +60,14 @@ def write_arrays(path: Path, word: str, arrays: dict[str, np.ndarray], **facts: 
 
 
 def put_array(file: h5py.File, name: str, values: np.ndarray) -> None:
-    """Write one array into an open file; text of any length is stored as UTF-8, numbers compressed with checksums."""
+    """Write one array into an open file, compressed and with checksums; text as UTF-8, long text uncompressed."""
     values = np.asarray(values)
+    if values.dtype.kind == "U" and values.size:
+        words = np.strings.encode(values, "utf-8")
+        if words.itemsize <= LONGEST_WORD:
+            kind = h5py.string_dtype("utf-8", words.itemsize)
+            file.create_dataset(name, data=words.astype(kind), dtype=kind, chunks=True, **COMPRESSION)
+            return
     if values.dtype.kind in "UO":
         file.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype())
     elif values.size:
@@ -83,7 +91,8 @@ class Appender:
     def __init__(self, file: h5py.File, calls: tuple[int, int]) -> None:
         # A chunk of about 1 MB holds some hundred sites of all people, as they are read window by window.
         rows = max(1, 2**20 // max(1, calls[0] * calls[1]))
-        options: dict[str, Any] = {"maxshape": (None, *calls), "chunks": (rows, *calls), "fillvalue": -1, **COMPRESSION}
+        packing = {"compression": "gzip", "compression_opts": 4, "fletcher32": True}
+        options: dict[str, Any] = {"maxshape": (None, *calls), "chunks": (rows, *calls), "fillvalue": -1, **packing}
         self._file = file
         self._calls = file.create_dataset("calldata/GT", (0, *calls), dtype=np.int8, **options)
         self._variants: dict[str, list[Any]] = {"POS": [], "REF": [], "ALT": [], "ID": []}

@@ -25,7 +25,7 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
         return 0
     reader = open_vcf(vcf)
     column = {sample: number for number, sample in enumerate(reader.samples)}
-    columns = [column[sample] for sample in file["samples"].asstr()]
+    columns = [column[sample] for sample in file["samples"].asstr()[:]]
     position, ref, alt = file["variants/POS"], file["variants/REF"].asstr(), file["variants/ALT"].asstr()
     rows = np.unique(np.linspace(0, len(position) - 1, SITES).astype(int))
     for row in rows:
