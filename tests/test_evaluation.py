@@ -12,7 +12,7 @@ from haplorag.metrics import dosage_r2_by_site
 from haplorag.people import find_people
 from haplorag.steps.evaluation import evaluation
 
-TABLES = ("accuracy", "calibration", "along", "learning", "masks")
+TABLES = ("accuracy", "calibration", "along", "learning", "masks", "recall")
 
 
 def evaluate(into, predictions, simulated, trained):

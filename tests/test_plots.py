@@ -3,8 +3,8 @@
 import pytest
 
 from haplorag.captions import CAPTIONS
-from haplorag.figures import style_of
 from haplorag.steps.plots import plots
+from haplorag.styles import style_of
 from test_evaluation import TABLES, judged
 
 __all__ = ["judged"]

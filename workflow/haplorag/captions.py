@@ -23,6 +23,14 @@ CAPTIONS = {
         "Share of sites that each mask hides, by frequency class: the fixed draws and the mean over training epochs. An array "
         "leaves common sites only; a random mask hides all classes alike. What is seen here is what was computed with."
     ),
+    "recall": (
+        "Share of the minor alleles hidden in test people that at least one of their retrieved haplotypes carries: what no "
+        "network that copies can exceed. Where a bar is low, more neighbours or finer segments are the remedy."
+    ),
+    "costs": (
+        "Mean dosage r2 at rare sites, over all masks, beside the time and the memory that imputing the test people took on "
+        "this machine. Better is up and to the left. Nothing is shown before the methods were measured."
+    ),
     "along": (
         "Mean dosage r2 along the chromosome at the first mask of the list. A dip shared by all methods is a hard stretch "
         "(recombination hotspot, few typed sites); a dip of one method alone is that method's fault."

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from haplorag.styles import PALETTE, style_of
+
 matplotlib.use("agg")
 matplotlib.rcParams |= {
     "svg.hashsalt": "haplorag",
@@ -21,48 +23,8 @@ matplotlib.rcParams |= {
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
 }
-# Okabe and Ito's palette, told apart with any colour vision.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-BASELINES = {"allele_frequency": "#999999", "nearest_haplotype": "#8c6d46", "neighbour_vote": "#5f5f5f"}
-PEERS = {"beagle": "#E69F00", "minimac4": "#009E73"}
-VARIANTS = ("-", ":", "-.")
-MARKERS = "os^DvPX*"
 WIDTH = 9.0
 FEWEST_ALLELES = 50
-
-
-def name_of(method: str) -> str:
-    """A method's name as people read it."""
-    known = {"beagle": "Beagle", "minimac4": "Minimac4"}
-    return known.get(method, method.replace("_", " ") if method in BASELINES or is_peer(method) else method)
-
-
-def is_peer(method: str) -> bool:
-    """Whether a method is Beagle or Minimac4, by its name's first word."""
-    return method.split("_")[0] in PEERS
-
-
-def style_of(methods: list[str]) -> dict[str, dict[str, str]]:
-    """Colour, marker and line of each method; baselines and peers keep theirs whatever else is shown."""
-    ordered = order_methods(methods)
-    free = iter(colour for colour in PALETTE * len(ordered) if colour not in PEERS.values())
-    styles, seen = {}, dict.fromkeys(PEERS, 0)
-    for number, method in enumerate(ordered):
-        line = "--" if method in BASELINES else "-"
-        if is_peer(method):
-            family = method.split("_")[0]
-            colour, line = PEERS[family], VARIANTS[seen[family] % len(VARIANTS)]
-            seen[family] += 1
-        else:
-            colour = BASELINES.get(method) or next(free)
-        marker = MARKERS[number % len(MARKERS)]
-        styles[method] = {"color": colour, "marker": marker, "linestyle": line, "label": name_of(method)}
-    return styles
-
-
-def order_methods(methods: list[str]) -> list[str]:
-    """Models first, then peers, then baselines."""
-    return sorted(set(methods), key=lambda method: (method in BASELINES, is_peer(method), method))
 
 
 def accuracy(table: pd.DataFrame) -> Figure:
@@ -72,9 +34,9 @@ def accuracy(table: pd.DataFrame) -> Figure:
     figure, axes = _lay_out(list(chosen["mask"].unique()), 2.6)
     groups = list(chosen["group"].unique())
     for axis, (mask, part) in zip(axes, chosen.groupby("mask", sort=False), strict=True):
-        _draw_methods(axis, part, groups, "group")
-        axis.set(title=mask, ylim=(0, 1.02), ylabel="mean dosage r2", xlabel="MAF in the reference")
-        axis.set_xticks(range(len(groups)), [_percent(group) for group in groups])
+        _draw_methods(axis, part, groups, "group", _locate_bins(groups))
+        axis.set(title=mask, ylim=(0, 1.02), ylabel="mean dosage r2", xlabel="MAF in the reference, on a log scale")
+        axis.set_xticks(_locate_bins(groups), [_percent(group) for group in groups], rotation=30, ha="right")
     _add_legend(figure, axes[0])
     return figure
 
@@ -87,7 +49,7 @@ def populations(table: pd.DataFrame) -> Figure:
     figure, axes = _lay_out(list(chosen["mask"].unique()), 2.6)
     names = sorted(chosen["population"].unique())
     for axis, (mask, part) in zip(axes, chosen.groupby("mask", sort=False), strict=True):
-        _draw_methods(axis, part, names, "population", join=False)
+        _draw_methods(axis, part, names, "population")
         axis.set(title=mask, ylim=(0, 1.02), ylabel="mean dosage r2")
         axis.set_xticks(range(len(names)), names)
     _add_legend(figure, axes[0])
@@ -164,6 +126,41 @@ def masks(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def recall(table: pd.DataFrame) -> Figure:
+    """Share of hidden minor alleles that any retrieved haplotype carries, by MAF bin and mask."""
+    chosen = table[table["group"].str[0].str.isdigit()]
+    groups, names = list(chosen["group"].unique()), list(chosen["mask"].unique())
+    figure = Figure(figsize=(WIDTH, 2.9))
+    axis = figure.subplots()
+    for number, mask in enumerate(names):
+        mine = chosen[chosen["mask"] == mask].set_index("group").reindex(groups)
+        place = np.arange(len(groups)) + (number - (len(names) - 1) / 2) * 0.8 / len(names)
+        axis.bar(
+            place, mine["carried"] / mine["minor_alleles"], 0.8 / len(names), color=PALETTE[number % len(PALETTE)], label=mask
+        )
+    axis.set_xticks(range(len(groups)), [_percent(group) for group in groups])
+    axis.set(xlabel="MAF in the reference", ylabel="minor alleles a neighbour carries", ylim=(0, 1.02))
+    axis.grid(axis="x", visible=False)
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    _add_legend(figure, axis)
+    return figure
+
+
+def costs(table: pd.DataFrame) -> Figure:
+    """Mean r2 at rare sites beside the seconds and megabytes each method took; columns method, r2, seconds, megabytes."""
+    figure = Figure(figsize=(WIDTH, 3.0))
+    axes = figure.subplots(1, 2, sharey=True)
+    styles = style_of(list(table["method"]))
+    for axis, column, label in zip(axes, ("seconds", "megabytes"), ("wall time (s)", "peak memory (MB)"), strict=True):
+        for method, style in styles.items():
+            mine = table[table["method"] == method]
+            axis.plot(mine[column], mine["r2"], **{**style, "linestyle": "none"})
+        axis.set(xlabel=label, xscale="log")
+    axes[0].set_ylabel("mean dosage r2 at rare sites")
+    _add_legend(figure, axes[0])
+    return figure
+
+
 def along(table: pd.DataFrame) -> Figure:
     """Mean r2 along each chromosome, at the first mask."""
     chosen = table[table["mask"] == table["mask"].iloc[0]]
@@ -209,16 +206,24 @@ def _lay_out(masks: list[str], height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes[: len(masks)]
 
 
-def _draw_methods(axis: Axes, part: pd.DataFrame, places: list[str], column: str, join: bool = True) -> None:
+def _draw_methods(axis: Axes, part: pd.DataFrame, rows: list[str], column: str, places: np.ndarray | None = None) -> None:
+    """Draw every method's values at its places, joined by lines; side by side and apart where no places are given."""
     styles = style_of(list(part["method"].unique()))
+    apart = 0.1 if places is None else 0.015
     for number, (method, style) in enumerate(styles.items()):
-        mine = part[part["method"] == method].set_index(column).reindex(places)
-        shift = (number - (len(styles) - 1) / 2) * (0.04 if join else 0.1)
+        mine = part[part["method"] == method].set_index(column).reindex(rows)
+        at = (np.arange(len(rows)) if places is None else places) + (number - (len(styles) - 1) / 2) * apart
         errors = np.abs([mine["value"] - mine["low"], mine["high"] - mine["value"]])
-        line = style["linestyle"] if join else "none"
-        axis.errorbar(
-            np.arange(len(places)) + shift, mine["value"], errors, **{**style, "linestyle": line}, markersize=4, elinewidth=0.8
-        )
+        line = "none" if places is None else style["linestyle"]
+        axis.errorbar(at, mine["value"], errors, **{**style, "linestyle": line}, markersize=4, elinewidth=0.8)
+
+
+def _locate_bins(groups: list[str]) -> np.ndarray:
+    """Where MAF bins lie on a log scale: the log of their middle, the first bin as far below its end as the second is wide."""
+    edges = np.array([float(group.split("-")[1]) for group in groups])
+    low = np.array([float(group.split("-")[0]) for group in groups])
+    low = np.where(low > 0, low, edges * (edges[0] / edges[1] if len(edges) > 1 else 0.1))
+    return np.log10(low * edges) / 2
 
 
 def _percent(group: str) -> str:

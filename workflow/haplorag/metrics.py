@@ -31,6 +31,16 @@ def group_sites(frequency: np.ndarray, edges: list[float], rare: float) -> tuple
     return [*names, "all", "rare", "common"], np.stack([*members, everything, maf < rare, maf >= rare])
 
 
+def count_recalled(carriers: np.ndarray, alleles: np.ndarray, groups: np.ndarray, minor_is_alt: np.ndarray) -> np.ndarray:
+    """How many minor alleles there are and how many of them any neighbour carries, int64 [G, 2], by group bool [G, site].
+
+    `carriers` [n, site, 2] is the share of neighbours with ALT, `alleles` int8 of the same shape, `minor_is_alt` bool [site].
+    """
+    minor = alleles == minor_is_alt[:, None]
+    found = minor & np.where(minor_is_alt[:, None], carriers > 0, carriers < 1)
+    return np.stack([part.sum(axis=(0, 2)) @ groups.T for part in (minor, found)], axis=1)
+
+
 def dosage_r2_by_site(dosage: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Squared correlation of dosage with true genotype at each site: float [site].
 

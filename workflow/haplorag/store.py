@@ -81,8 +81,13 @@ def put_predictions(file: h5py.File, methods: list[str], masks: list[str], peopl
     put_array(file, "methods", np.array(methods))
     put_array(file, "masks", np.array(masks))
     put_array(file, "people", people)
-    chunk = (1, 1, shape[2], min(shape[3], 256), 2)
-    file.create_dataset("probability", shape, np.float16, chunks=chunk, fillvalue=np.nan, **COMPRESSION)
+    put_shares(file, "probability", shape)
+
+
+def put_shares(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
+    """Lay out float16 [..., person, site, 2], NaN to fill in window by window."""
+    chunk = (*(1 for _ in shape[:-3]), shape[-3], min(shape[-2], 256), 2)
+    file.create_dataset(name, shape, np.float16, chunks=chunk, fillvalue=np.nan, **COMPRESSION)
 
 
 class Appender:
@@ -134,6 +139,12 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
                 f"{path}: expected a complete file of format {word}/{VERSION}, found {found}; remove it and run again"
             )
         yield file
+
+
+def read_source(path: Path) -> dict[str, str]:
+    """What a genotype store was made from: chromosome, name of the VCF and its sha256."""
+    with opening_arrays(path, "genotypes") as file:
+        return {name: str(file.attrs[name]) for name in ("chromosome", "vcf", "sha256")}
 
 
 def get_array(file: h5py.File, name: str) -> np.ndarray:

@@ -53,6 +53,16 @@ def describe_calibration(reliability: dict[tuple[str, str], np.ndarray]) -> pd.D
     return pd.DataFrame(rows)
 
 
+def describe_recall(recalled: dict[str, np.ndarray], names: list[str]) -> pd.DataFrame:
+    """Rows of mask, group, minor alleles and how many of them a neighbour carries, from counts [G, 2] by mask."""
+    rows = [
+        {"mask": mask, "group": name, "minor_alleles": int(alleles), "carried": int(carried)}
+        for mask, counts in recalled.items()
+        for name, (alleles, carried) in zip(names, counts, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["mask", "group", "minor_alleles", "carried"])
+
+
 def cut_stretches(mask: str, method: str, chromosome: str, position: np.ndarray, r2: np.ndarray) -> list[dict[str, object]]:
     """Mean r2 in equal stretches of a chromosome."""
     edges = np.linspace(position[0], position[-1] + 1, STRETCHES + 1)

@@ -6,6 +6,27 @@ from pathlib import Path
 
 import pandas as pd
 
+# What imputing the test people takes, by the rules whose jobs do it.
+WHAT = {"predictions": "all masks, retrieval and network", "peers": "all masks, tool and reading its output"}
+
+
+def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
+    """What each model and each other tool took to impute the test people: method, what, seconds of all jobs, megabytes.
+
+    A model's cost has the retrieval of the test people's neighbours in it.
+    """
+    rows = []
+    for rule, what in WHAT.items():
+        jobs = measured[measured["rule"] == rule]
+        for method in jobs["job"].str.split("/").str[0].unique():
+            mine = jobs[jobs["job"].str.startswith(f"{method}/")]
+            if rule == "predictions":
+                retrieval = (measured["rule"] == "neighbours") & measured["job"].str.startswith("test/")
+                mine = pd.concat([mine, measured[retrieval]])
+            cost = {"seconds": mine["seconds"].sum(), "megabytes": mine["megabytes"].max()}
+            rows.append({"method": method, "what": what, **cost})
+    return pd.DataFrame(rows, columns=["method", "what", "seconds", "megabytes"])
+
 
 def read_times(folder: Path) -> pd.DataFrame:
     """Rows of rule, job, seconds and megabytes (peak resident memory) from the benchmark files under a folder."""

@@ -2,7 +2,7 @@
 
 tables = {
     name: f"{results}/evaluation/{name}.tsv"
-    for name in ("accuracy", "calibration", "along", "learning", "masks")
+    for name in ("accuracy", "calibration", "along", "learning", "masks", "recall")
 }
 draws = ["validation", "test", *epochs[1:]]
 
@@ -190,6 +190,7 @@ rule report:
         summary=rules.evaluation.output.summary,
         accuracy=tables["accuracy"],
         samples=samples,
+        genotypes=per_chromosome(rules.genotypes.output.genotypes),
         tallies=per_chromosome(rules.genotypes.output.tally),
         windows=per_chromosome(rules.windows.output.table),
         figures=expand(rules.plots.output[0], figure=CAPTIONS),
@@ -212,10 +213,12 @@ rule report:
         # A function, so that {data} and {results} in paths are not taken for wildcards.
         settings=lambda wildcards: as_json(settings),
         times=times,
+        logs=logs,
     shell:
         "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.samples:q} {input.template:q} {output:q}"
-        " --tallies {input.tallies:q} --windows {input.windows:q} --figures {input.figures:q}"
-        " --settings {params.settings:q} --times {params.times:q} > {log:q} 2>&1"
+        " --genotypes {input.genotypes:q} --tallies {input.tallies:q} --windows {input.windows:q} --figures {input.figures:q}"
+        " --settings {params.settings:q} --times {params.times:q}"
+        " --logs {params.logs:q} > {log:q} 2>&1"
 
 
 rule imputation:

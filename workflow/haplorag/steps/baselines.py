@@ -21,7 +21,8 @@ def baselines(
     """Write probability of ALT float16 [method, mask, person, site, 2] for the methods named; NaN where nothing is hidden.
 
     The allele frequency is that of the reference; the nearest haplotype is the retrieved one with fewest mismatches over
-    the window's typed sites; the vote is the mean over the nearest `vote_neighbours`.
+    the window's typed sites; the vote is the mean over the nearest `vote_neighbours`. Beside them, `carriers` float16
+    [mask, person, site, 2] is the share of all neighbours that carry ALT.
     """
     frequency = store.read_arrays(frequencies, "frequencies", "frequency")["frequency"]
     cut, packed, drawn = read_windows(windows), open_shards(shards), store.read_arrays(masks, "masks")
@@ -30,6 +31,7 @@ def baselines(
     shape = (len(METHODS), len(drawn["names"]), len(people), len(frequency), 2)
     with store.creating_arrays(output, "predictions") as file:
         store.put_predictions(file, METHODS, drawn["names"].tolist(), people, shape)
+        store.put_shares(file, "carriers", shape[1:])
         for window in command.show_progress(range(len(cut)), "windows"):
             start, stop = cut.cores[window]
             core = packed.haplotypes(np.arange(start, stop))
@@ -44,6 +46,8 @@ def baselines(
                 says[:, :, ~drawn["hidden"][mask][start:stop]] = np.nan
                 by_person = says.reshape(len(METHODS), len(items), 2, -1).swapaxes(2, 3)
                 file["probability"][:, mask, :, start:stop] = by_person
+                carriers = np.where(np.isnan(says[0]), np.nan, alleles.mean(axis=1, dtype=np.float32))
+                file["carriers"][mask, :, start:stop] = carriers.reshape(len(items), 2, -1).swapaxes(1, 2)
     log.info("%d people, %d masks, %s", len(people), shape[1], ", ".join(METHODS))
 
 

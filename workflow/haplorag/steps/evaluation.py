@@ -11,10 +11,10 @@ import pandas as pd
 
 from haplorag import command, store
 from haplorag.masking import seed_of
-from haplorag.metrics import calibrate, group_sites, resample_people, tally_method
+from haplorag.metrics import calibrate, count_recalled, group_sites, resample_people, tally_method
 from haplorag.people import read_samples
 from haplorag.settings import Evaluation
-from haplorag.tables import cut_stretches, describe_accuracy, describe_calibration, list_epochs, summarise
+from haplorag.tables import cut_stretches, describe_accuracy, describe_calibration, describe_recall, list_epochs, summarise
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ def evaluation(
     along: Path,
     learning: Path,
     masks: Path,
+    recall: Path,
     summary: Path,
     *,
     samples: Path,
@@ -39,20 +40,23 @@ def evaluation(
 ) -> None:
     """Write the tables of the report, all long and with a method column, and the few figures worth a sentence.
 
-    `predictions` holds the files of all methods, `rates` the tables of realised masks. Confidence intervals are 95 % ones
-    from `bootstrap` resamplings of people.
+    `predictions` holds the files of all methods, `rates` the tables of realised masks. Intervals resample people.
     """
     people = read_samples(samples)
     tallies: dict[tuple[str, str, str, str], np.ndarray] = {}
     reliability: dict[tuple[str, str], np.ndarray] = {}
+    recalled: dict[str, np.ndarray] = {}
     stretches = []
     for chromosome, stored, known in zip(chromosomes, genotypes, frequencies, strict=True):
         arrays = store.read_arrays(known, "frequencies", "position", "frequency")
         for path in (path for path in predictions if path.stem == chromosome):
+            for mask, rows, sites, carriers in _read_carriers(path):
+                frequency = arrays["frequency"][sites]
+                groups = group_sites(frequency, settings.maf_bins, settings.rare_maf)[1]
+                counts = count_recalled(carriers, _read_alleles(stored, sites, rows), groups, frequency <= 0.5)
+                recalled[mask] = recalled.get(mask, 0) + counts
             for mask, method, rows, sites, probability in _read_methods(path):
-                with store.opening_arrays(stored, "genotypes") as file:
-                    calls = store.read_calls(file, sites, rows)
-                alleles = calls.reshape(len(rows), 2, -1).swapaxes(1, 2)
+                alleles = _read_alleles(stored, sites, rows)
                 groups = group_sites(arrays["frequency"][sites], settings.maf_bins, settings.rare_maf)[1]
                 minor_is_alt = arrays["frequency"][sites] <= 0.5
                 for population, members in _list_populations(people.iloc[rows]):
@@ -70,6 +74,7 @@ def evaluation(
     table = pd.concat([describe_accuracy(key, tally, names) for key, tally in tallies.items()], ignore_index=True)
     store.write_table(accuracy, table)
     store.write_table(calibration, describe_calibration(reliability))
+    store.write_table(recall, describe_recall(recalled, names))
     store.write_table(along, pd.DataFrame(stretches))
     store.write_table(learning, pd.DataFrame([row for facts in trained for row in list_epochs(facts)]))
     store.write_table(masks, pd.concat([_read_rates(path) for path in rates], ignore_index=True))
@@ -86,6 +91,21 @@ def _read_methods(path: Path) -> Iterator[tuple[str, str, np.ndarray, np.ndarray
                 sites = np.flatnonzero(~np.isnan(probability[0, :, 0]))
                 if len(sites):
                     yield mask, method, rows, sites, probability[:, sites].astype(np.float32)
+
+
+def _read_carriers(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Mask, people's rows, hidden sites and share of neighbours with ALT [person, site, 2], where a file tells of them."""
+    with store.opening_arrays(path, "predictions") as file:
+        for row, mask in enumerate(store.get_array(file, "masks") if "carriers" in file else ()):
+            carriers = file["carriers"][row]
+            sites = np.flatnonzero(~np.isnan(carriers[0, :, 0]))
+            if len(sites):
+                yield mask, file["people"][:], sites, carriers[:, sites]
+
+
+def _read_alleles(path: Path, sites: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    with store.opening_arrays(path, "genotypes") as file:
+        return store.read_calls(file, sites, rows).reshape(len(rows), 2, -1).swapaxes(1, 2)
 
 
 def _list_populations(people: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:

@@ -49,7 +49,7 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
         if writer.sites < FEW_SITES:
             log.warning("%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch", vcf, writer.sites)
         writer.finish(names)
-        file.attrs["chromosome"] = chromosome
+        file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=store.checksum(vcf))
         verified = verify_store(vcf, file, chromosome)
         reader.tally["kept"] = writer.sites
     for note, text in reader.notes.items():

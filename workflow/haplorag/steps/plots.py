@@ -8,22 +8,43 @@ from pathlib import Path
 import pandas as pd
 
 from haplorag import command, figures, store
-from haplorag.times import read_times
+from haplorag.times import list_costs, read_times
 
 log = logging.getLogger(__name__)
 
 
 def plots(
-    accuracy: Path, calibration: Path, along: Path, learning: Path, masks: Path, output: Path, *, figure: str, times: Path
+    accuracy: Path,
+    calibration: Path,
+    along: Path,
+    learning: Path,
+    masks: Path,
+    recall: Path,
+    output: Path,
+    *,
+    figure: str,
+    times: Path,
 ) -> None:
-    """Write the figure as SVG. `times` is the folder of Snakemake's benchmarks, which only `resources` shows."""
+    """Write the figure as SVG. `times` is the folder of Snakemake's benchmarks, which `resources` and `costs` show."""
     sources = {"accuracy": accuracy, "populations": accuracy, "calibration": calibration, "along": along}
-    sources |= {"learning": learning, "masks": masks}
-    table = read_times(times) if figure == "resources" else _read(sources[figure])
+    sources |= {"learning": learning, "masks": masks, "recall": recall}
+    if figure == "resources":
+        table = read_times(times)
+    elif figure == "costs":
+        table = _price(_read(accuracy), read_times(times))
+    else:
+        table = _read(sources[figure])
     drawn = getattr(figures, figure)(table)
     with store.replacing(output) as temporary:
         drawn.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
     log.info("%s: drawn from %d rows", figure, len(table))
+
+
+def _price(accuracy: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """Each method's costs and its r2 at rare sites, the mean over masks."""
+    whole = accuracy[(accuracy["chromosome"] == "all") & (accuracy["population"] == "all")]
+    rare = whole[(whole["metric"] == "r2") & (whole["group"] == "rare")]
+    return list_costs(measured).merge(rare.groupby("method")["value"].mean().rename("r2"), on="method")
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -15,11 +15,12 @@ import pandas as pd
 
 from haplorag import command, store
 from haplorag.captions import CAPTIONS
-from haplorag.figures import BASELINES, name_of, order_methods
+from haplorag.fingerprint import hash_module
 from haplorag.people import read_samples
 from haplorag.settings import Settings
+from haplorag.styles import BASELINES, name_of, order_methods
 from haplorag.tables import tabulate_accuracy
-from haplorag.times import read_times
+from haplorag.times import list_costs, read_times
 
 log = logging.getLogger(__name__)
 LIBRARIES = ("haplorag", "snakemake", "torch", "faiss-cpu", "faiss-gpu", "cyvcf2", "h5py", "numpy", "pandas", "matplotlib")
@@ -32,11 +33,13 @@ def report(
     template: Path,
     output: Path,
     *,
+    genotypes: list[Path],
     tallies: list[Path],
     windows: list[Path],
     figures: list[Path],
     settings: Settings,
     times: Path,
+    logs: Path,
 ) -> None:
     """Write the report: HTML with figures, tables and styles inside, and nothing fetched. No sample's name is in it."""
     facts = store.read_facts(summary, "summary")
@@ -55,11 +58,14 @@ def report(
         "reasons": list(dict.fromkeys(reason for tally in tallied.values() for reason in tally.index)),
         "windows": {path.stem: store.read_table(path) for path in windows},
         "figures": [(path.stem, CAPTIONS[path.stem], _inline(path)) for path in figures],
-        "costs": _list_costs(measured, list(facts["models"]), list(settings.peers)),
+        "costs": list_costs(measured),
         "peers": list(settings.peers),
         "times": measured.groupby("rule").agg(jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")),
         "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
         "versions": _list_versions(),
+        "sources": {path.stem: store.read_source(path) for path in genotypes},
+        "steps": {step: hash_module(f"haplorag.steps.{step}") for step in sorted(measured["rule"].unique())},
+        "warnings": _list_warnings(logs),
         "rare": settings.evaluation.rare_maf,
         "best": lambda part, group: max(row.value for (_, found), row in part["r2"].items() if found == group),
     }
@@ -83,19 +89,14 @@ def _say(mask: str, groups: dict[str, dict[str, float]], models: list[str]) -> d
     return said
 
 
-def _list_costs(measured: pd.DataFrame, models: list[str], peers: list[str]) -> list[tuple[str, str, float, float]]:
-    """What each method took to impute the test people: name, what is in it, seconds of all its jobs, peak megabytes."""
-    costs = []
-    for rule, names in (("predictions", models), ("peers", peers)):
-        for name in names:
-            mine = (measured["rule"] == rule) & measured["job"].str.startswith(f"{name}/")
-            what = "all masks, tool and reading its output"
-            if rule == "predictions":
-                mine |= (measured["rule"] == "neighbours") & measured["job"].str.startswith("test/")
-                what = "all masks, retrieval and network"
-            if mine.any():
-                costs.append((name_of(name), what, measured.loc[mine, "seconds"].sum(), measured.loc[mine, "megabytes"].max()))
-    return costs
+def _list_warnings(folder: Path) -> dict[str, list[str]]:
+    """What jobs warned of, by log file."""
+    found = {}
+    for path in sorted(folder.rglob("*.log")):
+        lines = [line.partition("warning: ")[2] for line in path.read_text(errors="replace").splitlines()]
+        if warned := list(dict.fromkeys(line for line in lines if line)):
+            found[str(path.relative_to(folder).with_suffix(""))] = warned
+    return found
 
 
 def _inline(path: Path) -> str:

@@ -1,0 +1,44 @@
+"""How methods are named, ordered and drawn: a method keeps its colour in every figure."""
+
+from __future__ import annotations
+
+# Okabe and Ito's palette, told apart with any colour vision.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+BASELINES = {"allele_frequency": "#999999", "nearest_haplotype": "#8c6d46", "neighbour_vote": "#5f5f5f"}
+PEERS = {"beagle": "#E69F00", "minimac4": "#009E73"}
+VARIANTS = ("-", ":", "-.")
+MARKERS = "os^DvPX*"
+
+
+def name_of(method: str) -> str:
+    """A method's name as people read it."""
+    known = {"beagle": "Beagle", "minimac4": "Minimac4"}
+    return known.get(method, method.replace("_", " ") if method in BASELINES or is_peer(method) else method)
+
+
+def is_peer(method: str) -> bool:
+    """Whether a method is Beagle or Minimac4, by its name's first word."""
+    return method.split("_")[0] in PEERS
+
+
+def style_of(methods: list[str]) -> dict[str, dict[str, str]]:
+    """Colour, marker and line of each method; baselines and peers keep theirs whatever else is shown."""
+    ordered = order_methods(methods)
+    free = iter(colour for colour in PALETTE * len(ordered) if colour not in PEERS.values())
+    styles, seen = {}, dict.fromkeys(PEERS, 0)
+    for number, method in enumerate(ordered):
+        line = "--" if method in BASELINES else "-"
+        if is_peer(method):
+            family = method.split("_")[0]
+            colour, line = PEERS[family], VARIANTS[seen[family] % len(VARIANTS)]
+            seen[family] += 1
+        else:
+            colour = BASELINES.get(method) or next(free)
+        marker = MARKERS[number % len(MARKERS)]
+        styles[method] = {"color": colour, "marker": marker, "linestyle": line, "label": name_of(method)}
+    return styles
+
+
+def order_methods(methods: list[str]) -> list[str]:
+    """Models first, then peers, then baselines."""
+    return sorted(set(methods), key=lambda method: (method in BASELINES, is_peer(method), method))
