@@ -20,6 +20,7 @@
 # evaluation/*.tsv, summary.json               evaluation   accuracy, with baselines
 # plots/{figure}.svg                           plots
 # report/report.html                           report       one self-contained file
+# comparison/comparison.html                   comparison   this run beside others
 # imputation/{target}.vcf.gz, .sites.tsv       imputation   a user's own VCF
 
 
@@ -37,6 +38,11 @@ rule all:
     input:
         f"{results}/report/report.html",
         imputed,
+
+
+rule compare:
+    input:
+        rules.comparison.output,
 
 
 rule impute:

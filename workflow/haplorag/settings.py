@@ -264,6 +264,7 @@ class Settings(Section):
     training: Training
     evaluation: Evaluation
     peers: Named[Peer]
+    comparison: Named[str]
     imputation: Imputation
 
     @model_validator(mode="after")

@@ -43,23 +43,9 @@ class Twins:
             found[tuple(sorted(one.digest() for one in digests))].append(person)
         return [pair for people in found.values() for pair in combinations(people, 2)]
 
-    def _count_relatives(self) -> int:
-        if self._sites < FEWEST_SITES:
-            return 0
-        carriers = defaultdict(set)
-        for haplotype, one in enumerate(self._hashes):
-            carriers[one.digest()].add(haplotype // 2)
-        return len({pair for people in carriers.values() for pair in combinations(sorted(people), 2)})
-
     def report(self, vcf: Path, reader: Reader, roles: pd.Series) -> None:
         """Count the pairs in the reader's tally and warn of them; those of two roles let the answer into the reference."""
         pairs = self.find_pairs()
-        if related := self._count_relatives() - len(pairs):
-            log.warning(
-                "%s: related_pairs=%d of people have one haplotype in common all along chromosome %s, as parent and child do; "
-                "set roles so that relatives share one",
-                vcf, related, reader.chromosome,
-            )  # fmt: skip
         if not pairs:
             return
         across = [pair for pair in pairs if roles.iloc[pair[0]] != roles.iloc[pair[1]]]

@@ -29,8 +29,9 @@ def describe_vcf(path: Path) -> Header:
 
 
 def name_chromosomes(path: Path, header: Header) -> list[str]:
-    """Chromosomes that a file's index counts, else those its header declares; empty where neither is known."""
-    return list(count_indexed(path) or header.lengths)
+    """Chromosomes that a file's index counts, else those its header declares, else those of its records."""
+    known = count_indexed(path) or header.lengths
+    return list(known or dict.fromkeys(record.chromosome for record in read_records(path)))
 
 
 def open_vcf(path: Path) -> VCF:

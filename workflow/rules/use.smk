@@ -195,6 +195,7 @@ rule report:
         windows=per_chromosome(rules.windows.output.table),
         figures=expand(rules.plots.output[0], figure=CAPTIONS),
         template=f"{workflow.basedir}/workflow/report/report.html.j2",
+        page=f"{workflow.basedir}/workflow/report/page.html.j2",
     output:
         report(
             f"{results}/report/report.html",
@@ -219,6 +220,31 @@ rule report:
         " --genotypes {input.genotypes:q} --tallies {input.tallies:q} --windows {input.windows:q} --figures {input.figures:q}"
         " --settings {params.settings:q} --times {params.times:q}"
         " --logs {params.logs:q} > {log:q} 2>&1"
+
+
+rule comparison:
+    input:
+        template=f"{workflow.basedir}/workflow/report/comparison.html.j2",
+        page=f"{workflow.basedir}/workflow/report/page.html.j2",
+        others=[
+            f"{folder}/evaluation/accuracy.tsv"
+            for folder in settings.comparison.values()
+        ],
+        ours=tables["accuracy"],
+    output:
+        f"{results}/comparison/comparison.html",
+    log:
+        f"{logs}/comparison/comparison.log",
+    benchmark:
+        f"{times}/comparison/comparison.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("comparison"),
+        runs=[*settings.comparison, "this run"],
+    shell:
+        "python -m haplorag.steps.comparison {input.template:q} {output:q} --runs {params.runs:q}"
+        " --accuracies {input.others:q} {input.ours:q} > {log:q} 2>&1"
 
 
 rule imputation:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import platform
-import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from haplorag import command, store
 from haplorag.captions import CAPTIONS
 from haplorag.fingerprint import hash_module
+from haplorag.pages import inline_figure, write_page
 from haplorag.people import read_samples
 from haplorag.settings import Settings
 from haplorag.styles import BASELINES, name_of, order_methods
@@ -43,7 +42,6 @@ def report(
 ) -> None:
     """Write the report: HTML with figures, tables and styles inside, and nothing fetched. No sample's name is in it."""
     facts = store.read_facts(summary, "summary")
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     people = read_samples(samples)
     table = store.read_table(accuracy, mask=str, chromosome=str, population=str, group=str)
     tallied = {path.name.removesuffix(".tally.tsv"): store.read_table(path).set_index("reason")["records"] for path in tallies}
@@ -57,7 +55,7 @@ def report(
         "tallies": {name: tally.to_dict() for name, tally in tallied.items()},
         "reasons": list(dict.fromkeys(reason for tally in tallied.values() for reason in tally.index)),
         "windows": {path.stem: store.read_table(path) for path in windows},
-        "figures": [(path.stem, CAPTIONS[path.stem], _inline(path)) for path in figures],
+        "figures": [(path.stem, CAPTIONS[path.stem], inline_figure(path.read_text(), path.stem)) for path in figures],
         "costs": list_costs(measured),
         "peers": list(settings.peers),
         "times": measured.groupby("rule").agg(jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")),
@@ -69,10 +67,8 @@ def report(
         "rare": settings.evaluation.rare_maf,
         "best": lambda part, group: max(row.value for (_, found), row in part["r2"].items() if found == group),
     }
-    text = page.from_string(template.read_text()).render(**content)
-    with store.replacing(output) as temporary:
-        temporary.write_text(text)
-    log.info("%s: %.1f MB, %d figures", output, len(text) / 1e6, len(figures))
+    length = write_page(template, output, content)
+    log.info("%s: %.1f MB, %d figures", output, length / 1e6, len(figures))
 
 
 def _say(mask: str, groups: dict[str, dict[str, float]], models: list[str]) -> dict[str, Any]:
@@ -97,13 +93,6 @@ def _list_warnings(folder: Path) -> dict[str, list[str]]:
         if warned := list(dict.fromkeys(line for line in lines if line)):
             found[str(path.relative_to(folder).with_suffix(""))] = warned
     return found
-
-
-def _inline(path: Path) -> str:
-    """A figure's SVG without its XML head, its ids told apart from those of the other figures."""
-    text = path.read_text()
-    text = text[text.index("<svg") :]
-    return re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{path.stem}-", text)
 
 
 def _list_versions() -> dict[str, str]:

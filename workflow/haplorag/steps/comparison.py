@@ -1,0 +1,53 @@
+"""Sets the results of several runs side by side on one page."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from haplorag import command, figures, store
+from haplorag.pages import inline_figure, write_page
+from haplorag.styles import BASELINES, name_of, order_methods
+
+log = logging.getLogger(__name__)
+
+
+def comparison(template: Path, output: Path, *, runs: list[str], accuracies: list[Path]) -> None:
+    """Write the page from each run's evaluation/accuracy.tsv; the first of `runs` is what the others are measured by."""
+    parts = [store.read_table(path, mask=str, chromosome=str, population=str, group=str) for path in accuracies]
+    table = pd.concat([part.assign(run=run) for run, part in zip(runs, parts, strict=True)], ignore_index=True)
+    whole = table[(table["chromosome"] == "all") & (table["population"] == "all") & (table["metric"] == "r2")]
+    shown = whole[~whole["method"].isin(BASELINES)]
+    drawn = io.StringIO()
+    named = shown.assign(method=shown["method"].map(name_of) + ", " + shown["run"])
+    figures.accuracy(named).savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    masks = list(whole["mask"].unique())
+    content = {"runs": runs, "figure": inline_figure(drawn.getvalue(), "accuracy")}
+    content["tables"] = [(mask, *_tabulate(whole[whole["mask"] == mask], runs)) for mask in masks]
+    write_page(template, output, content)
+    log.info("%s: %d runs, %d masks", output, len(runs), len(masks))
+
+
+def _tabulate(
+    part: pd.DataFrame, runs: list[str]
+) -> tuple[list[str], list[tuple[str, str, list[tuple[float | None, float | None]]]]]:
+    """Groups, and rows of method, run, and by group the value and its difference from the first run's."""
+    values = {(row.method, row.run, row.group): row.value for row in part.dropna(subset="value").itertuples()}
+    groups = list(part["group"].unique())
+    rows = []
+    for method in order_methods(list(part["method"].unique())):
+        for run in (run for run in runs if ((part["method"] == method) & (part["run"] == run)).any()):
+            cells = []
+            for group in groups:
+                value, first = values.get((method, run, group)), values.get((method, runs[0], group))
+                known = run != runs[0] and value is not None and first is not None
+                cells.append((value, value - first if known else None))
+            rows.append((name_of(method), run, cells))
+    return groups, rows
+
+
+if __name__ == "__main__":
+    command.run(comparison)
