@@ -14,8 +14,10 @@ from haplorag import store
 def write_page(template: Path, output: Path, content: dict[str, Any]) -> int:
     """Fill a template, whose folder holds the page it extends, and write it; gives the number of characters."""
     loader = jinja2.FileSystemLoader(template.parent)
-    options = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    text = jinja2.Environment(loader=loader, **options).get_template(template.name).render(**content)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template(template.name).render(**content)
     with store.replacing(output) as temporary:
         temporary.write_text(text)
     return len(text)

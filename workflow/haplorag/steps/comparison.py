@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,15 +26,13 @@ def comparison(template: Path, output: Path, *, runs: list[str], accuracies: lis
     named = shown.assign(method=shown["method"].map(name_of) + ", " + shown["run"])
     figures.accuracy(named).savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     masks = list(whole["mask"].unique())
-    content = {"runs": runs, "figure": inline_figure(drawn.getvalue(), "accuracy")}
+    content: dict[str, Any] = {"runs": runs, "figure": inline_figure(drawn.getvalue(), "accuracy")}
     content["tables"] = [(mask, *_tabulate(whole[whole["mask"] == mask], runs)) for mask in masks]
     write_page(template, output, content)
     log.info("%s: %d runs, %d masks", output, len(runs), len(masks))
 
 
-def _tabulate(
-    part: pd.DataFrame, runs: list[str]
-) -> tuple[list[str], list[tuple[str, str, list[tuple[float | None, float | None]]]]]:
+def _tabulate(part: pd.DataFrame, runs: list[str]) -> tuple[list[str], list[tuple[str, str, list[Any]]]]:
     """Groups, and rows of method, run, and by group the value and its difference from the first run's."""
     values = {(row.method, row.run, row.group): row.value for row in part.dropna(subset="value").itertuples()}
     groups = list(part["group"].unique())
@@ -43,8 +42,8 @@ def _tabulate(
             cells = []
             for group in groups:
                 value, first = values.get((method, run, group)), values.get((method, runs[0], group))
-                known = run != runs[0] and value is not None and first is not None
-                cells.append((value, value - first if known else None))
+                apart = None if run == runs[0] or value is None or first is None else value - first
+                cells.append((value, apart))
             rows.append((name_of(method), run, cells))
     return groups, rows
 
