@@ -70,3 +70,8 @@ def test_a_models_own_training_values_win():
     settings = read_settings(change("network.copying.training", {"learning_rate": 0.5}))
     assert settings.training_of("copying").learning_rate == 0.5
     assert settings.training_of("embedding_rag_v18").learning_rate == CONFIG["training"]["learning_rate"]
+
+
+def test_one_target_stands_for_those_listed():
+    config = {**copy.deepcopy(CONFIG), "target": "/some where/my $(touch x).vcf.gz"}
+    assert read_settings(config).imputation.targets == {"my___touch_x_": "/some where/my $(touch x).vcf.gz"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -250,6 +252,7 @@ class Settings(Section):
 
     results: str
     data: str
+    target: str | None
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     chromosomes: list[Chromosome] = Field(min_length=1)
     panel: Panel
@@ -266,6 +269,15 @@ class Settings(Section):
     peers: Named[Peer]
     comparison: Named[str]
     imputation: Imputation
+
+    @model_validator(mode="after")
+    def _target_stands_for_targets(self) -> Settings:
+        if self.target is None:
+            return self
+        name = re.sub(r"\.(vcf|bcf)(\.b?gz)?$", "", PurePath(self.target).name)
+        named = re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", name)) or "target"
+        chosen = self.imputation.model_copy(update={"targets": {named: self.target}})
+        return self.model_copy(update={"imputation": chosen})
 
     @model_validator(mode="after")
     def _models_are_described(self) -> Settings:

@@ -1,0 +1,147 @@
+"""Is imputing a VCF faster than with Beagle and Minimac4, and how accurate is each on the same people and sites?
+
+    PYTHONPATH=workflow python benchmarks/imputation.py --results results --chromosome 1 --mask array
+
+Takes a run's test people with a mask's sites removed as the target, and its reference people as the panel. Wall time is that
+of the whole command, reading the panel and writing the compressed VCF in it; Minimac4's panel is prepared beforehand, as ours
+is. A table with the time, the peak memory and the mean dosage r2 by MAF bin of each; exits 1 where a goal is missed.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from haplorag import store
+from haplorag.errors import InputError
+from haplorag.imputed import read_imputed
+from haplorag.metrics import dosage_r2_by_site, group_sites
+from haplorag.people import find_people, read_samples
+
+ROOT = Path(__file__).parents[1]
+PEERS = ("beagle", "minimac4")
+
+
+def main() -> None:
+    """Measure, print the table and the goals."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder of a run")
+    parser.add_argument("--chromosome", default="1")
+    parser.add_argument("--mask", default="array", help="name of a test mask")
+    parser.add_argument("--model", default="copying")
+    parser.add_argument("--map", type=Path, help="genetic map for the peers, in PLINK form")
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    for tool in PEERS:
+        if not shutil.which(tool):
+            parser.error(f"{tool} is not installed; get it with: apt-get install {tool}")
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            facts = read_case(given.results, given.chromosome, given.mask)
+            commands, outputs = prepare(given, Path(folder), config)
+        except (InputError, OSError, ValueError) as error:
+            parser.error(f"{error}; --results, --chromosome and --mask name a run that is complete")
+        names = [f"p{person}" for person in facts["people"]]
+        seconds, rows = {}, {}
+        hidden = facts["hidden"]
+        for tool, command in commands.items():
+            seconds[tool], cpu, peak = measure(command)
+            said = np.broadcast_to(facts["frequency"][None, :, None], (len(names), len(hidden), 2)).copy()
+            found = read_imputed(outputs[tool], given.chromosome, facts["sites"], names, said)
+            if (hidden & ~found).any():
+                print(f"{tool} leaves out {(hidden & ~found).sum()} of {hidden.sum()} hidden sites", file=sys.stderr)
+            r2 = dosage_r2_by_site(said[:, hidden].sum(axis=2), facts["truth"][:, hidden].sum(axis=2))
+            bins = [np.nanmean(r2[members]) for members in facts["groups"]]
+            rows[tool] = [seconds[tool], cpu, peak / 1e6, hidden.sum() * len(names) / seconds[tool], *bins]
+    print(f"{len(names)} people, {hidden.sum():,} of {len(hidden):,} sites hidden ({given.mask}), {given.threads} threads\n")
+    edges = config["evaluation"]["maf_bins"]
+    print(f"{'tool':10}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'genotypes/s':>13}  mean r2 by MAF bin {edges}")
+    for tool, (wall, cpu, peak, pace, *bins) in rows.items():
+        print(f"{tool:10}{wall:9.1f}{cpu:9.1f}{peak:9.0f}{pace:13,.0f}  " + " ".join(f"{value:.4f}" for value in bins))
+    print()
+    missed = 0
+    for tool in PEERS:
+        ratio = seconds[tool] / seconds["haplorag"]
+        missed += ratio <= 1
+        print(f"goal faster_than_{tool}: {ratio:.2f}x, wanted > 1x ({'met' if ratio > 1 else 'missed'})")
+    sys.exit(int(missed > 0))
+
+
+def read_case(results: Path, chromosome: str, mask: str) -> dict:
+    """Test people, their true alleles int8 [n, site, 2], hidden sites bool [site], frequencies, sites by key, MAF bins."""
+    people = find_people(read_samples(results / "samples/samples.tsv"), "test")
+    drawn = store.read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
+    frequency = store.read_arrays(results / f"frequencies/{chromosome}.h5", "frequencies", "frequency")["frequency"]
+    path = results / f"genotypes/{chromosome}.h5"
+    keys = store.read_arrays(path, "genotypes", "variants/POS", "variants/REF", "variants/ALT").values()
+    hidden = drawn["hidden"][drawn["names"].tolist().index(mask)]
+    with store.opening_arrays(path, "genotypes") as file:
+        truth = store.read_calls(file, np.arange(len(frequency)), people).reshape(len(people), 2, -1).swapaxes(1, 2)
+    settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())["evaluation"]
+    names, groups = group_sites(frequency[hidden], settings["maf_bins"], settings["rare_maf"])
+    sites = {key: row for row, key in enumerate(zip(*(values.tolist() for values in keys), strict=True))}
+    bins = groups[: sum(name[0].isdigit() for name in names)]
+    return {"people": people, "truth": truth, "hidden": hidden, "frequency": frequency, "sites": sites, "groups": bins}
+
+
+def prepare(given: argparse.Namespace, folder: Path, config: dict) -> tuple[dict[str, list[str]], dict[str, Path]]:
+    """Write the panel and the target, and give each tool's command and where its output comes to lie."""
+    run, step = given.results, [sys.executable, "-m"]
+    masks = run / f"masks/test/{given.chromosome}.h5"
+    names = store.read_arrays(masks, "masks", "names")["names"].tolist()
+    reference, target = folder / "reference.vcf.gz", folder / f"{given.mask}.vcf.gz"
+    inputs = [run / f"genotypes/{given.chromosome}.h5", run / "samples/samples.tsv", masks, reference]
+    targets = [folder / f"{name}.vcf.gz" for name in names]
+    call([*step, "haplorag.steps.exports", *inputs, "--targets", *targets, "--chromosome", given.chromosome])
+    panel = folder / "reference.msav"
+    call(["minimac4", "--compress-reference", reference, "-o", panel])
+    outputs = {tool: folder / f"{tool}.vcf.gz" for tool in ("haplorag", *PEERS)}
+    settings, threads = json.dumps(config["imputation"]), str(given.threads)
+    ours = [*step, "haplorag.steps.imputation", run / "imputer" / given.model, target]
+    ours += [outputs["haplorag"], folder / "sites.tsv"]
+    beagle = [f"gt={target}", f"ref={reference}", f"out={folder}/beagle", "ap=true", f"nthreads={threads}"]
+    minimac = [panel, target, "-o", outputs["minimac4"], "-O", "vcf.gz", "-f", "HDS", "-t", threads]
+    commands = {
+        "haplorag": [*ours, "--settings", settings, "--threads", threads],
+        "beagle": ["beagle", *beagle, *([f"map={given.map}"] if given.map else [])],
+        "minimac4": ["minimac4", *minimac, *(["--map", given.map] if given.map else [])],
+    }
+    return {tool: [str(word) for word in command] for tool, command in commands.items()}, outputs
+
+
+def call(words: list) -> None:
+    """Run a command that is not measured. Raises ValueError with what it said where it fails."""
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=surroundings())
+    if done.returncode:
+        raise ValueError(done.stderr[-1000:])
+
+
+def surroundings() -> dict[str, str]:
+    """The environment with this project on Python's path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+
+
+def measure(command: list[str]) -> tuple[float, float, int]:
+    """Run a command; wall seconds, CPU seconds and peak memory in bytes. Stops where it fails."""
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=surroundings())
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            errors.seek(0)
+            sys.exit(f"{' '.join(command)}\nended with {child.returncode}: {errors.read().decode(errors='replace')[-2000:]}")
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()
