@@ -63,13 +63,17 @@ class Chromosome:
     hidden: np.ndarray
     retrieved: Retrieved
 
-    def load(self, items: np.ndarray, neighbours: int, flank_typed: int) -> tuple[Batch, Tensor]:
-        """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window."""
+    def read(self, items: np.ndarray) -> np.ndarray:
+        """Haplotypes int8 [2n, C] of items that share a window, over its context."""
+        sites = self.windows.context(self.retrieved.window[items[0]])
+        with store.opening_arrays(self.genotypes, "genotypes") as file:
+            return store.read_calls(file, sites, self.retrieved.person[items])
+
+    def cut(self, items: np.ndarray, haplotypes: np.ndarray, neighbours: int, flank_typed: int) -> tuple[Batch, Tensor]:
+        """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window, once read."""
         mask, window = self.retrieved.mask[items[0]], self.retrieved.window[items[0]]
         sites = self.windows.context(window)
         person = self.retrieved.person[items]
-        with store.opening_arrays(self.genotypes, "genotypes") as file:
-            haplotypes = store.read_calls(file, sites, person)
         return cut_batch(
             haplotypes,
             self.retrieved.ids[items].reshape(2 * len(items), -1)[:, :neighbours],
@@ -185,12 +189,14 @@ def take_turns(
         parts = []
         for number in order[first : first + WINDOWS_TOGETHER]:
             chromosome, items = groups[number]
-            mixed = generator.permutation(items)
+            haplotypes = chromosome.read(items).reshape(len(items), 2, -1)
+            mixed = generator.permutation(len(items))
             pieces = [np.sort(mixed[cut : cut + people]) for cut in range(0, len(mixed), people)]
             ranks = generator.random(len(pieces))
-            parts += [(turn, rank, chromosome, piece) for turn, (rank, piece) in enumerate(zip(ranks, pieces, strict=True))]
-        for _, _, chromosome, piece in sorted(parts, key=lambda part: part[:2]):
-            yield chromosome.load(piece, neighbours, flank_typed)
+            for turn, (rank, piece) in enumerate(zip(ranks, pieces, strict=True)):
+                parts.append((turn, rank, chromosome, items[piece], haplotypes[piece].reshape(2 * len(piece), -1)))
+        for _, _, chromosome, piece, haplotypes in sorted(parts, key=lambda part: part[:2]):
+            yield chromosome.cut(piece, haplotypes, neighbours, flank_typed)
 
 
 def in_order(
@@ -202,8 +208,9 @@ def in_order(
     """
     for items in chromosome.retrieved.group():
         counted = items[:limit]
+        haplotypes = chromosome.read(counted)
         for cut in range(0, len(counted), people):
             piece = counted[cut : cut + people]
             mask, window = chromosome.retrieved.mask[piece[0]], chromosome.retrieved.window[piece[0]]
-            batch, labels = chromosome.load(piece, neighbours, flank_typed)
+            batch, labels = chromosome.cut(piece, haplotypes[2 * cut : 2 * (cut + people)], neighbours, flank_typed)
             yield int(mask), int(window), chromosome.retrieved.person[piece], batch, labels

@@ -93,24 +93,28 @@ def describe_matches(
     on how many sides there is no mismatch at all.
     """
     sites = len(mismatch)
-    number = torch.arange(sites, device=mismatch.device)[:, None, None]
-    before = torch.where(mismatch, number, -1).cummax(0).values
-    after = torch.where(mismatch, number, sites).flip(0).cummin(0).values.flip(0)
-    first_left = torch.cat([torch.full_like(before[:1], -1), before])[left + 1]
-    first_right = torch.cat([after, torch.full_like(after[:1], sites)])[right]
-    shifted_left = torch.cat([torch.full_like(before[:2], -1), before])
-    shifted_right = torch.cat([after, torch.full_like(after[:2], sites)])
-    second_left = shifted_left.gather(0, first_left + 1)
-    second_right = shifted_right.gather(0, first_right + 1)
+    number = torch.arange(sites, dtype=torch.int32, device=mismatch.device)
+    # Scans are several times faster along the last dimension.
+    lanes = mismatch.permute(1, 2, 0).contiguous()
+    before = torch.where(lanes, number, -1).cummax(-1).values
+    after = torch.where(lanes, number, sites).flip(-1).cummin(-1).values.flip(-1)
+    edge = before.new_empty(*before.shape[:2], 2)
+    shifted_left = torch.cat([torch.full_like(edge, -1), before], dim=-1)
+    shifted_right = torch.cat([after, torch.full_like(edge, sites)], dim=-1)
+    # Around each core site [N, K, L]: the first mismatch on either side, and the second, beyond it.
+    first_left = shifted_left[..., left + 2].long()
+    first_right = shifted_right[..., right].long()
+    second_left = shifted_left.gather(-1, first_left + 1).long()
+    second_right = shifted_right.gather(-1, first_right + 1).long()
     place = torch.cat([typed_cm[:1] - FAR_CENTIMORGAN, typed_cm, typed_cm[-1:] + FAR_CENTIMORGAN])
-    distances = [core_cm[:, None, None] - place[found + 1] for found in (first_left, second_left)]
-    distances += [place[found + 1] - core_cm[:, None, None] for found in (first_right, second_right)]
-    total = torch.cat([torch.zeros_like(surprise[:1]), surprise.cumsum(0)])[:, :, None].expand(-1, -1, mismatch.shape[2])
-    matched = total.gather(0, first_right) - total.gather(0, first_left + 1)
+    distances = [core_cm - place[found + 1] for found in (first_left, second_left)]
+    distances += [place[found + 1] - core_cm for found in (first_right, second_right)]
+    total = torch.cat([torch.zeros_like(surprise[:1]), surprise.cumsum(0)]).T[:, None].expand(-1, mismatch.shape[2], -1)
+    matched = total.gather(-1, first_right) - total.gather(-1, first_left + 1)
     features = [torch.log1p(100 * distance.clamp(min=0)) for distance in distances]
     features += [torch.log1p(matched.clamp(min=0)), torch.log1p((first_right - first_left - 1).float())]
     features += [(first_left < 0).float() + (first_right >= sites).float()]
-    return torch.stack(features, dim=-1)
+    return torch.stack(features, dim=-1).permute(2, 0, 1, 3)
 
 
 class CopyingLayer(nn.Module):
