@@ -1,9 +1,13 @@
 """Metrics agree with definitions worked by hand and with independent implementations."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_score
 
+from haplorag.imputed import write_phased
 from haplorag.metrics import (
     COUNTS,
     calibrate,
@@ -107,3 +111,18 @@ def test_the_vote_by_eye():
     assert copy_nearest(alleles, distances, 1).tolist() == [[0, 0]]
     assert copy_nearest(alleles, distances, 2).tolist() == [[0.5, 0.5]]
     np.testing.assert_allclose(copy_nearest(alleles, distances, 9), [[2 / 3, 1 / 3]])
+
+
+@pytest.mark.skipif(not shutil.which("bcftools"), reason="needs bcftools")
+def test_concordance_is_that_of_bcftools(tmp_path):
+    people, called = [f"p{person}" for person in range(30)], (PROBABILITY > 0.5).astype(np.int8)
+    sites = [(10 * site + 10, "A", "C", ".") for site in range(50)]
+    for name, alleles in (("truth", ALLELES), ("called", called)):
+        write_phased(tmp_path / f"{name}.vcf.gz", "1", sites, alleles.swapaxes(0, 1), people)
+    command = ["bcftools", "stats", "-s", "-", tmp_path / "truth.vcf.gz", tmp_path / "called.vcf.gz"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    rows = np.array([line.split("\t")[4:10] for line in said if line.startswith("GCsS\t")], dtype=float).sum(axis=0)
+    same, carried = rows[:3].sum(), rows[1:].sum()
+    scores = score_counts(count_people(PROBABILITY, ALLELES, EVERYTHING, np.ones(50, bool)).sum(axis=0))
+    assert scores["concordance"][0] == pytest.approx(same / rows.sum())
+    assert scores["nonref_concordance"][0] == pytest.approx(rows[1:3].sum() / carried)
