@@ -1,10 +1,14 @@
-"""Runs one case of a corpus of bad inputs through preflight, samples and genotypes: contract.py FOLDER [VCF] [PANEL].
+"""Runs one case of a corpus of bad inputs: contract.py FOLDER [VCF] [PANEL].
+
+Panels and configurations go through preflight, samples and genotypes, targets through the imputation by the imputer that
+HAPLORAG_IMPUTER names.
 
 The corpus describes its cases in configuration files of its own shape; they are translated into ours, key by key, so that
 a key given twice stays so and an unknown one stays unknown.
 """
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +19,7 @@ import yaml
 from haplorag import command
 from haplorag.settings import Settings, read_settings
 from haplorag.steps.genotypes import genotypes
+from haplorag.steps.imputation import imputation
 from haplorag.steps.preflight import merge, preflight, read_yaml
 from haplorag.steps.samples import samples
 
@@ -109,6 +114,22 @@ def run(settings: Settings, scratch: Path) -> None:
         command.run(genotypes, [*given, "--", vcf, str(table), *outputs])
 
 
+def clear(folder: Path, before: set[Path]) -> None:
+    """Remove what an accepted case wrote, which is whole: only what a refused one leaves behind is looked at."""
+    for path in sorted(set(folder.rglob("*")) - before, reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def impute(case: Path, imputer: str) -> None:
+    """Impute the case's target, as the rule would."""
+    section = read_settings(read_yaml(ROOT / "config/config.yaml")).imputation
+    out = Path("out")
+    given = ["--settings", section.model_dump_json(), "--", imputer, str(case / "target.vcf.gz")]
+    before = set(out.rglob("*"))
+    command.run(imputation, [*given, str(out / "imputed.vcf.gz"), str(out / "sites.tsv")])
+    clear(out, before)
+
+
 def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None:
     """Run a case; exit status 2 where it is refused."""
     case = Path(folder)
@@ -118,6 +139,9 @@ def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None
             role = json.loads((case / "case.json").read_text())["role"]
         except FileNotFoundError:
             role = "ref"
+        if role == "target":
+            impute(Path(), os.environ["HAPLORAG_IMPUTER"])
+            return
         roles = write_roles(case, Path(scratch))
         # A case is about its configuration, or about one file that any configuration names.
         if role in ("config", "output") and not roles:
@@ -130,9 +154,7 @@ def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None
             merge(merged, read_yaml(path))
         before = set(Path("out").rglob("*"))
         run(read_settings(merged), Path(scratch))
-        # What is left behind is looked at where a case is refused; here it was accepted, and its results are whole.
-        for path in sorted(set(Path("out").rglob("*")) - before, reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
+        clear(Path("out"), before)
 
 
 if __name__ == "__main__":

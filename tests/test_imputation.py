@@ -138,10 +138,10 @@ def test_every_fate_by_eye(impute, simulated, tmp_path):
     write_vcf(tmp_path / "t.vcf.gz", ["x y", "$(touch z)"], {"chr1": region})
     output = impute(tmp_path / "t.vcf.gz")
     fates = store.read_table(tmp_path / "sites.tsv").set_index("position")["fate"]
-    expected = {typed: "typed", swapped: "swapped", flipped: "strand_flipped", turned: "strand_flipped_swapped"}
-    expected |= {unsure: "ambiguous", other: "other_alleles"}
+    expected = {typed: "typed", swapped: "ref_alt_swapped", flipped: "strand_flip", turned: "strand_flip_swapped"}
+    expected |= {unsure: "palindromic_mismatch", other: "allele_mismatch"}
     assert {row: fates[position[row]] for row in expected} == expected
-    assert fates[position[-1] + 5] == "not_in_panel"
+    assert fates[position[-1] + 5] == "target_only"
     with pysam.VariantFile(str(output)) as vcf:
         assert list(vcf.header.samples) == ["x y", "$(touch z)"]
         found = {(record.pos, record.alts[0]): record for record in vcf.fetch("chr1")}
@@ -165,7 +165,7 @@ def rewrite(source, path, change) -> None:
 def test_unphased_targets_are_refused(impute, simulated, tmp_path):
     source = simulated.folder / "demo/target.vcf.gz"
     rewrite(source, tmp_path / "t.vcf", lambda row, line: [cell.replace("|", "/") for cell in line])
-    with pytest.raises(InputError, match=r"unphased; phase it first, with `beagle"):
+    with pytest.raises(InputError, match=r"unphased, the first in record 1:\d+; run `beagle"):
         impute(tmp_path / "t.vcf")
     assert [path.name for path in tmp_path.iterdir()] == ["t.vcf"]
 
@@ -192,7 +192,7 @@ def test_another_chromosome_is_refused(impute, tmp_path):
 def test_a_site_is_matched_once():
     matcher = SiteMatcher(np.array([10]), np.array(["A"]), np.array(["C"]))
     assert matcher.match(10, "a", "c") == (0, "typed")
-    assert matcher.match(10, "C", "A") == (-1, "repeated")
+    assert matcher.match(10, "C", "A") == (-1, "duplicate_site")
 
 
 @given(st.integers(0, LEVELS), st.integers(0, LEVELS))

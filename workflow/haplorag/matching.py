@@ -6,16 +6,16 @@ import numpy as np
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 # What may become of a target site; those in USED are typed, the others are carried along untouched.
-USED = ("typed", "swapped", "strand_flipped", "strand_flipped_swapped")
+USED = ("typed", "ref_alt_swapped", "strand_flip", "strand_flip_swapped")
 FATES = {
     "typed": "used as it is",
-    "swapped": "REF and ALT were the other way round; alleles recoded, then used",
-    "strand_flipped": "alleles were those of the other strand; renamed, then used",
-    "strand_flipped_swapped": "other strand and other way round; recoded, then used",
-    "ambiguous": "A/T or C/G with REF and ALT the other way round: strand flip or swap, not guessed; not used",
-    "other_alleles": "the panel has other alleles at this position; not used",
-    "not_in_panel": "the panel has no site at this position; not used",
-    "repeated": "an earlier record is the same panel site; not used",
+    "ref_alt_swapped": "REF and ALT were the other way round; alleles recoded, then used",
+    "strand_flip": "alleles were those of the other strand; renamed, then used",
+    "strand_flip_swapped": "other strand and other way round; recoded, then used",
+    "palindromic_mismatch": "A/T or C/G with REF and ALT the other way round: strand flip or swap, not guessed; not used",
+    "allele_mismatch": "the panel has other alleles at this position; not used",
+    "target_only": "the panel has no site at this position; not used",
+    "duplicate_site": "an earlier record is the same panel site; not used",
 }
 
 
@@ -31,31 +31,31 @@ class SiteMatcher:
         """Row of the panel site that a target site is (-1 if not used), and its fate, one of `FATES`."""
         row, fate = self._find(position, ref.upper(), alt.upper())
         if row in self._taken:
-            return -1, "repeated"
+            return -1, "duplicate_site"
         if row >= 0:
             self._taken.add(row)
         return row, fate
 
     def _find(self, position: int, ref: str, alt: str) -> tuple[int, str]:
         if position not in self._positions:
-            return -1, "not_in_panel"
+            return -1, "target_only"
         there, back = ref.translate(COMPLEMENT), alt.translate(COMPLEMENT)
         candidates = {
             "typed": (ref, alt),
-            "swapped": (alt, ref),
-            "strand_flipped": (there, back),
-            "strand_flipped_swapped": (back, there),
+            "ref_alt_swapped": (alt, ref),
+            "strand_flip": (there, back),
+            "strand_flip_swapped": (back, there),
         }
         for fate, (first, second) in candidates.items():
             row = self._row.get((position, first, second), -1)
             if row >= 0:
                 # For A/T and C/G a swap and a strand flip look the same.
                 if fate != "typed" and there == alt:
-                    return -1, "ambiguous"
+                    return -1, "palindromic_mismatch"
                 return row, fate
-        return -1, "other_alleles"
+        return -1, "allele_mismatch"
 
 
 def is_swapped(fate: str) -> bool:
     """Whether a used site's alleles 0 and 1 change places."""
-    return fate in ("swapped", "strand_flipped_swapped")
+    return fate in ("ref_alt_swapped", "strand_flip_swapped")

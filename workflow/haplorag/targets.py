@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ from haplorag.errors import InputError
 from haplorag.imputed import Site
 from haplorag.imputing import Panel
 from haplorag.matching import FATES, SiteMatcher, is_swapped
+
+log = logging.getLogger(__name__)
+FEW_SITES = 20
+MOST_MISSING = 0.5
+LEAST_CORRELATION = 0.3
 
 
 @dataclass(frozen=True)
@@ -64,26 +70,72 @@ def read_target(path: Path, chromosome: str, people: list[str], panel: Panel, ma
     record = np.full(len(panel.position), -1, dtype=np.int64)
     rows: list[tuple[int, str, str, str]] = []
     swapped: list[bool] = []
-    different, unphased = 0, 0
+    different, unphased, first_unphased = 0, 0, ""
+    missing, seen = np.zeros(len(people), dtype=np.int64), 0
+    shares: list[tuple[float, float]] = []
     with store.creating_arrays(scratch, "genotypes") as file:
         writer = store.Appender(file, calls=(len(people), 2))
         for block in reader:
             apart = (block.alleles[..., 0] != block.alleles[..., 1]) & (block.alleles >= 0).all(axis=2)
-            different, unphased = different + int(apart.sum()), unphased + int((apart & ~block.phased).sum())
+            rough = (apart & ~block.phased).sum(axis=1)
+            if rough.any() and not unphased:
+                first_unphased = f"{chromosome}:{block.positions[np.argmax(rough > 0)]}"
+            different, unphased = different + int(apart.sum()), unphased + int(rough.sum())
+            missing, seen = missing + (block.alleles < 0).any(axis=2).sum(axis=0), seen + len(block.positions)
+            share = np.maximum(block.alleles, 0).mean(axis=(1, 2))
             writer.append(block)
-            for position, ref, alt in zip(block.positions.tolist(), block.refs, block.alts, strict=True):
+            for number, (position, ref, alt) in enumerate(zip(block.positions.tolist(), block.refs, block.alts, strict=True)):
                 site, fate = matcher.match(position, ref, alt)
                 if site >= 0:
                     record[site] = len(rows)
+                    there = 1 - share[number] if is_swapped(fate) else share[number]
+                    shares.append((there, float(panel.frequencies.frequency[site])))
                 rows.append((position, ref, alt, fate))
                 swapped.append(is_swapped(fate))
         writer.finish(people)
     if unphased > max_unphased * different:
         raise InputError(
-            f"{path}: {unphased} of {different} heterozygous genotypes of chromosome {chromosome} are unphased; phase it "
-            f"first, with `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased`, or Eagle or SHAPEIT likewise"
+            f"{path}: {unphased} of {different} heterozygous genotypes of chromosome {chromosome} are unphased, the first in "
+            f"record {first_unphased}; run `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased` to phase it, or "
+            f"Eagle or SHAPEIT likewise"
         )
     rows += [(position, ref, alt, reason) for position, ref, alt, reason in reader.dropped]
+    for note, text in reader.notes.items():
+        log.warning("%s: %s=1: %s; fix it if this is not meant", path, note, text)
+    _warn(path, chromosome, rows, missing, seen, np.array(shares).reshape(-1, 2))
     fates = pd.DataFrame(rows, columns=["position", "ref", "alt", "fate"])
     fates["explanation"] = fates["fate"].map(FATES).fillna("left out while reading; not in the output")
     return Target(scratch, len(people), record, np.array(swapped, dtype=bool), fates)
+
+
+def _warn(
+    path: Path, chromosome: str, rows: list[tuple[int, str, str, str]], missing: np.ndarray, seen: int, shares: np.ndarray
+) -> None:
+    """Warn of what became of records, of people with many missing genotypes, and of frequencies that are not the panel's.
+
+    Raises InputError where no record is a site of the panel.
+    """
+    if not len(shares):
+        raise InputError(
+            f"{path}: overlap=0: none of its {len(rows)} records on chromosome {chromosome} (the first at {rows[0][0]}) is a "
+            f"site of the panel; use the panel's genome build, or an imputer that was made for this one"
+        )
+    first: dict[str, int] = {}
+    for position, _, _, fate in rows:
+        first.setdefault(fate, position)
+    counts = pd.Series([fate for *_, fate in rows]).value_counts()
+    odd = [f"{fate}={number} (first at {chromosome}:{first[fate]})" for fate, number in counts.items() if fate != "typed"]
+    if odd:
+        log.warning("%s: %s; the table of sites explains each; fix the file where it is not meant", path, ", ".join(odd))
+    if len(shares) < FEW_SITES:
+        log.warning("%s: overlap=%d sites on %s are too few to impute from; use a denser file", path, len(shares), chromosome)
+    if missing.any():
+        log.warning("%s: missing_calls=%d are imputed as if untyped in those people; fix them if known", path, missing.sum())
+    if low := int((missing > MOST_MISSING * seen).sum()):
+        log.warning("%s: samples_low_call_rate=%d people lack most genotypes; remove them", path, low)
+    if len(shares) >= FEW_SITES and shares.std(axis=0).all() and np.corrcoef(shares.T)[0, 1] < LEAST_CORRELATION:
+        share = np.corrcoef(shares.T)[0, 1]
+        log.warning(
+            "%s: its frequencies at %d sites of chromosome %s correlate with the panel's by %.2f only; fix REF and ALT, or "
+            "use a panel nearer to these people", path, len(shares), chromosome, share,
+        )  # fmt: skip

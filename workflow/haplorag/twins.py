@@ -15,7 +15,7 @@ from haplorag.blocks import Reader
 
 log = logging.getLogger(__name__)
 # With fewer sites people are alike by chance.
-FEWEST_SITES = 100
+FEWEST_SITES = 50
 
 
 class Twins:

@@ -19,6 +19,7 @@ from haplorag.learning import choose_device
 from haplorag.matching import FATES, USED
 from haplorag.settings import Imputation
 from haplorag.targets import Target, read_target
+from haplorag.twins import Twins
 from haplorag.vcf import describe_vcf, match_chromosome, name_chromosomes
 
 log = logging.getLogger(__name__)
@@ -71,14 +72,17 @@ def _impute_chromosome(
 ) -> int:
     """Write a chromosome, window by window, the target's unused sites in between; gives the number of sites written."""
     typed = target.record >= 0
-    weak, written = 0, 0
+    weak, written, twins = 0, 0, Twins(panel.shards.reference_haplotypes // 2 + target.people)
     rest = deque(target.unused())
     for window in command.show_progress(range(len(panel.windows)), f"chromosome {name}, windows"):
         context, (start, stop) = panel.windows.context(window), panel.windows.cores[window]
-        weak += int(typed[context].sum()) < FEW_TYPED
+        weak += int(typed[start:stop].sum()) < FEW_TYPED
         haplotypes = target.read_haplotypes(context)
         probability = impute_window(imputer, panel, window, haplotypes, ~typed[context], settings.batch_people, threads)
         known = haplotypes[:, slice(*panel.windows.core_columns(window))]
+        here = np.flatnonzero(typed[start:stop])
+        both = np.concatenate([panel.shards.haplotypes(start + here), known[:, here]])
+        twins.add(both.T.reshape(len(here), len(both) // 2, 2))
         probability = np.where(known >= 0, known, probability)
         for column, site in enumerate(range(start, stop)):
             while rest and rest[0][0] < panel.position[site]:
@@ -90,8 +94,15 @@ def _impute_chromosome(
         writer.write_untouched(name, *target.read_unused(record))
     if weak:
         log.warning(
-            "%d of %d windows see fewer than %d typed sites; R2 says how little they know", weak, len(panel.windows), FEW_TYPED
-        )
+            "windows_without_typed_sites=%d: of %d windows so many have fewer than %d typed sites, and R2 says how little they "
+            "know; use a denser file", weak, len(panel.windows), FEW_TYPED,
+        )  # fmt: skip
+    known_people = {later for first, later in twins.find_pairs() if first < panel.shards.reference_haplotypes // 2 <= later}
+    if known_people:
+        log.warning(
+            "target_in_training=%d people are in the imputer's reference: nothing measured in them tells how good it is; use "
+            "other people to judge it", len(known_people),
+        )  # fmt: skip
     used = target.fates["fate"].isin(USED).sum()
     log.info("chromosome %s: %d of %d target sites used, %d sites written", name, used, len(target.fates), written)
     return written
