@@ -67,3 +67,19 @@ def test_broken_json_is_refused(tmp_path):
     (tmp_path / "facts.json").write_text("{")
     with pytest.raises(InputError, match=r"facts\.json"):
         store.read_facts(tmp_path / "facts.json", "history")
+
+
+@pytest.mark.parametrize("kind", ["external", "soft", "storage"])
+def test_nothing_outside_the_file_is_read(tmp_path, kind):
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["a"] = [1, 2, 3]
+    path = tmp_path / "a.h5"
+    store.write_arrays(path, "masks", {"b": np.arange(3)})
+    with h5py.File(path, "r+") as file:
+        if kind == "storage":
+            file.create_dataset("a", (3,), np.int64, external=[(str(secret), 0, 24)])
+        else:
+            file["a"] = h5py.ExternalLink(str(secret), "a") if kind == "external" else h5py.SoftLink("/b")
+    with pytest.raises(InputError, match=r"a\.h5: a points out of its place"):
+        store.read_arrays(path, "masks", "b")

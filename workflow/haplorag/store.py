@@ -126,7 +126,7 @@ class Appender:
 def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
     """Open an HDF5 file of format `word` for reading.
 
-    Raises InputError where it cannot be read, is of another format or was never completed.
+    Raises InputError where it cannot be read, is of another format, was never completed or points to other files.
     """
     try:
         file = h5py.File(path, "r")
@@ -138,7 +138,20 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
             raise InputError(
                 f"{path}: expected a complete file of format {word}/{VERSION}, found {found}; remove it and run again"
             )
+        _refuse_links(path, file)
         yield file
+
+
+def _refuse_links(path: Path, file: h5py.File) -> None:
+    """What is read must lie in the file itself: no link, no external or virtual storage."""
+
+    def find(name: str, link: Any) -> str | None:
+        item = file.get(name) if isinstance(link, h5py.HardLink) else None
+        away = item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual))
+        return name if away else None
+
+    if name := file.visititems_links(find):
+        raise InputError(f"{path}: {name} points out of its place; remove the file and run again")
 
 
 def read_source(path: Path) -> dict[str, str]:
