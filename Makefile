@@ -1,6 +1,7 @@
 # make run    the whole pipeline on the simulated default panel, from a bare machine to a report
 # make test   the tests
 # make lint   what CI checks besides the tests        make format   put the sources in order
+# make reproduce   a small pipeline twice; says which files differ
 
 PYTHON ?= python3
 CORES ?= $(shell nproc)
@@ -11,7 +12,7 @@ PYTHONS := workflow/haplorag tests benchmarks
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test lint format
+.PHONY: run test lint format reproduce
 
 run: .venv/.$(DEVICE)
 	snakemake --cores $(CORES) --resources gpu=$(GPUS) --quiet rules
@@ -31,6 +32,16 @@ format: .venv/.dev
 	ruff check --fix $(PYTHONS)
 	ruff format $(PYTHONS)
 	snakefmt $(SNAKEFILES)
+
+# Times, logs and what shows them differ by nature.
+reproduce: .venv/.$(DEVICE)
+	rm -rf results/reproduce
+	for run in first second; do \
+	  snakemake --cores $(CORES) --configfile tests/tiny.yaml --config results=results/reproduce/$$run --quiet rules || exit 1; \
+	done
+	cd results/reproduce && for kind in demo samples genotypes frequencies windows shards masks neighbours training imputer \
+	  baselines predictions evaluation imputation; do diff -rq -x '.*' first/$$kind second/$$kind || exit 1; done
+	@echo "Everything up to the evaluation and the imputed VCF is the same twice."
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
