@@ -69,7 +69,7 @@ def learning(table: pd.DataFrame) -> Figure:
             (axes[0], (table["metric"] == "loss") & judged),
             (axes[1], (table["metric"] == "r2") & bins & judged),
         ):
-            curve = mine[chosen].groupby("epoch")["value"].mean()
+            curve = mine[chosen[mine.index]].groupby("epoch")["value"].mean()
             axis.plot(curve.index, curve, **style, markerfacecolor="white")
             best = mine.loc[mine["best"], "epoch"].iloc[0]
             axis.plot([best], [curve[best]], color=style["color"], marker=style["marker"])
