@@ -84,7 +84,7 @@ def test_a_stage_has_one_word_everywhere(path):
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
 def test_modules_stay_small(path):
     # Settings hold a line for every key.
-    limit = 340 if path.stem == "settings" else 125 if path in STEPS else 260
+    limit = 360 if path.stem == "settings" else 125 if path in STEPS else 260
     lines = len(path.read_text().splitlines())
     assert lines <= limit
 
