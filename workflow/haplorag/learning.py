@@ -29,10 +29,15 @@ TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 
 
 def choose_device(gpus: int, threads: int) -> torch.device:
-    """A GPU where one is given and present, else the CPU with so many threads."""
+    """A GPU where one is given and present, else the CPU with so many threads, on which the same is computed twice."""
     torch.set_num_threads(threads)
     _keep_memory()
-    return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        # Otherwise threads add up gradients in whatever order they come.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.use_deterministic_algorithms(True)
+    return device
 
 
 def _keep_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,10 @@ def load_weights(path: Path, network: nn.Module) -> None:
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write optimiser state, step and random states as a torch file of tensors and plain values."""
-    with store.replacing(path) as temporary:
-        torch.save(state, temporary)
+    # Saved to a path, the file would hold that path's name, and its temporary name is never the same twice.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    store.write_bytes(path, buffer.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -217,7 +217,7 @@ def read_facts(path: Path, word: str) -> dict[str, Any]:
     return facts
 
 
-def write_bytes(path: Path, data: bytes | np.ndarray) -> None:
+def write_bytes(path: Path, data: bytes | memoryview | np.ndarray) -> None:
     """Write bytes to a file of their own."""
     with replacing(path) as temporary:
         temporary.write_bytes(bytes(data))
