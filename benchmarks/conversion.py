@@ -10,7 +10,6 @@ bcftools must be on the path. Exits 1 where a goal is missed, 2 where something 
 import argparse
 import gzip
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,8 +18,9 @@ from pathlib import Path
 
 import yaml
 
+from goals import ROOT, judge, measure
+
 # Nothing of haplorag is imported: a child's peak memory starts at that of the process that started it.
-ROOT = Path(__file__).parents[1]
 STEP = (sys.executable, "-m")
 ALLEL = "import sys, allel; allel.vcf_to_hdf5(sys.argv[1], sys.argv[2], overwrite=True)"
 BIO2ZARR = "from bio2zarr.cli import vcf2zarr_main; vcf2zarr_main()"
@@ -105,21 +105,8 @@ def measure_all(commands: dict[str, list[str]]) -> tuple[dict[str, float], dict[
     for _ in range(3):
         for name, command in commands.items():
             runs[name].append(measure(command))
-    best = {name: min(seconds for seconds, _ in figures) for name, figures in runs.items()}
-    return best, {name: max(peak for _, peak in figures) for name, figures in runs.items()}
-
-
-def measure(command: list[str]) -> tuple[float, int]:
-    """Run a command; CPU seconds and peak memory in bytes of it and of what it waited for. Stops where it fails."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            errors.seek(0)
-            stop(f"{' '.join(command)}\nended with {child.returncode}: {errors.read().decode(errors='replace')[-2000:]}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    best = {name: min(cpu for _, cpu, _ in figures) for name, figures in runs.items()}
+    return best, {name: max(peak for _, _, peak in figures) for name, figures in runs.items()}
 
 
 def pack_shards(store: Path, folder: Path, chromosome: str, config: dict) -> Path:
@@ -156,13 +143,6 @@ def print_tables(best: dict[str, float], peak: dict[str, int], sizes: dict[str, 
     for name in best:
         print(f"{name:14}{best[name]:8.2f}{best[name] / best['ours']:8.2f}x{peak[name] / 1e6:9.0f}")
     print(f"\n{'file':14}{'MB':>8}", *(f"{name:14}{size / 1e6:8.2f}" for name, size in sizes.items()), sep="\n", end="\n\n")
-
-
-def judge(name: str, figure: float, words: str, bound: float, unit: str) -> bool:
-    """Print one goal and say whether it is met."""
-    met = figure >= bound if words == "at least" else figure <= bound if words == "at most" else figure < bound
-    print(f"goal {name}: {figure:,.2f}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})")
-    return met
 
 
 if __name__ == "__main__":

@@ -9,24 +9,22 @@ is. A table with the time, the peak memory and the mean dosage r2 by MAF bin of 
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import yaml
 
+from goals import ROOT, judge, measure, surroundings
 from haplorag import store
 from haplorag.errors import InputError
 from haplorag.imputed import read_imputed
 from haplorag.metrics import dosage_r2_by_site, group_sites
 from haplorag.people import find_people, read_samples
 
-ROOT = Path(__file__).parents[1]
 PEERS = ("beagle", "minimac4")
 
 
@@ -70,9 +68,7 @@ def main() -> None:
     print()
     missed = 0
     for tool in PEERS:
-        ratio = seconds[tool] / seconds["haplorag"]
-        missed += ratio <= 1
-        print(f"goal faster_than_{tool}: {ratio:.2f}x, wanted > 1x ({'met' if ratio > 1 else 'missed'})")
+        missed += not judge(f"faster than {tool}", seconds[tool] / seconds["haplorag"], "above", 1, "x")
     sys.exit(int(missed > 0))
 
 
@@ -123,24 +119,6 @@ def call(words: list) -> None:
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=surroundings())
     if done.returncode:
         raise ValueError(done.stderr[-1000:])
-
-
-def surroundings() -> dict[str, str]:
-    """The environment with this project on Python's path."""
-    return {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-
-
-def measure(command: list[str]) -> tuple[float, float, int]:
-    """Run a command; wall seconds, CPU seconds and peak memory in bytes. Stops where it fails."""
-    started = time.perf_counter()
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=surroundings())
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            errors.seek(0)
-            sys.exit(f"{' '.join(command)}\nended with {child.returncode}: {errors.read().decode(errors='replace')[-2000:]}")
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 if __name__ == "__main__":

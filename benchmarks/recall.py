@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from goals import judge
 from haplorag import store
 from haplorag.batches import read_frequencies
 from haplorag.masking import choose_typed, draw_chromosome
@@ -141,10 +142,7 @@ def main() -> int:
             method = f"K = {count}" if count else "full panel"
             print(f"{name:8} {method:12} {recall:>7}  {' '.join(f'{value:.4f}' for value in by_bin)}", flush=True)
             if count in MOST_LOST:
-                lost = float(np.nanmax(full - by_bin))
-                met = lost < MOST_LOST[count]
-                missed += not met
-                print(f"goal lost_{name}_{count}: {lost:.4f}, wanted < {MOST_LOST[count]} ({'met' if met else 'missed'})")
+                missed += not judge(f"r2 lost, {name}, K = {count}", np.nanmax(full - by_bin), "below", MOST_LOST[count])
     return int(missed > 0)
 
 

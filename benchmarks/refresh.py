@@ -19,6 +19,7 @@ import faiss
 import numpy as np
 import yaml
 
+from goals import ROOT, judge
 from haplorag import store
 from haplorag.errors import InputError
 from haplorag.masking import choose_typed
@@ -27,7 +28,7 @@ from haplorag.retrieval import read_shard, search_neighbours
 from haplorag.settings import Neighbours
 from haplorag.windowing import open_shards, read_windows
 
-CONFIG = Path(__file__).parents[1] / "config/config.yaml"
+CONFIG = ROOT / "config/config.yaml"
 WIDTH, BATCH = 384, 4  # larger batches are slower: their memory is asked of the system and handed back each time
 # The panel that the earlier systems were built for, and the cores it is refreshed on.
 SITES, HAPLOTYPES, CORES, CORE_SITES = 150_508, 2_008, 8, 512
@@ -160,13 +161,6 @@ def compare(case: Case, block: slice, settings: Neighbours, theirs: tuple[np.nda
     found = search_neighbours(case.queries[:, typed], reference, (0, len(typed)), nobody, settings)
     sets = [[(sorted(d), set(i[d < d.max()])) for i, d in zip(*way, strict=True)] for way in (found, theirs)]
     return float(np.mean([ours == other for ours, other in zip(*sets, strict=True)]))
-
-
-def judge(name: str, figure: float, words: str, bound: float, unit: str) -> bool:
-    """Print one goal and say whether it is met."""
-    met = figure >= bound if words == "at least" else figure < bound
-    print(f"goal {name}: {figure:,.2f}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})")
-    return met
 
 
 if __name__ == "__main__":

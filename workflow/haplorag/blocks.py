@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from haplorag.headers import Header
 from haplorag.lines import ABSENT, Record
 from haplorag.vcf import describe_vcf, plain_name, read_records
 
+log = logging.getLogger(__name__)
 BLOCK_RECORDS = 1024
 BASES = frozenset("ACGTacgt")
 HAPLOID = {"X", "Y", "M", "MT", "23", "24", "26"}
@@ -65,7 +67,7 @@ class Reader:
 
     def __iter__(self) -> Iterator[Block]:
         header, indexed = describe_vcf(self.path), count_indexed(self.path)
-        columns = _find_columns(self.path, header.samples, self.people)
+        columns = None if header.samples == self.people else header.find_columns(self.path, self.people)
         block: list[tuple[Any, ...]] = []
         seen: set[tuple[str, str]] = set()
         last = 0
@@ -75,11 +77,31 @@ class Reader:
                 seen, last = set(), record.position
             block += self._read_record(record, columns, seen)
             if len(block) >= BLOCK_RECORDS:
-                yield _stack(block)
+                yield self._stack(block)
                 block = []
         self._check_end(header, indexed)
         if block:
-            yield _stack(block)
+            yield self._stack(block)
+
+    def count_genotypes(self, reason: str, block: Block, chosen: np.ndarray) -> None:
+        """Count genotypes bool [S, n] of a block and remember the first one's place."""
+        if chosen.any():
+            self.tally[reason] += int(np.count_nonzero(chosen))
+            self.first.setdefault(reason, f"{self.chromosome}:{block.positions[np.argmax(chosen.any(axis=1))]}")
+
+    def check_phase(self, allowed: float, remedy: str) -> None:
+        """Raise InputError where more than `allowed` of the heterozygous genotypes read so far are unphased."""
+        unphased, heterozygous = self.tally["unphased_heterozygotes"], self.tally["heterozygotes"]
+        if unphased > allowed * heterozygous:
+            raise InputError(
+                f"{self.path}: {unphased} of {heterozygous} heterozygous genotypes are unphased, "
+                f"the first in record {self.first['unphased_heterozygotes']}; {remedy}"
+            )
+
+    def warn_notes(self) -> None:
+        """Warn of what is odd about the file as a whole."""
+        for note, text in self.notes.items():
+            log.warning("%s: %s=1: %s; fix it if this is not meant", self.path, note, text)
 
     def count(self, reason: str, record: Record) -> None:
         """Count a record's fate and remember the first one's place."""
@@ -88,7 +110,7 @@ class Reader:
 
     def _walk(self, header: Header) -> Iterator[Record]:
         finished, others, wanted = False, {"": False}, plain_name(self.chromosome)
-        for record in read_records(self.path):
+        for record in read_records(self.path, header):
             if record.chromosome not in others:
                 others[record.chromosome] = plain_name(record.chromosome) != wanted
             if others[record.chromosome]:
@@ -181,18 +203,16 @@ class Reader:
             return "mnp" if len(ref) == len(alt) else "indel"
         return None
 
-
-def _find_columns(path: Path, samples: list[str], people: list[str]) -> np.ndarray | None:
-    """Columns of the people wanted, None where these are all, in order."""
-    if samples == people:
-        return None
-    column = {name: number for number, name in enumerate(samples)}
-    if len(column) < len(samples):
-        raise InputError(f"{path}: a sample name stands twice in the header; rename it: bcftools reheader")
-    missing = sum(name not in column for name in people)
-    if missing:
-        raise InputError(f"{path}: lacks {missing} of the {len(people)} people wanted; use files with the same samples")
-    return np.array([column[name] for name in people], dtype=np.int64)
+    def _stack(self, records: list[tuple[Any, ...]]) -> Block:
+        positions, refs, alts, ids, calls, phase = zip(*records, strict=True)
+        alleles = np.stack([values if values.dtype == np.int8 else values.astype(np.int8) for values in calls])
+        block = Block(np.array(positions, dtype=np.int32), list(refs), list(alts), list(ids), alleles, np.stack(phase))
+        # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are 1 and 256.
+        genotype = alleles.view(np.uint16)[..., 0]
+        different = (genotype == 1) | (genotype == 256)
+        self.tally["heterozygotes"] += int(np.count_nonzero(different))
+        self.count_genotypes("unphased_heterozygotes", block, different & ~block.phased)
+        return block
 
 
 def _read_calls(path: Path, record: Record, columns: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -209,9 +229,3 @@ def _read_calls(path: Path, record: Record, columns: np.ndarray | None) -> tuple
     if alleles.max(initial=-1) > len(record.alts):
         raise InputError(f"{where} has a genotype with an allele that is not listed in ALT; fix or remove the record")
     return np.maximum(alleles, -1), phased
-
-
-def _stack(block: list[tuple[Any, ...]]) -> Block:
-    positions, refs, alts, ids, alleles, phased = zip(*block, strict=True)
-    stacked = np.stack([values if values.dtype == np.int8 else values.astype(np.int8) for values in alleles])
-    return Block(np.array(positions, dtype=np.int32), list(refs), list(alts), list(ids), stacked, np.stack(phased))

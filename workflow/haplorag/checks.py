@@ -95,9 +95,10 @@ def _check_file(key: str, path: Path) -> None:
 
 def _check_vcf(path: Path, chromosome: str) -> None:
     _check_file("panel.vcf", path)
-    names = name_chromosomes(path, describe_vcf(path))
+    header = describe_vcf(path)
+    names = name_chromosomes(path, header)
     if names and match_chromosome(chromosome, names) is None:
-        first = next(read_records(path), None)
+        first = next(read_records(path, header), None)
         begins = f" (its first record is {first.chromosome}:{first.position})" if first else ""
         raise InputError(
             f"{path}: has no chromosome {chromosome}, only {', '.join(names[:5])}{begins}; fix `chromosomes` or panel.vcf"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from haplorag.containers import read_pieces
 from haplorag.errors import InputError
 
@@ -15,18 +17,32 @@ COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMA
 
 @dataclass(frozen=True)
 class Header:
-    """What a VCF's header declares: samples, chromosomes with their lengths (0 unknown), version, whether GT is declared."""
+    """What a VCF's header declares: samples, chromosomes with their lengths (0 unknown), version, whether GT is declared.
+
+    `lines` is how many lines it takes, `kind` the file's kind as `check_container` gives it.
+    """
 
     samples: list[str]
     lengths: dict[str, int]
     version: str
     has_genotypes: bool
     lines: int
+    kind: str
+
+    def find_columns(self, path: Path, people: list[str]) -> np.ndarray:
+        """Column int64 [n] of each person among the samples. Raises InputError where one is lacking or stands twice."""
+        column = {name: number for number, name in enumerate(self.samples)}
+        if len(column) < len(self.samples):
+            raise InputError(f"{path}: a sample name stands twice in the header; rename it: bcftools reheader")
+        missing = sum(name not in column for name in people)
+        if missing:
+            raise InputError(f"{path}: lacks {missing} of the {len(people)} people wanted; use files with the same samples")
+        return np.array([column[name] for name in people], dtype=np.int64)
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, kind: str) -> Header:
     """Read the header of a VCF that is text within. Raises InputError where it is none or names samples badly."""
-    return parse_header(path, next(take_header(path, read_pieces(path))))
+    return _parse_header(path, next(take_header(path, read_pieces(path))), kind)
 
 
 def take_header(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -58,8 +74,7 @@ def _find_end(text: bytes) -> int | None:
     return at if at < len(text) else None
 
 
-def parse_header(path: Path, text: bytes) -> Header:
-    """Parse the lines of a header. Raises InputError where it is unsound or names samples badly."""
+def _parse_header(path: Path, text: bytes, kind: str) -> Header:
     lines = text.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n")
     number = len(lines)
     version = re.match(rb"##fileformat=(VCFv[\d.]+)", lines[0])
@@ -73,14 +88,14 @@ def parse_header(path: Path, text: bytes) -> Header:
     if len(columns) < 10:
         raise InputError(f"{path}: line {number} names no samples; use a VCF with genotypes")
     declared = [_parse_contig(line) for line in lines if line.startswith(b"##contig=")]
-    kind = next((line for line in lines if re.match(rb"##FORMAT=<(.*,)?ID=GT,", line)), None)
-    found = re.search(rb"Type=(\w+)", kind) if kind else None
+    genotype = next((line for line in lines if re.match(rb"##FORMAT=<(.*,)?ID=GT,", line)), None)
+    found = re.search(rb"Type=(\w+)", genotype) if genotype else None
     if found and found[1] != b"String":
         raise InputError(
             f"{path}: declares GT as {found[1].decode()}; fix the header: ##FORMAT=<ID=GT,Number=1,Type=String,...>"
         )
     samples = _read_samples(path, columns[9:], number)
-    return Header(samples, dict(declared), version[1].decode(), kind is not None, number)
+    return Header(samples, dict(declared), version[1].decode(), genotype is not None, number, kind)
 
 
 def _parse_contig(line: bytes) -> tuple[str, int]:

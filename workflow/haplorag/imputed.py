@@ -14,7 +14,7 @@ import pysam.bcftools
 
 from haplorag import store
 from haplorag.errors import InputError
-from haplorag.vcf import open_vcf, plain_name
+from haplorag.vcf import describe_vcf, open_vcf, plain_name
 
 # Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
 LEVELS = 1000
@@ -142,14 +142,9 @@ def read_imputed(
     `sites` maps (position, REF, ALT) to the site's number. Per haplotype from HDS or AP1 and AP2, else half of DS each.
     Raises InputError where a person is missing or there is no such field.
     """
-    reader = open_vcf(path)
-    column = {name: number for number, name in enumerate(reader.samples)}
-    missing = sum(name not in column for name in people)
-    if missing:
-        raise InputError(f"{path}: lacks {missing} of the {len(people)} test people; use the output for the same people")
-    columns = np.array([column[name] for name in people])
+    columns = describe_vcf(path).find_columns(path, people)
     found = np.zeros(into.shape[1], dtype=bool)
-    for record in reader:
+    for record in open_vcf(path):
         row = sites.get((record.POS, record.REF, record.ALT[0])) if len(record.ALT) == 1 else None
         if row is not None and plain_name(record.CHROM) == plain_name(chromosome):
             into[:, row] = _read_halves(path, record)[columns]

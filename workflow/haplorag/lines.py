@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 
 from haplorag.containers import read_pieces
 from haplorag.errors import InputError
-from haplorag.headers import Header, parse_header, take_header
+from haplorag.headers import Header, take_header
 
 LONGEST_LINE = 2**27
 CALL = re.compile(rb"(\d+|\.)(?:([|/])(\d+|\.))?")
@@ -42,12 +42,12 @@ class Records:
     """The records of a VCF that is text within, read once. Raises InputError that names the line and what to do about it."""
 
     path: Path
-    header: Header = field(init=False)
+    header: Header
     line: int = 0
 
     def __iter__(self) -> Iterator[Record]:
         pieces = take_header(self.path, read_pieces(self.path))
-        self.header = parse_header(self.path, next(pieces))
+        next(pieces)
         self.line = self.header.lines
         people = len(self.header.samples)
         everyone = np.ones(people, dtype=bool)
@@ -55,7 +55,7 @@ class Records:
             self.line += 1
             fields = line.split(b"\t", 9)
             if len(fields) < 10:
-                raise InputError(f"{self.path}: line {self.line} {self._describe_columns(line)}")
+                raise InputError(f"{self.path}: line {self.line} {_describe_columns(line, people)}")
             chromosome, position, name, ref, alt, _, failed, _, formats, calls = fields
             words = formats.split(b":")
             if fault := _find_fault(fields, words):
@@ -100,17 +100,14 @@ class Records:
         if last := b"".join(rest):
             yield last.removesuffix(b"\r")
 
-    def _describe_columns(self, line: bytes) -> str | None:
-        if not line.strip():
-            return "is blank; remove it"
-        if line.startswith(b"#"):
-            return "is a second header among the records; use bcftools concat to join files"
-        if b"\t" not in line:
-            return "has no tabs; use tabs between columns, not blanks"
-        return _describe_columns(line, len(self.header.samples))
-
 
 def _describe_columns(line: bytes, people: int) -> str | None:
+    if not line.strip():
+        return "is blank; remove it"
+    if line.startswith(b"#"):
+        return "is a second header among the records; use bcftools concat to join files"
+    if b"\t" not in line:
+        return "has no tabs; use tabs between columns, not blanks"
     columns = line.count(b"\t") + 1
     if columns == people + 9:
         return None

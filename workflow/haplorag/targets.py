@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 FEW_SITES = 20
 MOST_MISSING = 0.5
 LEAST_CORRELATION = 0.3
+PHASE = "run `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased` to phase it, or Eagle or SHAPEIT likewise"
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,11 @@ def read_target(path: Path, chromosome: str, people: list[str], panel: Panel, ma
     record = np.full(len(panel.position), -1, dtype=np.int64)
     rows: list[tuple[int, str, str, str]] = []
     swapped: list[bool] = []
-    different, unphased, first_unphased = 0, 0, ""
     missing, seen = np.zeros(len(people), dtype=np.int64), 0
     shares: list[tuple[float, float]] = []
     with store.creating_arrays(scratch, "genotypes") as file:
         writer = store.Appender(file, calls=(len(people), 2))
         for block in reader:
-            apart = (block.alleles[..., 0] != block.alleles[..., 1]) & (block.alleles >= 0).all(axis=2)
-            rough = (apart & ~block.phased).sum(axis=1)
-            if rough.any() and not unphased:
-                first_unphased = f"{chromosome}:{block.positions[np.argmax(rough > 0)]}"
-            different, unphased = different + int(apart.sum()), unphased + int(rough.sum())
             missing, seen = missing + (block.alleles < 0).any(axis=2).sum(axis=0), seen + len(block.positions)
             share = np.maximum(block.alleles, 0).mean(axis=(1, 2))
             writer.append(block)
@@ -93,15 +88,9 @@ def read_target(path: Path, chromosome: str, people: list[str], panel: Panel, ma
                 rows.append((position, ref, alt, fate))
                 swapped.append(is_swapped(fate))
         writer.finish(people)
-    if unphased > max_unphased * different:
-        raise InputError(
-            f"{path}: {unphased} of {different} heterozygous genotypes of chromosome {chromosome} are unphased, the first in "
-            f"record {first_unphased}; run `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased` to phase it, or "
-            f"Eagle or SHAPEIT likewise"
-        )
+    reader.check_phase(max_unphased, PHASE)
     rows += [(position, ref, alt, reason) for position, ref, alt, reason in reader.dropped]
-    for note, text in reader.notes.items():
-        log.warning("%s: %s=1: %s; fix it if this is not meant", path, note, text)
+    reader.warn_notes()
     _warn(path, chromosome, rows, missing, seen, np.array(shares).reshape(-1, 2))
     fates = pd.DataFrame(rows, columns=["position", "ref", "alt", "fate"])
     fates["explanation"] = fates["fate"].map(FATES).fillna("left out while reading; not in the output")

@@ -17,21 +17,22 @@ from haplorag.lines import ABSENT, Record, Records
 
 def describe_vcf(path: Path) -> Header:
     """Check a file's container and header. Raises InputError where it is neither a VCF nor a BCF, or a damaged one."""
-    if check_container(path) != "bcf":
-        return read_header(path)
+    kind = check_container(path)
+    if kind != "bcf":
+        return read_header(path, kind)
     reader = open_vcf(path)
     text = reader.raw_header
     version = re.match(r"##fileformat=(VCFv[\d.]+)", text)
     lengths = (
         dict(zip(reader.seqnames, reader.seqlens, strict=True)) if "length=" in text else dict.fromkeys(reader.seqnames, 0)
     )
-    return Header(list(reader.samples), lengths, version[1] if version else "", "##FORMAT=<ID=GT," in text, 0)
+    return Header(list(reader.samples), lengths, version[1] if version else "", "##FORMAT=<ID=GT," in text, 0, kind)
 
 
 def name_chromosomes(path: Path, header: Header) -> list[str]:
     """Chromosomes that a file's index counts, else those its header declares, else those of its records."""
     known = count_indexed(path) or header.lengths
-    return list(known or dict.fromkeys(record.chromosome for record in read_records(path)))
+    return list(known or dict.fromkeys(record.chromosome for record in read_records(path, header)))
 
 
 def open_vcf(path: Path) -> VCF:
@@ -42,9 +43,9 @@ def open_vcf(path: Path) -> VCF:
         raise InputError(f"{path}: not a readable VCF or BCF ({error}); run bcftools view to write it again") from error
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Read all records of a checked VCF or BCF."""
-    return _read_bcf(path) if check_container(path) == "bcf" else iter(Records(path))
+def read_records(path: Path, header: Header) -> Iterator[Record]:
+    """Read all records of a VCF or BCF that was described."""
+    return _read_bcf(path) if header.kind == "bcf" else iter(Records(path, header))
 
 
 def _read_bcf(path: Path) -> Iterator[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +42,19 @@ class ShardSet:
     reference_haplotypes: int
     entries: list[dict]
 
+    @cached_property
+    def first(self) -> np.ndarray:
+        """First site of each shard, int64 [W]."""
+        return np.array([entry["first"] for entry in self.entries])
+
     def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Reference haplotypes (all if `rows` is None) at sorted sites, 0/1 uint8 [n, S]."""
-        first = np.array([entry["first"] for entry in self.entries])
-        shard = np.searchsorted(first, sites, side="right") - 1
+        shard = np.searchsorted(self.first, sites, side="right") - 1
         parts = [np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)]
         for number in np.unique(shard):
             entry = self.entries[number]
             packed = read_shard(self.folder / entry["file"], entry["sha256"])
-            parts.append(unpack(packed if rows is None else packed[rows], sites[shard == number] - first[number]))
+            parts.append(unpack(packed if rows is None else packed[rows], sites[shard == number] - self.first[number]))
         return np.concatenate(parts, axis=1)
 
 

@@ -20,6 +20,7 @@ from haplorag.verifying import verify_store
 log = logging.getLogger(__name__)
 # What a record can be without anything being odd about its file.
 FEW_SITES = 50
+PHASE = "run Beagle, Eagle or SHAPEIT to phase it, or set genotypes.max_unphased"
 USUAL = {"read", "kept", "heterozygotes", "below_min_minor_count", "other_chromosome"}
 
 
@@ -39,7 +40,7 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
         for block in command.show_progress(_filter(reader, settings, reference), "blocks"):
             writer.append(block)
             twins.add(block.alleles)
-        _check_phase(vcf, reader, settings.max_unphased)
+        reader.check_phase(settings.max_unphased, PHASE)
         twins.report(vcf, reader, table["role"])
         if not writer.sites:
             raise InputError(
@@ -52,8 +53,7 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
         file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=store.checksum(vcf))
         verified = verify_store(vcf, file, chromosome)
         reader.tally["kept"] = writer.sites
-    for note, text in reader.notes.items():
-        log.warning("%s: %s=1: %s; fix it if this is not meant", vcf, note, text)
+    reader.warn_notes()
     if odd := _describe(reader, set(reader.tally) - USUAL):
         log.warning("%s: %s; fix the file or set `genotypes` otherwise if this is not meant", vcf, odd)
     log.info("chromosome %s: %s; %d sites read again and found equal", chromosome, _describe(reader, USUAL), verified)
@@ -65,11 +65,6 @@ def _filter(reader: Reader, settings: Genotypes, reference: np.ndarray) -> Itera
     everyone, counted = np.ones(2 * len(reference), dtype=bool), np.repeat(reference, 2)
     for block in reader:
         alleles = block.alleles.reshape(len(block.positions), -1)
-        # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are 1 and 256.
-        genotype = alleles.view(np.uint16)
-        different = (genotype == 1) | (genotype == 256)
-        reader.tally["heterozygotes"] += int(np.count_nonzero(different))
-        _tally_genotypes(reader, block, "unphased_heterozygotes", different & ~block.phased)
         missing = _count(alleles < 0, everyone)
         if missing.any():
             _tally_missing(reader, block)
@@ -92,25 +87,9 @@ def _tally_missing(reader: Reader, block: Block) -> None:
     missing = block.alleles < 0
     alleles = missing.sum(axis=2)
     for reason, genotypes_so in (("missing_calls", alleles == 2), ("half_missing", alleles == 1)):
-        _tally_genotypes(reader, block, reason, genotypes_so)
+        reader.count_genotypes(reason, block, genotypes_so)
     reader.tally["missing_alleles"] += int(alleles.sum())
     reader.tally["all_missing"] += int(missing.all(axis=(1, 2)).sum())
-
-
-def _tally_genotypes(reader: Reader, block: Block, reason: str, chosen: np.ndarray) -> None:
-    """Count genotypes bool [S, n] and remember the first one's place."""
-    if chosen.any():
-        reader.tally[reason] += int(chosen.sum())
-        reader.first.setdefault(reason, f"{reader.chromosome}:{block.positions[np.argmax(chosen.sum(axis=1) > 0)]}")
-
-
-def _check_phase(vcf: Path, reader: Reader, allowed: float) -> None:
-    unphased, all_of_them = reader.tally["unphased_heterozygotes"], reader.tally["heterozygotes"]
-    if unphased > allowed * all_of_them:
-        raise InputError(
-            f"{vcf}: {unphased} of {all_of_them} heterozygous genotypes are unphased (0/1, not 0|1), the first in record "
-            f"{reader.first['unphased_heterozygotes']}; run Beagle, Eagle or SHAPEIT to phase it, or set genotypes.max_unphased"
-        )
 
 
 def _describe(reader: Reader, reasons: set[str]) -> str:

@@ -1,0 +1,41 @@
+"""What the benchmarks share: goals, and the cost of a command."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MET = {"at least": float.__ge__, "at most": float.__le__, "below": float.__lt__, "above": float.__gt__}
+
+
+def judge(name: str, figure: float, words: str, bound: float, unit: str = "") -> bool:
+    """Print one goal and say whether it is met; `words` is one of `MET`."""
+    met = MET[words](float(figure), float(bound))
+    print(f"goal {name}: {figure:,.4g}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})", flush=True)
+    return met
+
+
+def surroundings() -> dict[str, str]:
+    """The environment with this project on Python's path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+
+
+def measure(command: list[str]) -> tuple[float, float, int]:
+    """Run a command; wall seconds, CPU seconds and peak memory in bytes of it and of what it waited for.
+
+    A child's peak memory starts at that of the process that started it. Exits with status 2 where the command fails.
+    """
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=surroundings())
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            errors.seek(0)
+            said = errors.read().decode(errors="replace")[-2000:]
+            print(f"{' '.join(command)}\nended with {child.returncode}: {said}", file=sys.stderr)
+            sys.exit(2)
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
