@@ -12,7 +12,8 @@ from haplorag.windowing import open_shards, read_windows
 def said(simulated):
     path = simulated.folder / "baselines/1.h5"
     inputs = (simulated.drawn(stage, "test") for stage in ("masks", "neighbours"))
-    baselines(simulated.frequencies, simulated.windows, *inputs, simulated.shards, path, vote_neighbours=8)
+    people = simulated.genotypes, simulated.samples, simulated.frequencies, simulated.windows
+    baselines(*people, *inputs, simulated.shards, path, vote_neighbours=8, panel_typed=100)
     return store.read_arrays(path, "predictions")
 
 

@@ -89,7 +89,7 @@ def test_accumulation_is_the_large_batch(simulated):
         torch.manual_seed(3)
         network = build_network(tiny.network["embedding_rag_v18"].model_copy(update={"dropout": 0.0})).double()
         settings = tiny.training.model_copy(update={"batch_people": batch_people, "accumulate": accumulate})
-        batches = list(take_turns(open_epoch(simulated), 8, 1, 0, SEED, 1))[:1]
+        batches = list(take_turns(open_epoch(simulated), 8, tiny.network["embedding_rag_v18"], SEED, 1))[:1]
         batch, labels = batches[0]
         total = int((labels[:, batch.hidden[batch.core]] >= 0).sum())
         network.zero_grad()
@@ -112,10 +112,10 @@ def split_batch(batch, start, stop):
 
 
 def test_windows_take_turns(simulated):
-    chromosomes = open_epoch(simulated)
-    first = [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, 4, 10, SEED, 1)]
-    assert first == [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, 4, 10, SEED, 1)]
-    assert first != [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, 4, 10, SEED, 2)]
+    chromosomes, reads = open_epoch(simulated), simulated.settings.network["copying"]
+    first = [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, reads, SEED, 1)]
+    assert first == [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, reads, SEED, 1)]
+    assert first != [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, reads, SEED, 2)]
     repeats = sum(one == two for one, two in pairwise(first))
     assert repeats < len(first) / 4
 

@@ -13,8 +13,11 @@ from torch import Tensor
 
 from haplorag import store
 from haplorag.masking import choose_typed, seed_of
-from haplorag.network.batch import Batch
-from haplorag.windowing import ShardSet, WindowSet, open_shards, read_windows
+from haplorag.mosaic import find_places, trace_mosaic
+from haplorag.network.batch import Batch, Mosaic
+from haplorag.people import rank_reference
+from haplorag.settings import Network
+from haplorag.windowing import ShardSet, WindowSet, open_shards, read_by_site, read_windows
 
 # Windows whose items are in memory together, so that batches of different windows take turns.
 WINDOWS_TOGETHER = 16
@@ -59,6 +62,7 @@ class Chromosome:
     shards: ShardSet
     frequencies: Frequencies
     population: np.ndarray
+    owner: np.ndarray
     names: list[str]
     hidden: np.ndarray
     retrieved: Retrieved
@@ -69,14 +73,15 @@ class Chromosome:
         with store.opening_arrays(self.genotypes, "genotypes") as file:
             return store.read_calls(file, sites, self.retrieved.person[items])
 
-    def cut(self, items: np.ndarray, haplotypes: np.ndarray, neighbours: int, flank_typed: int) -> tuple[Batch, Tensor]:
+    def cut(self, items: np.ndarray, haplotypes: np.ndarray, reads: Network) -> tuple[Batch, Tensor]:
         """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window, once read."""
         mask, window = self.retrieved.mask[items[0]], self.retrieved.window[items[0]]
         sites = self.windows.context(window)
         person = self.retrieved.person[items]
         return cut_batch(
             haplotypes,
-            self.retrieved.ids[items].reshape(2 * len(items), -1)[:, :neighbours],
+            self.retrieved.ids[items].reshape(2 * len(items), -1),
+            np.repeat(self.owner[person], 2),
             self.shards,
             self.hidden[mask][sites],
             sites,
@@ -84,13 +89,14 @@ class Chromosome:
             self.windows.centimorgan,
             self.frequencies,
             self.population[person],
-            flank_typed,
+            reads,
         )
 
 
 def cut_batch(
     haplotypes: np.ndarray,
     ids: np.ndarray,
+    owner: np.ndarray,
     shards: ShardSet,
     hidden: np.ndarray,
     sites: np.ndarray,
@@ -98,15 +104,17 @@ def cut_batch(
     centimorgan: np.ndarray,
     frequencies: Frequencies,
     population: np.ndarray,
-    flank_typed: int,
+    reads: Network,
 ) -> tuple[Batch, Tensor]:
-    """Cut a window down to its core and its nearest typed flank sites.
+    """Cut a window down to what a network reads: its core and the nearest typed flank sites, and the mosaic where it copies.
 
-    `haplotypes` int8 [2n, S] over the window's context `sites` int [S], `ids` int32 [2n, K] reference haplotypes (-1
-    pads), `hidden` bool [S], `core` columns of the core in it, `centimorgan` [site], `population` int [n] rows of
-    `frequencies`. Gives the batch and labels int8 [2n, L], the haplotypes of the core.
+    `haplotypes` int8 [2n, S] over the window's context `sites` int [S], `ids` int32 [2n, K] reference haplotypes, best first
+    (-1 pads), `owner` int [2n] the rank of each one's person among the reference people (-1 for nobody), `hidden` bool [S],
+    `core` columns of the core in it, `centimorgan` [site], `population` int [n] rows of `frequencies`. Gives the batch and
+    labels int8 [2n, L], the haplotypes of the core.
     """
-    typed, _ = choose_typed(hidden, core, flank_typed)
+    typed, _ = choose_typed(hidden, core, reads.flank_typed)
+    ids = ids[:, : reads.neighbours]
     columns = np.union1d(typed, np.arange(*core))
     start, stop = np.searchsorted(columns, core)
     at_core = sites[core[0] : core[1]]
@@ -123,9 +131,43 @@ def cut_batch(
         frequency=torch.from_numpy(frequencies.frequency[sites[columns]]),
         population_frequency=torch.from_numpy(by_haplotype),
         genotype_frequency=torch.from_numpy(frequencies.genotypes[population][:, at_core]),
-        panel_haplotypes=shards.reference_haplotypes,
     )
+    if reads.copies:
+        threads = torch.get_num_threads()
+        batch.mosaic = trace_window(
+            haplotypes, ids, owner, shards, hidden, sites, core, centimorgan, reads.panel_typed, threads
+        )
     return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
+
+
+def trace_window(
+    haplotypes: np.ndarray,
+    ids: np.ndarray,
+    owner: np.ndarray,
+    shards: ShardSet,
+    hidden: np.ndarray,
+    sites: np.ndarray,
+    core: tuple[int, int],
+    centimorgan: np.ndarray,
+    panel_typed: int,
+    threads: int,
+) -> Mosaic:
+    """Trace haplotypes over a window's core and the nearest `panel_typed` typed sites a side; arguments as in `cut_batch`."""
+    typed, _ = choose_typed(hidden, core, panel_typed)
+    places = find_places(sites[typed], sites[slice(*core)], centimorgan, shards.reference_haplotypes)
+    alternate, posterior = trace_mosaic(
+        haplotypes[:, typed],
+        read_by_site(shards, sites[typed].tobytes()),
+        centimorgan[sites[typed]],
+        read_by_site(shards, sites[slice(*core)].tobytes()),
+        places,
+        ids,
+        owner,
+        threads,
+    )
+    here = torch.from_numpy(places.centimorgan.astype(np.float32))
+    first = torch.from_numpy(places.first[:-1])
+    return Mosaic(torch.from_numpy(alternate), torch.from_numpy(posterior), torch.from_numpy(places.of_site), first, here)
 
 
 def read_frequencies(path: Path) -> Frequencies:
@@ -169,6 +211,7 @@ def open_chromosome(
         open_shards(shards),
         known,
         known.rank(samples["super_population"]),
+        rank_reference(samples),
         drawn["names"].tolist(),
         drawn["hidden"],
         Retrieved(**found),
@@ -176,7 +219,7 @@ def open_chromosome(
 
 
 def take_turns(
-    chromosomes: list[Chromosome], people: int, neighbours: int, flank_typed: int, seed: int, epoch: int
+    chromosomes: list[Chromosome], people: int, reads: Network, seed: int, epoch: int
 ) -> Iterator[tuple[Batch, Tensor]]:
     """Batches of an epoch, at most `people` people of one window each, windows taking turns.
 
@@ -196,11 +239,11 @@ def take_turns(
             for turn, (rank, piece) in enumerate(zip(ranks, pieces, strict=True)):
                 parts.append((turn, rank, chromosome, items[piece], haplotypes[piece].reshape(2 * len(piece), -1)))
         for _, _, chromosome, piece, haplotypes in sorted(parts, key=lambda part: part[:2]):
-            yield chromosome.cut(piece, haplotypes, neighbours, flank_typed)
+            yield chromosome.cut(piece, haplotypes, reads)
 
 
 def in_order(
-    chromosome: Chromosome, people: int, neighbours: int, flank_typed: int, limit: int | None = None
+    chromosome: Chromosome, people: int, reads: Network, limit: int | None = None
 ) -> Iterator[tuple[int, int, np.ndarray, Batch, Tensor]]:
     """All items of a draw in order: mask, window, persons, batch and labels of at most `people` people at a time.
 
@@ -212,5 +255,5 @@ def in_order(
         for cut in range(0, len(counted), people):
             piece = counted[cut : cut + people]
             mask, window = chromosome.retrieved.mask[piece[0]], chromosome.retrieved.window[piece[0]]
-            batch, labels = chromosome.cut(piece, haplotypes[2 * cut : 2 * (cut + people)], neighbours, flank_typed)
+            batch, labels = chromosome.cut(piece, haplotypes[2 * cut : 2 * (cut + people)], reads)
             yield int(mask), int(window), chromosome.retrieved.person[piece], batch, labels

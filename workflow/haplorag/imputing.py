@@ -97,7 +97,8 @@ def impute_window(
         ids, _ = search_neighbours(queries[:, typed], reference, typed_core, nobody, imputer.neighbours, threads)
         batch, _ = cut_batch(
             queries,
-            ids[:, : imputer.reads.neighbours],
+            ids,
+            nobody,
             panel.shards,
             hidden,
             sites,
@@ -105,7 +106,7 @@ def impute_window(
             panel.windows.centimorgan,
             panel.frequencies,
             np.zeros(len(queries) // 2, dtype=np.int64),
-            imputer.reads.flank_typed,
+            imputer.reads,
         )
         parts.append(predict(imputer.network, batch.to(imputer.device)).cpu().numpy())
     return np.concatenate(parts)

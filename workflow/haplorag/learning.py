@@ -71,7 +71,7 @@ def train_epoch(
     """
     torch.manual_seed(seed_of(seed, "training", name, epoch) % 2**63)
     network.train()
-    turns = take_turns(chromosomes, settings.batch_people, reads.neighbours, reads.flank_typed, seed, epoch)
+    turns = take_turns(chromosomes, settings.batch_people, reads, seed, epoch)
     loss, number, rate, norm, first, started = 0.0, 0, 0.0, 0.0, step, time.perf_counter()
     for group in iter(lambda: list(islice(turns, settings.accumulate)), []):
         # The mean is over all hidden alleles of the step, however they are spread over its batches.
@@ -123,7 +123,7 @@ def validate(
     sums: dict[str, dict[str, Any]] = {}
     for chromosome in chromosomes:
         frequency = chromosome.frequencies.frequency
-        pieces = in_order(chromosome, settings.batch_people, reads.neighbours, reads.flank_typed, settings.validation_people)
+        pieces = in_order(chromosome, settings.batch_people, reads, settings.validation_people)
         for (mask, window), found in groupby(pieces, key=lambda piece: piece[:2]):
             sites = np.arange(*chromosome.windows.cores[window])
             hidden = sites[chromosome.hidden[mask][sites]]

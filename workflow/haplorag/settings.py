@@ -167,9 +167,15 @@ class Network(Section):
     heads: Count
     dropout: Fraction
     flank_typed: Natural
+    panel_typed: Natural
     genotype_head: bool
     copying_hidden: Count
     training: dict[str, Any]
+
+    @property
+    def copies(self) -> bool:
+        """Whether the network copies, and so needs to know what the model over the whole panel says."""
+        return self.fusion == "copying"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Network:
@@ -229,6 +235,7 @@ class Evaluation(Section):
     rare_maf: Annotated[float, Field(gt=0, le=0.5)]
     bootstrap: Natural
     vote_neighbours: Count
+    panel_typed: Natural
 
     @model_validator(mode="after")
     def _bins_rise(self) -> Evaluation:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 # Okabe and Ito's palette, told apart with any colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-BASELINES = {"allele_frequency": "#999999", "nearest_haplotype": "#8c6d46", "neighbour_vote": "#5f5f5f"}
+BASELINES = {
+    "allele_frequency": "#999999",
+    "nearest_haplotype": "#8c6d46",
+    "neighbour_vote": "#5f5f5f",
+    "li_stephens": "#222222",
+}
 PEERS = {"beagle": "#E69F00", "minimac4": "#009E73"}
 VARIANTS = ("-", ":", "-.")
 MARKERS = "os^DvPX*"
@@ -12,7 +17,7 @@ MARKERS = "os^DvPX*"
 
 def name_of(method: str) -> str:
     """A method's name as people read it."""
-    known = {"beagle": "Beagle", "minimac4": "Minimac4"}
+    known = {"beagle": "Beagle", "minimac4": "Minimac4", "li_stephens": "Li and Stephens"}
     return known.get(method, method.replace("_", " ") if method in BASELINES or is_peer(method) else method)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ class WindowSet:
         return int(start), int(stop)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShardSet:
     """Packed reference haplotypes of a chromosome, one shard for the core of each window, read and verified when needed."""
 
@@ -56,6 +56,12 @@ class ShardSet:
             packed = read_shard(self.folder / entry["file"], entry["sha256"])
             parts.append(unpack(packed if rows is None else packed[rows], sites[shard == number] - self.first[number]))
         return np.concatenate(parts, axis=1)
+
+
+@lru_cache(maxsize=4)
+def read_by_site(shards: ShardSet, sites: bytes) -> np.ndarray:
+    """Reference haplotypes 0/1 uint8 [S, N] at sorted sites, the bytes of an int32 array; the last few are kept in memory."""
+    return np.ascontiguousarray(shards.haplotypes(np.frombuffer(sites, dtype=np.int32)).T)
 
 
 def read_windows(path: Path) -> WindowSet:

@@ -9,6 +9,8 @@ draws = ["validation", "test", *epochs[1:]]
 
 rule baselines:
     input:
+        genotypes=rules.genotypes.output.genotypes,
+        samples=samples,
         frequencies=rules.frequencies.output[0],
         windows=rules.windows.output.windows,
         masks=f"{results}/masks/test/{{chromosome}}.h5",
@@ -25,9 +27,12 @@ rule baselines:
     params:
         code=code("baselines"),
         vote=settings.evaluation.vote_neighbours,
+        panel=settings.evaluation.panel_typed,
+    threads: 8
     shell:
-        "python -m haplorag.steps.baselines {input.frequencies:q} {input.windows:q} {input.masks:q} {input.neighbours:q}"
-        " {input.shards:q} {output:q} --vote-neighbours {params.vote} > {log:q} 2>&1"
+        "python -m haplorag.steps.baselines {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.windows:q}"
+        " {input.masks:q} {input.neighbours:q} {input.shards:q} {output:q} --vote-neighbours {params.vote}"
+        " --panel-typed {params.panel} --threads {threads} > {log:q} 2>&1"
 
 
 rule exports:

@@ -86,7 +86,7 @@ class CopyingNetwork(nn.Module):
 
 def build_network(settings: Network) -> nn.Module:
     """Build the network that settings describe, with random weights from torch's current seed."""
-    return CopyingNetwork(settings) if settings.fusion == "copying" else RetrievalNetwork(settings)
+    return CopyingNetwork(settings) if settings.copies else RetrievalNetwork(settings)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -10,6 +10,26 @@ from torch import Tensor
 
 
 @dataclass
+class Mosaic:
+    """What Li and Stephens' model says of the core over the whole panel, at P places that share their weights."""
+
+    alternate: Tensor
+    """float32 [2B, L]: probability of ALT."""
+    posterior: Tensor
+    """float32 [2B, P, K]: probability of copying each retrieved haplotype."""
+    of_site: Tensor
+    """int64 [L]: the place of each core site."""
+    first: Tensor
+    """int64 [P]: the first core site of each place."""
+    centimorgan: Tensor
+    """float32 [P]."""
+
+    def to(self, device: torch.device) -> Mosaic:
+        """The same on another device."""
+        return Mosaic(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+@dataclass
 class Batch:
     """B people at C context sites of one window; rows 2b and 2b + 1 are a person's two haplotypes.
 
@@ -34,13 +54,13 @@ class Batch:
     """float32 [2B, L]: of ALT in the person's super-population, or overall where that is unknown."""
     genotype_frequency: Tensor
     """float32 [B, L, 3]: of genotypes 0, 1, 2, likewise."""
-    panel_haplotypes: int
-    """Haplotypes in the whole reference."""
+    mosaic: Mosaic | None = None
+    """For networks that copy."""
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
         held = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved: dict[str, Any] = {name: value.to(device) for name, value in held.items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in held.items() if isinstance(value, Tensor | Mosaic)}
         return replace(self, **moved)
 
 

@@ -47,7 +47,7 @@ def predictions(
     started = time.perf_counter()
     with store.creating_arrays(output, "predictions") as file:
         store.put_predictions(file, [model], chromosome.names, people, shape)
-        found = in_order(chromosome, batch_people, network.neighbours, network.flank_typed)
+        found = in_order(chromosome, batch_people, network)
         total = -(-len(chromosome.retrieved.person) // batch_people)
         for mask, window, persons, batch, _ in command.show_progress(found, "batches", total):
             start, stop = chromosome.windows.cores[window]
