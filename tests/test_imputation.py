@@ -19,10 +19,12 @@ from haplorag.metrics import dosage_r2_by_site
 from haplorag.people import find_people
 from haplorag.steps.demo import write_vcf
 from haplorag.steps.imputation import imputation
+from test_baselines import METHODS
+from test_baselines import said as plainer
 from test_imputer import folder
 from test_predictions import said
 
-__all__ = ["folder", "said"]
+__all__ = ["folder", "plainer", "said"]
 PANEL = ("variants/POS", "variants/REF", "variants/ALT", "calldata/GT")
 
 
@@ -96,19 +98,34 @@ def test_bcf_holds_the_same(imputed, impute, simulated):
     assert output.with_name("demo.bcf.csi").exists()
 
 
-def test_evaluation_agrees(said, impute, simulated, tmp_path):
-    """Hiding sites of test people and imputing them gives what evaluation judges."""
+def write_test_people(simulated, path, mask):
+    """Write test people with a mask's sites removed; gives the mask's row and its hidden sites."""
     arrays = store.read_arrays(simulated.genotypes, "genotypes", *PANEL)
     people = find_people(simulated.people, "test")
     drawn = store.read_arrays(simulated.drawn("masks", "test"), "masks")
-    mask = drawn["names"].tolist().index("hide_50")
-    hidden = drawn["hidden"][mask]
+    row = drawn["names"].tolist().index(mask)
+    hidden = drawn["hidden"][row]
     alleles = np.stack([arrays["variants/REF"], arrays["variants/ALT"]], axis=1)[~hidden]
     region = arrays["variants/POS"][~hidden], alleles, arrays["calldata/GT"][~hidden][:, people]
-    write_vcf(tmp_path / "t.vcf.gz", [f"p{number}" for number in people], {"1": region})
+    write_vcf(path, [f"p{number}" for number in people], {"1": region})
+    return row, hidden
+
+
+def test_evaluation_agrees(said, impute, simulated, tmp_path):
+    """Hiding sites of test people and imputing them gives what evaluation judges."""
+    mask, hidden = write_test_people(simulated, tmp_path / "t.vcf.gz", "hide_50")
     dosage = read(impute(tmp_path / "t.vcf.gz"))[2][hidden, :, 0]
     expected = said["probability"][0, mask].astype(float).sum(axis=2).T[hidden]
     np.testing.assert_allclose(dosage, expected, atol=2.5e-3)
+
+
+def test_copying_only_is_li_and_stephens_model(plainer, impute, simulated, tmp_path):
+    mask, hidden = write_test_people(simulated, tmp_path / "t.vcf.gz", "hide_50")
+    haplotypes = read(impute(tmp_path / "t.vcf.gz", network="copying_only"), "HDS")[2][hidden]
+    expected = plainer["probability"][METHODS.index("li_stephens"), mask].astype(float).swapaxes(0, 1)[hidden]
+    # Windows that are traced as one see a little more beyond their ends.
+    assert np.abs(haplotypes - expected).mean() < 2e-3
+    assert np.corrcoef(haplotypes.ravel(), expected.ravel())[0, 1] > 0.995
 
 
 def complement(allele: str) -> str:

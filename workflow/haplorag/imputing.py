@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from haplorag import store
-from haplorag.batches import Frequencies, cut_batch
+from haplorag.batches import Frequencies, cut_batch, trace_window
 from haplorag.errors import InputError
 from haplorag.masking import choose_typed
 from haplorag.network import build_network, predict
 from haplorag.optimisation import load_weights
 from haplorag.retrieval import search_neighbours
-from haplorag.settings import Neighbours, Network
+from haplorag.settings import Imputation, Neighbours, Network
 from haplorag.windowing import ShardSet, WindowSet, open_shards, read_windows
+
+# Windows whose cores are traced as one where only the model over the whole panel speaks: flanks are passed once for all.
+TRACED_TOGETHER = 8
 
 
 @dataclass(frozen=True)
@@ -80,33 +83,66 @@ def list_files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): store.checksum(path) for path in paths}
 
 
-def impute_window(
-    imputer: Imputer, panel: Panel, window: int, haplotypes: np.ndarray, hidden: np.ndarray, people: int, threads: int
-) -> np.ndarray:
-    """Probability of ALT float32 [2n, L] at a window's core sites, `people` people at a time.
+def impute_windows(
+    imputer: Imputer,
+    panel: Panel,
+    read: Callable[[np.ndarray], np.ndarray],
+    typed: np.ndarray,
+    settings: Imputation,
+    threads: int,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Window, known alleles int8 [2n, L] and probability of ALT float32 [2n, L] at its core sites, window by window.
 
-    `haplotypes` int8 [2n, C] over the window's context (-1 where hidden or missing), `hidden` bool [C] where nothing is typed.
+    `read` gives a target's haplotypes int8 [2n, C] at sites int [C] (-1 where untyped or missing), `typed` bool [site].
+    With `copying_only` the model over the whole panel speaks alone, and many windows are traced at once. Raises InputError
+    where that is asked of a network that does not copy.
     """
-    sites, core = panel.windows.context(window), panel.windows.core_columns(window)
-    typed, typed_core = choose_typed(hidden, core, imputer.neighbours.reach_typed)
+    copying_only = settings.network == "copying_only"
+    if copying_only and not imputer.reads.copies:
+        raise InputError(f"{imputer.folder}: its network does not copy; set imputation.network to full")
+    impute, together = (_trace, TRACED_TOGETHER) if copying_only else (_predict, 1)
+    for first in range(0, len(panel.windows), together):
+        windows = range(first, min(first + together, len(panel.windows)))
+        sites = np.unique(np.concatenate([panel.windows.context(window) for window in windows]))
+        start, stop = panel.windows.cores[windows[0]][0], panel.windows.cores[windows[-1]][1]
+        core = int(np.searchsorted(sites, start)), int(np.searchsorted(sites, stop))
+        haplotypes, hidden, step = read(sites), ~typed[sites], 2 * settings.batch_people
+        pieces = [haplotypes[piece : piece + step] for piece in range(0, len(haplotypes), step)]
+        probability = np.concatenate([impute(imputer, panel, piece, hidden, sites, core, threads) for piece in pieces])
+        known = haplotypes[:, slice(*core)]
+        for window in windows:
+            here = slice(*(panel.windows.cores[window] - start))
+            yield window, known[:, here], probability[:, here]
+
+
+def _trace(
+    imputer: Imputer,
+    panel: Panel,
+    haplotypes: np.ndarray,
+    hidden: np.ndarray,
+    sites: np.ndarray,
+    core: tuple[int, int],
+    threads: int,
+) -> np.ndarray:
+    ids, nobody = np.empty((len(haplotypes), 0), dtype=np.int32), np.full(len(haplotypes), -1)
+    where = hidden, sites, core, panel.windows.centimorgan
+    return trace_window(haplotypes, ids, nobody, panel.shards, *where, imputer.reads.panel_typed, threads).alternate.numpy()
+
+
+def _predict(
+    imputer: Imputer,
+    panel: Panel,
+    haplotypes: np.ndarray,
+    hidden: np.ndarray,
+    sites: np.ndarray,
+    core: tuple[int, int],
+    threads: int,
+) -> np.ndarray:
+    typed, inside = choose_typed(hidden, core, imputer.neighbours.reach_typed)
+    nobody = np.full(len(haplotypes), -1)
     reference = panel.shards.haplotypes(sites[typed])
-    parts: list[Any] = []
-    for start in range(0, len(haplotypes), 2 * people):
-        queries = haplotypes[start : start + 2 * people]
-        nobody = np.full(len(queries), -1)
-        ids, _ = search_neighbours(queries[:, typed], reference, typed_core, nobody, imputer.neighbours, threads)
-        batch, _ = cut_batch(
-            queries,
-            ids,
-            nobody,
-            panel.shards,
-            hidden,
-            sites,
-            core,
-            panel.windows.centimorgan,
-            panel.frequencies,
-            np.zeros(len(queries) // 2, dtype=np.int64),
-            imputer.reads,
-        )
-        parts.append(predict(imputer.network, batch.to(imputer.device)).cpu().numpy())
-    return np.concatenate(parts)
+    ids, _ = search_neighbours(haplotypes[:, typed], reference, inside, nobody, imputer.neighbours, threads)
+    where = hidden, sites, core, panel.windows.centimorgan
+    unknown = np.zeros(len(haplotypes) // 2, dtype=np.int64)
+    batch, _ = cut_batch(haplotypes, ids, nobody, panel.shards, *where, panel.frequencies, unknown, imputer.reads)
+    return predict(imputer.network, batch.to(imputer.device)).cpu().numpy()

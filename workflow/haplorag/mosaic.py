@@ -9,10 +9,10 @@ from typing import Any
 import numba
 import numpy as np
 
-# Switches of the copied haplotype per cM, times the number of haplotypes in the panel: 4 Ne / 100 with Ne = 1e5. The result
-# is flat within a factor of four either way, as it is for the chance of an allele that is not the copied one.
-SWITCHES_PER_CENTIMORGAN = 4000.0
-MISMATCH = 1e-3
+# Switches of the copied haplotype per cM, times the number of haplotypes in the panel: 4 Ne / 100 with Ne = 3e5; and the chance
+# of an allele that is not the copied one. Chosen on validation people, see docs/experiments.md.
+SWITCHES_PER_CENTIMORGAN = 12000.0
+MISMATCH = 3e-3
 # Core sites between the same typed sites, and so close that this many switches are expected between them, are copied with the
 # same weights.
 PLACE_SWITCHES = 0.01

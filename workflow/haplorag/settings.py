@@ -248,6 +248,7 @@ class Imputation(Section):
     """Targets by name, and the model that imputes them."""
 
     model: Name
+    network: Literal["full", "copying_only"]
     targets: Named[str]
     batch_people: Count
     max_unphased: Fraction

@@ -14,7 +14,7 @@ import pandas as pd
 from haplorag import command, store
 from haplorag.errors import InputError
 from haplorag.imputed import ImputedWriter, Site, writing_imputed
-from haplorag.imputing import Imputer, Panel, impute_window, open_imputer, open_panel
+from haplorag.imputing import Imputer, Panel, impute_windows, open_imputer, open_panel
 from haplorag.learning import choose_device
 from haplorag.matching import FATES, USED
 from haplorag.settings import Imputation
@@ -74,12 +74,10 @@ def _impute_chromosome(
     typed = target.record >= 0
     weak, written, twins = 0, 0, Twins(panel.shards.reference_haplotypes // 2 + target.people)
     rest = deque(target.unused())
-    for window in command.show_progress(range(len(panel.windows)), f"chromosome {name}, windows"):
-        context, (start, stop) = panel.windows.context(window), panel.windows.cores[window]
+    imputed = impute_windows(imputer, panel, target.read_haplotypes, typed, settings, threads)
+    for window, known, probability in command.show_progress(imputed, f"chromosome {name}, windows", len(panel.windows)):
+        start, stop = panel.windows.cores[window]
         weak += int(typed[start:stop].sum()) < FEW_TYPED
-        haplotypes = target.read_haplotypes(context)
-        probability = impute_window(imputer, panel, window, haplotypes, ~typed[context], settings.batch_people, threads)
-        known = haplotypes[:, slice(*panel.windows.core_columns(window))]
         here = np.flatnonzero(typed[start:stop])
         both = np.concatenate([panel.shards.haplotypes(start + here), known[:, here]])
         twins.add(both.T.reshape(len(here), len(both) // 2, 2))
