@@ -64,9 +64,9 @@ def test_a_mosaic_of_two_haplotypes_by_eye():
     alleles = np.array([[0, -1, 0, 1, -1, 1]], dtype=np.int8)
     alternate, posterior, places = trace(alleles, panel, centimorgan, np.array([1, 4]), np.array([[0, 1, 2]]))
     # On the left the first and the third agree equally, on the right the second agrees, and the third at one site of two.
-    assert alternate[0, 0] == pytest.approx(0.5, abs=0.01)
-    assert alternate[0, 1] == pytest.approx(1, abs=0.01)
-    np.testing.assert_allclose(posterior[0], [[0.5, 0, 0.5], [0, 1, 0]], atol=0.01)
+    assert alternate[0, 0] == pytest.approx(0.5, abs=0.03)
+    assert alternate[0, 1] == pytest.approx(1, abs=0.03)
+    np.testing.assert_allclose(posterior[0], [[0.5, 0, 0.5], [0, 1, 0]], atol=0.03)
     assert places.of_site.tolist() == [0, 1]
 
 
