@@ -16,7 +16,7 @@ import yaml
 
 from goals import judge
 from haplorag import store
-from haplorag.batches import read_frequencies
+from haplorag.frequencies import read_frequencies
 from haplorag.masking import choose_typed, draw_chromosome
 from haplorag.metrics import dosage_r2_by_site, group_sites
 from haplorag.people import find_people, read_samples

@@ -123,7 +123,7 @@ def trained(simulated) -> Path:
     common |= {"settings": tiny.training_of("copying"), **panel_of(simulated)}
     untrained(*files_of(folder / "000"), **common)
     drawn = {"masks": [simulated.drawn("masks", "001")], "neighbours": [simulated.drawn("neighbours", "001")]}
-    training(*files_of(folder / "000"), *files_of(folder / "001"), epoch=1, **drawn, **common)
+    training(*files_of(folder / "000"), *files_of(folder / "001"), folder / "001/metrics.tsv", epoch=1, **drawn, **common)
     return folder / "001"
 
 

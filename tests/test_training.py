@@ -1,21 +1,29 @@
 """Training: exact, resumable, stopped in time, and never on labels it must not see."""
 
+import itertools
 import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 
 from conftest import SEED, files_of, panel_of
+from haplorag import sharing
 from haplorag.batches import open_chromosomes, take_turns
 from haplorag.errors import InputError
-from haplorag.learning import train_epoch
+from haplorag.journal import write_events
+from haplorag.learning import Progress, train_epoch
 from haplorag.network import build_network
 from haplorag.network.batch import Output
-from haplorag.optimisation import build_optimiser, compute_loss, focal_loss, schedule_rate
+from haplorag.optimisation import Halfway, build_optimiser, compute_loss, focal_loss, schedule_rate
 from haplorag.steps.training import training
+from haplorag.store import read_table
 from test_network import CORE, PEOPLE, batch_of
 
 
@@ -23,9 +31,9 @@ def train(simulated, before, after, epoch=1, **changes):
     tiny = simulated.settings
     settings = tiny.training_of("copying").model_copy(update=changes)
     training(
-        *files_of(before), *files_of(after), model="copying", epoch=epoch, network=tiny.network["copying"],
-        settings=settings, seed=SEED, threads=2, gpus=0, masks=[simulated.drawn("masks", "001")],
-        neighbours=[simulated.drawn("neighbours", "001")], **panel_of(simulated),
+        *files_of(before), *files_of(after), after / "metrics.tsv", model="copying", epoch=epoch,
+        network=tiny.network["copying"], settings=settings, seed=SEED, threads=2, gpus=0,
+        masks=[simulated.drawn("masks", "001")], neighbours=[simulated.drawn("neighbours", "001")], **panel_of(simulated),
     )  # fmt: skip
     return json.loads((after / "history.json").read_text())
 
@@ -34,6 +42,90 @@ def test_an_epoch_is_the_same_twice(trained, simulated, tmp_path):
     train(simulated, trained.parent / "000", tmp_path / "again")
     for path in files_of(trained):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
+    """Killed after three steps, with its state kept after every one, and begun again."""
+    steps = itertools.count()
+
+    keep = Halfway.save
+
+    def save(self, minutes, progress):
+        if next(steps) == 3:
+            raise KeyboardInterrupt
+        keep(self, 0, progress)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Halfway, "save", save)
+        train(simulated, trained.parent / "000", tmp_path / "001")
+    assert [path.name for path in (tmp_path / "001").iterdir()] == [".halfway.pt"]
+    train(simulated, trained.parent / "000", tmp_path / "001")
+    for path in files_of(trained):
+        assert (tmp_path / "001" / path.name).read_bytes() == path.read_bytes()
+    assert not (tmp_path / "001/.halfway.pt").exists()
+
+
+@pytest.mark.parametrize("change", ["seed", "damage"])
+def test_a_state_in_mid_epoch_of_something_else_is_left_alone(tmp_path, change, caplog):
+    network = torch.nn.Linear(2, 2)
+    optimiser = torch.optim.AdamW(network.parameters())
+    Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).save(0, Progress(5, batches=2))
+    assert Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).load()["batches"] == 2
+    if change == "damage":
+        data = bytearray((tmp_path / "h.pt").read_bytes())
+        data[-30] ^= 1
+        (tmp_path / "h.pt").write_bytes(data)
+    assert Halfway(tmp_path / "h.pt", {"seed": 1 + (change == "seed")}, network, optimiser).load() is None
+
+
+def test_two_processes_learn_what_one_does(trained, simulated, tmp_path):
+    settings = simulated.settings.training_of("copying").model_copy(update={"accumulate": 2})
+    told = settings.model_dump_json(exclude={"epochs", "gpus", "tensorboard"})
+    train(simulated, trained.parent / "000", tmp_path / "one", accumulate=2)
+    flags = {name: getattr(simulated, name) for name in ("samples", "genotypes", "frequencies", "windows", "shards")}
+    flags |= {stage: simulated.drawn(stage, "001") for stage in ("masks", "neighbours")}
+    flags |= {f"validation-{stage}": simulated.drawn(stage, "validation") for stage in ("masks", "neighbours")}
+    flags |= {"network": simulated.settings.network["copying"].model_dump_json(), "settings": told}
+    flags |= {"model": "copying", "epoch": 1, "seed": SEED, "threads": 1, "gpus": 0}
+    paths = [*files_of(trained.parent / "000"), *files_of(tmp_path / "two"), tmp_path / "two/metrics.tsv"]
+    words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
+    command = [*launcher, "-m", "haplorag.steps.training", *map(str, paths), *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    alone, together = (json.loads((tmp_path / name / "history.json").read_text())["epochs"][1] for name in ("one", "two"))
+    assert together["training"]["loss"] == pytest.approx(alone["training"]["loss"], rel=1e-5)
+    assert together["score"] == pytest.approx(alone["score"], rel=1e-4)
+
+
+def test_processes_share_the_batches_of_a_step(simulated, monkeypatch):
+    monkeypatch.setattr("haplorag.sharing.count", lambda: 2)
+    settings = simulated.settings.training_of("copying")
+    network = torch.nn.Linear(1, 1)
+    with pytest.raises(InputError, match=r"training.accumulate: 1 is no multiple of the 2 processes"):
+        train_epoch(network, None, [], None, settings, Progress(0), name="copying", epoch=1, seed=SEED)
+
+
+def test_more_gpus_than_there_are_are_refused(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with pytest.raises(InputError, match=r"training.gpus: 99 are asked for"):
+        sharing.launch(99)
+
+
+def test_metrics_and_events_tell_of_an_epoch(trained, simulated, tmp_path):
+    table = read_table(trained / "metrics.tsv", mask=str, group=str)
+    assert set(table["epoch"]) == {1}
+    costs = table[table["draw"] == "training"].set_index("metric")["value"]
+    assert (costs[["loss", "learning_rate", "seconds", "samples_per_second", "peak_memory_mb"]] > 0).all()
+    judged = table[(table["draw"] == "validation") & (table["mask"] == "hide_50")]
+    assert {"all", "rare", "common", "0.05-0.5"} <= set(judged["group"])
+    assert {"f1", "precision", "recall", "accuracy", "loss", "r2"} <= set(judged["metric"])
+    for _ in range(2):
+        write_events(tmp_path, trained / "metrics.tsv")
+    [file] = tmp_path.iterdir()
+    assert file.name.startswith("events.out.tfevents") and file.name.endswith(".001")
+    assert b"validation/r2/hide_50/rare" in file.read_bytes()
 
 
 def test_learning_rewards(trained):
@@ -73,7 +165,7 @@ def test_an_infinite_loss_stops_with_advice(simulated):
     with pytest.raises(InputError, match=r"the loss is nan at step 0 of epoch 1.*lower"):
         train_epoch(
             network, build_optimiser(network, settings), open_epoch(simulated), tiny.network["copying"], settings,
-            name="copying", epoch=1, step=0, seed=SEED,
+            Progress(0), name="copying", epoch=1, seed=SEED,
         )  # fmt: skip
 
 

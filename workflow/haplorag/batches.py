@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from haplorag import store
+from haplorag.frequencies import Frequencies, read_frequencies
 from haplorag.masking import choose_typed, seed_of
 from haplorag.mosaic import find_places, trace_mosaic
 from haplorag.network.batch import Batch, Mosaic
@@ -21,20 +23,6 @@ from haplorag.windowing import ShardSet, WindowSet, open_shards, read_by_site, r
 
 # Windows whose items are in memory together, so that batches of different windows take turns.
 WINDOWS_TOGETHER = 16
-
-
-@dataclass(frozen=True)
-class Frequencies:
-    """ALT frequency [site], and by population (the last row is everyone): ALT [P + 1, site], genotypes [P + 1, site, 3]."""
-
-    populations: list[str]
-    frequency: np.ndarray
-    by_population: np.ndarray
-    genotypes: np.ndarray
-
-    def rank(self, names: pd.Series) -> np.ndarray:
-        """Row of each super-population's name, the last row for an unknown one."""
-        return np.array([self.populations.index(n) if n in self.populations else len(self.populations) for n in names])
 
 
 @dataclass(frozen=True)
@@ -170,18 +158,6 @@ def trace_window(
     return Mosaic(torch.from_numpy(alternate), torch.from_numpy(posterior), torch.from_numpy(places.of_site), first, here)
 
 
-def read_frequencies(path: Path) -> Frequencies:
-    """Read a chromosome's frequencies; the row after the last population is everyone's."""
-    arrays = store.read_arrays(path, "frequencies")
-    everyone = arrays["frequency"][None], arrays["genotype_frequency"][None]
-    return Frequencies(
-        arrays["populations"].tolist(),
-        arrays["frequency"],
-        np.concatenate([arrays["population_frequency"], everyone[0]]),
-        np.concatenate([arrays["population_genotype_frequency"], everyone[1]]),
-    )
-
-
 def open_chromosomes(
     samples: pd.DataFrame,
     genotypes: list[Path],
@@ -219,15 +195,21 @@ def open_chromosome(
 
 
 def take_turns(
-    chromosomes: list[Chromosome], people: int, reads: Network, seed: int, epoch: int
-) -> Iterator[tuple[Batch, Tensor]]:
+    chromosomes: list[Chromosome],
+    people: int,
+    reads: Network,
+    seed: int,
+    epoch: int,
+    wanted: Callable[[int], bool] = lambda number: True,
+) -> Iterator[tuple[Batch, Tensor] | None]:
     """Batches of an epoch, at most `people` people of one window each, windows taking turns.
 
-    The order is a pure function of (seed, epoch); the items of `WINDOWS_TOGETHER` windows are in memory at a time.
+    `wanted` says which of them, by number, are cut; None stands for the others. The order is a pure function of (seed,
+    epoch); the items of `WINDOWS_TOGETHER` windows are in memory at a time.
     """
     generator = np.random.default_rng(seed_of(seed, "order", epoch))
     groups = [(chromosome, items) for chromosome in chromosomes for items in chromosome.retrieved.group()]
-    order = generator.permutation(len(groups))
+    order, cut_so_far = generator.permutation(len(groups)), count()
     for first in range(0, len(order), WINDOWS_TOGETHER):
         parts = []
         for number in order[first : first + WINDOWS_TOGETHER]:
@@ -239,7 +221,7 @@ def take_turns(
             for turn, (rank, piece) in enumerate(zip(ranks, pieces, strict=True)):
                 parts.append((turn, rank, chromosome, items[piece], haplotypes[piece].reshape(2 * len(piece), -1)))
         for _, _, chromosome, piece, haplotypes in sorted(parts, key=lambda part: part[:2]):
-            yield chromosome.cut(piece, haplotypes, reads)
+            yield chromosome.cut(piece, haplotypes, reads) if wanted(next(cut_so_far)) else None
 
 
 def in_order(

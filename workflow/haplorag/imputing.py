@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from haplorag import store
-from haplorag.batches import Frequencies, cut_batch, trace_window
+from haplorag.batches import cut_batch, trace_window
 from haplorag.errors import InputError
+from haplorag.frequencies import Frequencies
 from haplorag.masking import choose_typed
 from haplorag.network import build_network, predict
 from haplorag.optimisation import load_weights

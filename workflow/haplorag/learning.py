@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import resource
 import time
-from itertools import groupby, islice
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count, groupby, islice
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from haplorag import sharing
 from haplorag.batches import Chromosome, in_order, take_turns
 from haplorag.errors import InputError
 from haplorag.masking import COMMON_MAF, MAF_EDGES, seed_of
@@ -32,7 +36,7 @@ def choose_device(gpus: int, threads: int) -> torch.device:
     """A GPU where one is given and present, else the CPU with so many threads, on which the same is computed twice."""
     torch.set_num_threads(threads)
     _keep_memory()
-    device = torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda", sharing.rank_here()) if gpus and torch.cuda.is_available() else torch.device("cpu")
     if device.type == "cpu":
         # Otherwise threads add up gradients in whatever order they come.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -53,53 +57,96 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16" and device.type == "cuda")
 
 
+@dataclass
+class Progress:
+    """Where an epoch stands: optimiser steps since the first epoch; of this epoch, batches seen and sums over its steps."""
+
+    step: int
+    batches: int = 0
+    steps: int = 0
+    labelled: int = 0
+    loss: float = 0.0
+    rate: float = 0.0
+    norm: float = 0.0
+
+    def describe(self) -> dict[str, float]:
+        """The epoch's mean loss, learning rate and gradient norm, and its number of steps."""
+        rate, norm = self.rate / self.steps, self.norm / self.steps
+        return {"loss": self.loss / self.labelled, "learning_rate": rate, "gradient_norm": norm, "steps": self.steps}
+
+
 def train_epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     chromosomes: list[Chromosome],
     reads: Network,
     settings: Optimisation,
+    progress: Progress,
     *,
     name: str,
     epoch: int,
-    step: int,
     seed: int,
-) -> tuple[int, dict[str, float]]:
-    """Train one epoch from optimiser step `step`; gives the next step, and the epoch's loss, learning rate, gradient norm.
+    save: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Train an epoch from where it stands to its end; `save` is called after every optimiser step.
 
-    What is random (order, dropout) is a pure function of (seed, name, epoch). Raises InputError where the loss is not finite.
+    What is random (order, dropout) is a pure function of (seed, name, epoch) and the batch. Where several processes train
+    together, each takes its share of the batches of a step, and gradients are added up. Raises InputError where the loss is
+    not finite or a step has fewer batches than there are processes.
     """
-    torch.manual_seed(seed_of(seed, "training", name, epoch) % 2**63)
+    together, begun = settings.accumulate, progress.batches
+    if together % sharing.count():
+        raise InputError(f"training.accumulate: {together} is no multiple of the {sharing.count()} processes; set it to one")
     network.train()
-    turns = take_turns(chromosomes, settings.batch_people, reads, seed, epoch)
-    loss, number, rate, norm, first, started = 0.0, 0, 0.0, 0.0, step, time.perf_counter()
-    for group in iter(lambda: list(islice(turns, settings.accumulate)), []):
+    if begun:
+        log.info("%s, epoch %03d: goes on after %d batches", name, epoch, begun)
+    turns = take_turns(
+        chromosomes, settings.batch_people, reads, seed, epoch, lambda number: number >= begun and sharing.is_mine(number)
+    )
+    started, first = time.perf_counter(), progress.steps
+    for number in count(step=together):
+        group = list(islice(turns, together))
+        if not group:
+            break
+        if number < begun:
+            continue
+        mine = {number + place: pair for place, pair in enumerate(group) if pair}
+        progress.batches += len(group)
         # The mean is over all hidden alleles of the step, however they are spread over its batches.
-        labelled = sum(int((labels[:, batch.hidden[batch.core]] >= 0).sum()) for batch, labels in group)
+        labelled = int(sharing.add_up(sum(count_labels(*pair) for pair in mine.values())))
         if not labelled:
             continue
-        now = schedule_rate(step, settings)
+        now = schedule_rate(progress.step, settings)
         for part in optimiser.param_groups:
             part["lr"] = now
-        for batch, labels in group:
-            found = _add_gradient(network, batch, labels, settings, labelled)
-            if not np.isfinite(found):
-                raise InputError(
-                    f"{name}: the loss is {found} at step {step} of epoch {epoch}; the last good epoch is kept; lower "
-                    f"training.learning_rate or clip_norm, or set precision to float32"
-                )
-            loss += found
-        norm += float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
+        loss = 0.0
+        for place, (batch, labels) in mine.items():
+            torch.manual_seed(seed_of(seed, "training", name, epoch, place) % 2**63)
+            loss += _add_gradient(network, batch, labels, settings, labelled)
+        loss = sharing.add_up(loss)
+        if not np.isfinite(loss):
+            raise InputError(
+                f"{name}: the loss is {loss} at step {progress.step} of epoch {epoch}; the last good epoch is kept; lower "
+                f"training.learning_rate or clip_norm, or set precision to float32"
+            )
+        sharing.add_up_gradients(network)
+        progress.norm += float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        number, rate, step = number + labelled, rate + now, step + 1
-        if (step - first) % STEPS_PER_LINE == 0:
-            pace = (step - first) / (time.perf_counter() - started)
-            log.info("step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s", step, loss / number, now, pace)
-    if step == first:
+        progress.labelled, progress.loss = progress.labelled + labelled, progress.loss + loss
+        progress.rate, progress.step, progress.steps = progress.rate + now, progress.step + 1, progress.steps + 1
+        save(progress)
+        if progress.steps % STEPS_PER_LINE == 0:
+            pace, mean = (progress.steps - first) / (time.perf_counter() - started), progress.loss / progress.labelled
+            log.info("step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s", progress.step, mean, now, pace)
+    if not progress.steps:
         raise InputError(f"{name}: nothing is hidden in epoch {epoch}; raise the rates of masks.training or people_per_window")
-    steps = step - first
-    return step, {"loss": loss / number, "learning_rate": rate / steps, "gradient_norm": norm / steps, "steps": steps}
+    return progress
+
+
+def count_labels(batch: Batch, labels: torch.Tensor) -> int:
+    """Hidden alleles of a batch that are known."""
+    return int((labels[:, batch.hidden[batch.core]] >= 0).sum())
 
 
 def _add_gradient(network: nn.Module, batch: Batch, labels: torch.Tensor, settings: Optimisation, labelled: int) -> float:
@@ -139,6 +186,19 @@ def validate(
             total["r2"] += members @ np.nan_to_num(r2)
             total["sites"] += members.astype(float) @ ~np.isnan(r2)
     return {mask: _describe(total) for mask, total in sums.items()}
+
+
+def tell_costs(seconds: float, chromosomes: list[Chromosome]) -> dict[str, float]:
+    """What an epoch on these chromosomes cost: time, pairs of person and window a second, and this process's peak memory."""
+    items = sum(len(chromosome.retrieved.person) for chromosome in chromosomes)
+    costs = {
+        "seconds": seconds,
+        "samples_per_second": items / seconds,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+    }
+    if torch.cuda.is_available():
+        costs["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 1e6
+    return costs
 
 
 def score_of(judged: dict[str, dict[str, Any]], figure: str) -> float:

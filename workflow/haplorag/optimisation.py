@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+import logging
 import math
+import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +23,10 @@ from haplorag.errors import InputError
 from haplorag.network.batch import Batch, Output
 from haplorag.settings import Optimisation
 
+log = logging.getLogger(__name__)
 # The share of the learning rate that warm-up starts from.
 WARMUP_START = 0.2
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
@@ -100,8 +108,15 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write optimiser state, step and random states as a torch file of tensors and plain values."""
     # Saved to a path, the file would hold that path's name, and its temporary name is never the same twice.
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_share_words(state), buffer)
     store.write_bytes(path, buffer.getbuffer())
+
+
+def _share_words(value: Any) -> Any:
+    """The same with equal keys being one object: a file says of each whether it came before, by identity."""
+    if isinstance(value, dict):
+        return {sys.intern(key) if isinstance(key, str) else key: _share_words(part) for key, part in value.items()}
+    return [_share_words(part) for part in value] if isinstance(value, list) else value
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -110,3 +125,44 @@ def load_state(path: Path) -> dict[str, Any]:
         return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:
         raise InputError(f"{path}: not a readable training state ({error}); remove its folder and run again") from error
+
+
+class Halfway:
+    """An epoch's state in its middle, kept in a file, so that an epoch that was killed goes on from there.
+
+    `facts` name what the state belongs to; that of another epoch, other settings or other inputs is not taken up.
+    """
+
+    def __init__(self, path: Path, facts: dict[str, Any], network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        self._path, self._facts, self._network, self._optimiser = path, json.dumps(facts, sort_keys=True), network, optimiser
+        self._saved = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """Restore network and optimiser; gives the progress that was saved, None where there is nothing to go on from."""
+        if not self._path.exists():
+            return None
+        digest, data = self._path.read_bytes()[:DIGEST_BYTES], self._path.read_bytes()[DIGEST_BYTES:]
+        if hashlib.sha256(data).digest() != digest:
+            log.warning("%s: damaged, its checksum is not the one written with it; the epoch begins anew", self._path)
+            return None
+        state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+        if state["facts"] != self._facts:
+            log.info("%s is of another epoch or of other inputs; this epoch begins anew", self._path)
+            return None
+        self._network.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        return state["progress"]
+
+    def save(self, minutes: float, progress: Any) -> None:
+        """Write the state and the progress, a dataclass, if the last time is that many minutes ago."""
+        if time.monotonic() - self._saved < 60 * minutes:
+            return
+        state = {"facts": self._facts, "network": self._network.state_dict(), "optimiser": self._optimiser.state_dict()}
+        buffer = io.BytesIO()
+        torch.save({**state, "progress": asdict(progress)}, buffer)
+        store.write_bytes(self._path, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
+        self._saved = time.monotonic()
+
+    def remove(self) -> None:
+        """Forget the state once the epoch is complete."""
+        self._path.unlink(missing_ok=True)

@@ -206,12 +206,15 @@ class Optimisation(Section):
     min_delta: Annotated[float, Field(ge=0)]
     stop_on: Literal["loss", "r2", "f1"]
     precision: Literal["float32", "bfloat16"]
+    save_minutes: Annotated[float, Field(ge=0)]
 
 
 class Training(Optimisation):
     """The same, and how many epochs: told to no job, so that raising it trains only the new ones."""
 
     epochs: Natural
+    gpus: Count
+    tensorboard: bool
 
 
 class Peer(Section):

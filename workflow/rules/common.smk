@@ -131,8 +131,20 @@ def peer_files(wildcards):
 
 
 def optimisation_of(wildcards):
-    """Training settings of a model. The number of epochs is told to no job."""
-    return as_json(settings.training_of(wildcards.model).model_dump(exclude={"epochs"}))
+    """Training settings of a model. How many epochs, GPUs and event files changes no weight."""
+    return as_json(
+        settings.training_of(wildcards.model).model_dump(
+            exclude={"epochs", "gpus", "tensorboard"}
+        )
+    )
+
+
+# Event files change no weight, so that no job trains anew for them.
+events_flag = ""
+if settings.training.tensorboard:
+    events_flag = (
+        f" --events {shlex.quote(results)}/training/{{wildcards.model}}/events"
+    )
 
 
 # Jobs find this checkout's code wherever they run.

@@ -114,6 +114,7 @@ rule training:
         neighbours=per_chromosome(f"{results}/neighbours/{{epoch}}/{{chromosome}}.h5"),
     output:
         **files_of_epoch("{model}", "{epoch}"),
+        metrics=f"{results}/training/{{model}}/{{epoch}}/metrics.tsv",
     log:
         f"{logs}/training/{{model}}/{{epoch}}.log",
     benchmark:
@@ -124,7 +125,7 @@ rule training:
         "../../envs/gpu.yaml"
     threads: 8
     resources:
-        gpu=1,
+        gpu=settings.training.gpus,
     params:
         code=code("training"),
         network=lambda wildcards: as_json(settings.network[wildcards.model]),
@@ -132,11 +133,12 @@ rule training:
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.training {input.from_weights:q} {input.from_state:q} {input.from_best:q}"
-        " {input.from_history:q} {output.weights:q} {output.state:q} {output.best:q} {output.history:q}"
+        " {input.from_history:q} {output.weights:q} {output.state:q} {output.best:q} {output.history:q} {output.metrics:q}"
         " --model {wildcards.model} --epoch {wildcards.epoch} --network {params.network:q} --settings {params.settings:q}"
         " --masks {input.masks:q} --neighbours {input.neighbours:q}"
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu} "
         + panel_flags
+        + events_flag
         + " > {log:q} 2>&1"
 
 

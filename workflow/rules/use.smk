@@ -24,11 +24,11 @@ rule baselines:
         f"{times}/baselines/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    threads: 8
     params:
         code=code("baselines"),
         vote=settings.evaluation.vote_neighbours,
         panel=settings.evaluation.panel_typed,
-    threads: 8
     shell:
         "python -m haplorag.steps.baselines {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.windows:q}"
         " {input.masks:q} {input.neighbours:q} {input.shards:q} {output:q} --vote-neighbours {params.vote}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from haplorag import command, store
+from haplorag import command, journal, store
 from haplorag.errors import InputError
 from haplorag.settings import Network, Optimisation
 
@@ -23,6 +26,7 @@ def training(
     state: Path,
     best: Path,
     history: Path,
+    metrics: Path,
     *,
     model: str,
     epoch: int,
@@ -40,10 +44,12 @@ def training(
     neighbours: list[Path],
     validation_masks: list[Path],
     validation_neighbours: list[Path],
+    events: Path | None = None,
 ) -> None:
     """Write weights, optimiser state, the best weights so far and the history after `epoch`, from those of the epoch before.
 
-    Training stops once `patience` epochs in a row have not improved `stop_on` by `min_delta`; later epochs copy what is there.
+    A killed epoch goes on from its last state in mid-epoch. Started by torchrun, several processes share the work. Training
+    stops once `patience` epochs in a row have not improved `stop_on` by `min_delta`; later epochs copy what is there.
     """
     facts = store.read_facts(from_history, "history")
     for path in (from_weights, from_state, from_best):
@@ -53,33 +59,49 @@ def training(
         log.info("epoch %03d: training stopped before, the best epoch is %03d", epoch, facts["best_epoch"])
         _pass_on({from_weights: weights, from_state: state, from_best: best})
         store.write_facts(history, "history", facts)
+        journal.write_metrics(metrics, facts, epoch)
         return
     # Only now: torch takes seconds to load, and a stopped model needs none of it.
+    from haplorag import sharing
     from haplorag.batches import open_chromosomes
-    from haplorag.learning import choose_device, score_of, train_epoch, validate
+    from haplorag.learning import Progress, choose_device, score_of, tell_costs, train_epoch, validate
     from haplorag.network import build_network
-    from haplorag.optimisation import build_optimiser, load_state, load_weights, save_state, save_weights
+    from haplorag.optimisation import Halfway, build_optimiser, load_state, load_weights, save_state, save_weights
     from haplorag.people import read_samples
 
-    built = build_network(network)
-    load_weights(from_weights, built)
-    built = built.to(choose_device(gpus, command.count_threads(threads)))
-    saved, optimiser = load_state(from_state), build_optimiser(built, settings)
-    optimiser.load_state_dict(saved["optimiser"])
-    panel = read_samples(samples), genotypes, frequencies, windows, shards
-    drawn = open_chromosomes(*panel, masks, neighbours)
-    step, figures = train_epoch(
-        built, optimiser, drawn, network, settings, name=model, epoch=epoch, step=saved["step"], seed=seed
-    )
-    judged = validate(built, open_chromosomes(*panel, validation_masks, validation_neighbours), network, settings)
-    score = score_of(judged, settings.stop_on)
-    log.info("epoch %03d: training loss %.5f, %s %.5f", epoch, figures["loss"], settings.stop_on, abs(score))
-    save_weights(weights, built)
-    save_state(state, {"step": step, "optimiser": optimiser.state_dict()})
-    _record(facts, epoch, figures, judged, score, settings)
-    _pass_on({weights if facts["best_epoch"] == epoch else from_best: best})
-    facts["files"] = {path.name: store.checksum(path) for path in (weights, state, best)}
-    store.write_facts(history, "history", facts)
+    sharing.launch(gpus)
+    device = choose_device(gpus, command.count_threads(threads))
+    started = time.perf_counter()
+    with sharing.joining(device) as writes:
+        built = build_network(network)
+        load_weights(from_weights, built)
+        built = built.to(device)
+        saved, optimiser = load_state(from_state), build_optimiser(built, settings)
+        optimiser.load_state_dict(saved["optimiser"])
+        inputs = {path.parent.name + path.name: store.checksum(path) for path in (*masks, *neighbours)}
+        belongs = {"files": facts["files"], "settings": settings.model_dump(mode="json"), "seed": seed, "inputs": inputs}
+        halfway = Halfway(state.with_name(".halfway.pt"), belongs, built, optimiser)
+        progress = Progress(**(halfway.load() or {"step": saved["step"]}))
+        panel = read_samples(samples), genotypes, frequencies, windows, shards
+        drawn = open_chromosomes(*panel, masks, neighbours)
+        keep = partial(halfway.save, math.inf if not writes else settings.save_minutes)
+        learned = built, optimiser, drawn, network, settings, progress
+        progress = train_epoch(*learned, name=model, epoch=epoch, seed=seed, save=keep)
+        if not writes:
+            return
+        judged = validate(built, open_chromosomes(*panel, validation_masks, validation_neighbours), network, settings)
+        score, figures = score_of(judged, settings.stop_on), progress.describe()
+        log.info("epoch %03d: training loss %.5f, %s %.5f", epoch, figures["loss"], settings.stop_on, abs(score))
+        save_weights(weights, built)
+        save_state(state, {"step": progress.step, "optimiser": optimiser.state_dict()})
+        _record(facts, epoch, figures, judged, score, settings)
+        _pass_on({weights if facts["best_epoch"] == epoch else from_best: best})
+        facts["files"] = {path.name: store.checksum(path) for path in (weights, state, best)}
+        store.write_facts(history, "history", facts)
+        journal.write_metrics(metrics, facts, epoch, tell_costs(time.perf_counter() - started, drawn))
+        if events:
+            journal.write_events(events, metrics)
+        halfway.remove()
 
 
 def _pass_on(copies: dict[Path, Path]) -> None:
