@@ -19,6 +19,7 @@ from haplorag import store
 from haplorag.frequencies import read_frequencies
 from haplorag.masking import choose_typed, draw_chromosome
 from haplorag.metrics import dosage_r2_by_site, group_sites
+from haplorag.mosaic import MISMATCH, SWITCHES_PER_CENTIMORGAN
 from haplorag.people import find_people, read_samples
 from haplorag.retrieval import search_neighbours
 from haplorag.settings import Mask, Neighbours
@@ -28,8 +29,6 @@ MASKS = {f"hide_{rate}": Mask(strategy="random", rate=rate / 100) for rate in (1
 MASKS["array"] = Mask(strategy="array", rate=0.9)
 EDGES = [0.0, 0.005, 0.01, 0.05, 0.5]
 MOST_LOST = {64: 0.01, 256: 0.003}
-# Of the model, as Minimac and Beagle have it: chance of a mismatch, and 4 Ne / 100 switches per cM over the panel's size.
-MISMATCH, SWITCHES = 1e-3, 4000.0
 TOGETHER = 16
 
 
@@ -39,7 +38,7 @@ def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, ha
     `alleles` int8 [Q, T], `references` 0/1 [Q or 1, N, T] at typed sites, genetic positions [T] and [H] in order,
     `hidden_alleles` [Q or 1, N, H], `haplotypes` the size of the whole panel, which sets the rate of switches.
     """
-    sites, per_cm = alleles.shape[1], SWITCHES / haplotypes
+    sites, per_cm = alleles.shape[1], SWITCHES_PER_CENTIMORGAN / haplotypes
     emit = [np.where(alleles[:, site, None] == references[:, :, site], 1 - MISMATCH, MISMATCH) for site in range(sites)]
     chances = -np.expm1(-np.diff(typed_cm) * per_cm)
     passes = []

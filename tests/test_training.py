@@ -6,10 +6,11 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -201,6 +202,22 @@ def split_batch(batch, start, stop):
         population_frequency=batch.population_frequency[pair].double(),
         genotype_frequency=batch.genotype_frequency[person].double(), **double,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["copying", "embedding_rag_v18"])
+def test_hidden_alleles_reach_the_labels_only(simulated, model):
+    [chromosome], reads = open_epoch(simulated), simulated.settings.network[model]
+    items = chromosome.retrieved.group()[0][:4]
+    mask, window = chromosome.retrieved.mask[items[0]], chromosome.retrieved.window[items[0]]
+    hidden = chromosome.hidden[mask][chromosome.windows.context(window)]
+    haplotypes = chromosome.read(items)
+    turned = np.where(hidden, 1 - haplotypes, haplotypes)
+    (first, labels), (second, others) = (chromosome.cut(items, held, reads) for held in (haplotypes, turned))
+    assert (labels != others)[:, first.hidden[first.core]].all()
+    for seen, again in ((first, second), *([(first.mosaic, second.mosaic)] if reads.copies else [])):
+        for field in fields(seen):
+            value = getattr(seen, field.name)
+            assert not isinstance(value, torch.Tensor) or torch.equal(value, getattr(again, field.name)), field.name
 
 
 def test_windows_take_turns(simulated):

@@ -22,7 +22,7 @@ from haplorag.settings import Imputation, Neighbours, Network
 from haplorag.windowing import ShardSet, WindowSet, open_shards, read_windows
 
 # Windows whose cores are traced as one where only the model over the whole panel speaks: flanks are passed once for all.
-TRACED_TOGETHER = 8
+TRACED_TOGETHER = 16
 
 
 @dataclass(frozen=True)

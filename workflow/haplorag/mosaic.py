@@ -103,6 +103,7 @@ def _trace(
     places = len(before)
     if places == 0:
         return
+    carriers, offset, turned = _list_carriers(core)
     # Forward states are kept for the typed sites next to a place only.
     start = max(before[0] - 1, 0)
     stop = before[places - 1]
@@ -114,55 +115,85 @@ def _trace(
         weight = np.empty(haplotypes, dtype=np.float32)
         total = np.float32(1)
         for site in range(stop):
-            _step(state, total, chance[site], share, known[site], asked[query, site], mismatch)
-            total = _total(state, own)
+            total = _step(state, total, chance[site], share, known[site], asked[query, site], mismatch)
+            total -= _strike_out(state, own)
             if site >= start:
+                scale = 1 / total
                 for row in range(haplotypes):
-                    kept[site - start, row] = state[row] / total
+                    kept[site - start, row] = state[row] * scale
         state[:] = 0
         total = np.float32(1)
         site = typed
         for place in range(places - 1, -1, -1):
             while site > before[place]:
                 site -= 1
-                _step(state, total, chance[site + 1], share, known[site], asked[query, site], mismatch)
-                total = _total(state, own)
+                total = _step(state, total, chance[site + 1], share, known[site], asked[query, site], mismatch)
+                total -= _strike_out(state, own)
             ahead = kept[max(before[place] - 1 - start, 0)]
             far, near = reach_right[place], reach_left[place]
+            stay, leak, stay_ahead, leak_ahead = (1 - far) / total, far * share, 1 - near, near * share
+            weighed = np.float32(0)
             for row in range(haplotypes):
-                back = state[row] * ((1 - far) / total) + far * share
-                weight[row] = back * (ahead[row] * (1 - near) + near * share)
-            inverse = 1 / _total(weight, own)
+                here = (state[row] * stay + leak) * (ahead[row] * stay_ahead + leak_ahead)
+                weight[row] = here
+                weighed += here
+            inverse = 1 / (weighed - _strike_out(weight, own))
             for column in range(ids.shape[1]):
                 row = ids[query, column]
                 posterior[query, place, column] = weight[row] * inverse if row >= 0 else np.float32(0)
             for column in range(first[place], first[place + 1]):
                 carried = np.float32(0)
-                for row in range(haplotypes):
-                    carried += weight[row] * core[column, row]
-                alternate[query, column] = carried * inverse
+                for entry in range(offset[column], offset[column + 1]):
+                    carried += weight[carriers[entry]]
+                carried *= inverse
+                alternate[query, column] = 1 - carried if turned[column] else carried
+
+
+@_compile()
+def _list_carriers(core):
+    """Who carries the rarer allele at each site: rows, where each site's begin, and whether that allele is REF."""
+    sites, haplotypes = core.shape
+    offset = np.zeros(sites + 1, dtype=np.int64)
+    turned = np.zeros(sites, dtype=np.bool_)
+    for site in range(sites):
+        held = 0
+        for row in range(haplotypes):
+            held += core[site, row]
+        turned[site] = 2 * held > haplotypes
+        offset[site + 1] = offset[site] + (haplotypes - held if turned[site] else held)
+    carriers = np.empty(offset[sites], dtype=np.int32)
+    for site in range(sites):
+        entry = offset[site]
+        for row in range(haplotypes):
+            if core[site, row] != turned[site]:
+                carriers[entry] = row
+                entry += 1
+    return carriers, offset, turned
 
 
 @_compile()
 def _step(state, total, switch, share, held, allele, mismatch):
-    """Move the state on to the next typed site: a switch by chance, then how well each haplotype's allele agrees."""
+    """Move the state on to the next typed site: a switch by chance, then how well each haplotype's allele agrees; its sum."""
     stay, leak = (1 - switch) / total, switch * share
-    reference, alternate = np.float32(1), np.float32(1)
+    reference, change = np.float32(1), np.float32(0)
     if allele == 0:
-        reference, alternate = 1 - mismatch, mismatch
+        reference, change = 1 - mismatch, 2 * mismatch - 1
     elif allele == 1:
-        reference, alternate = mismatch, 1 - mismatch
+        reference, change = mismatch, 1 - 2 * mismatch
+    moved = np.float32(0)
     for row in range(len(state)):
-        state[row] = (state[row] * stay + leak) * (alternate if held[row] else reference)
+        here = (state[row] * stay + leak) * (reference + change * np.float32(held[row]))
+        state[row] = here
+        moved += here
+    return moved
 
 
 @_compile()
-def _total(state, own):
-    """Sum of a state, once the query's own haplotypes are struck out."""
-    if own >= 0:
-        state[own] = 0
-        state[own + 1] = 0
-    total = np.float32(0)
-    for row in range(len(state)):
-        total += state[row]
-    return total
+def _strike_out(state, own):
+    """Set the query's own haplotypes to zero; gives what they held."""
+    if own < 0:
+        return np.float32(0)
+    held = state[own] + state[own + 1]
+    state[own] = 0
+    state[own + 1] = 0
+    return held
