@@ -1,11 +1,12 @@
 """Training: exact, resumable, stopped in time, and never on labels it must not see."""
 
-import itertools
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -45,25 +46,36 @@ def test_an_epoch_is_the_same_twice(trained, simulated, tmp_path):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
+def call(simulated, before, after, *launcher, threads=2, **changes):
+    """The command line of an epoch, and its environment."""
+    settings = simulated.settings.training_of("copying").model_copy(update=changes)
+    told = settings.model_dump_json(exclude={"epochs", "gpus", "tensorboard"})
+    flags = {name: getattr(simulated, name) for name in ("samples", "genotypes", "frequencies", "windows", "shards")}
+    flags |= {stage: simulated.drawn(stage, "001") for stage in ("masks", "neighbours")}
+    flags |= {f"validation-{stage}": simulated.drawn(stage, "validation") for stage in ("masks", "neighbours")}
+    flags |= {"network": simulated.settings.network["copying"].model_dump_json(), "settings": told}
+    flags |= {"model": "copying", "epoch": 1, "seed": SEED, "threads": threads, "gpus": 0}
+    paths = [*files_of(before), *files_of(after), after / "metrics.tsv"]
+    words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
+    command = [sys.executable, *launcher, "-m", "haplorag.steps.training", *map(str, paths), *words]
+    return command, {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
+
+
 def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
-    """Killed after three steps, with its state kept after every one, and begun again."""
-    steps = itertools.count()
-
-    keep = Halfway.save
-
-    def save(self, minutes, progress):
-        if next(steps) == 3:
-            raise KeyboardInterrupt
-        keep(self, 0, progress)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Halfway, "save", save)
-        train(simulated, trained.parent / "000", tmp_path / "001")
-    assert [path.name for path in (tmp_path / "001").iterdir()] == [".halfway.pt"]
-    train(simulated, trained.parent / "000", tmp_path / "001")
+    """Killed in the middle, with its state kept after every step, and begun again."""
+    after = tmp_path / "001"
+    command, environment = call(simulated, trained.parent / "000", after, save_minutes=0)
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (after / ".halfway.pt").exists() and running.poll() is None:
+        time.sleep(0.01)
+    running.kill()
+    assert running.wait() == -signal.SIGKILL
+    assert {path.name for path in after.iterdir() if not path.name.startswith(".")} == set()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "goes on after" in done.stderr
     for path in files_of(trained):
-        assert (tmp_path / "001" / path.name).read_bytes() == path.read_bytes()
-    assert not (tmp_path / "001/.halfway.pt").exists()
+        assert (after / path.name).read_bytes() == path.read_bytes()
+    assert not (after / ".halfway.pt").exists()
 
 
 @pytest.mark.parametrize("change", ["seed", "damage"])
@@ -80,19 +92,10 @@ def test_a_state_in_mid_epoch_of_something_else_is_left_alone(tmp_path, change, 
 
 
 def test_two_processes_learn_what_one_does(trained, simulated, tmp_path):
-    settings = simulated.settings.training_of("copying").model_copy(update={"accumulate": 2})
-    told = settings.model_dump_json(exclude={"epochs", "gpus", "tensorboard"})
     train(simulated, trained.parent / "000", tmp_path / "one", accumulate=2)
-    flags = {name: getattr(simulated, name) for name in ("samples", "genotypes", "frequencies", "windows", "shards")}
-    flags |= {stage: simulated.drawn(stage, "001") for stage in ("masks", "neighbours")}
-    flags |= {f"validation-{stage}": simulated.drawn(stage, "validation") for stage in ("masks", "neighbours")}
-    flags |= {"network": simulated.settings.network["copying"].model_dump_json(), "settings": told}
-    flags |= {"model": "copying", "epoch": 1, "seed": SEED, "threads": 1, "gpus": 0}
-    paths = [*files_of(trained.parent / "000"), *files_of(tmp_path / "two"), tmp_path / "two/metrics.tsv"]
-    words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
-    command = [*launcher, "-m", "haplorag.steps.training", *map(str, paths), *words]
+    launcher = "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"
+    before, after = trained.parent / "000", tmp_path / "two"
+    command, environment = call(simulated, before, after, *launcher, threads=1, accumulate=2)
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     alone, together = (json.loads((tmp_path / name / "history.json").read_text())["epochs"][1] for name in ("one", "two"))
