@@ -62,8 +62,10 @@ def call(simulated, before, after, *launcher, threads=2, **changes):
 
 
 def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
-    """Killed in the middle, with its state kept after every step, and begun again."""
-    after = tmp_path / "001"
+    """Killed in the middle, with its state kept after every step, and begun again, beside one that nobody disturbed."""
+    after, undisturbed = tmp_path / "001", tmp_path / "undisturbed"
+    command, environment = call(simulated, trained.parent / "000", undisturbed, save_minutes=0)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
     command, environment = call(simulated, trained.parent / "000", after, save_minutes=0)
     running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (after / ".halfway.pt").exists() and running.poll() is None:
@@ -73,7 +75,7 @@ def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
     assert {path.name for path in after.iterdir() if not path.name.startswith(".")} == set()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and "goes on after" in done.stderr
-    for path in files_of(trained):
+    for path in files_of(undisturbed):
         assert (after / path.name).read_bytes() == path.read_bytes()
     assert not (after / ".halfway.pt").exists()
 
