@@ -21,7 +21,6 @@ from unittest.mock import patch
 
 import torch
 import yaml
-from snakemake.utils import update_config
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -37,6 +36,7 @@ from haplorag.optimisation import build_optimiser, compute_loss
 from haplorag.people import read_samples
 from haplorag.retrieval import search_neighbours
 from haplorag.settings import read_settings
+from haplorag.steps.preflight import merge
 
 PADDED = 1030
 PARTS = ("data", "retrieval", "forward", "backward", "optimiser")
@@ -64,7 +64,7 @@ def read(overlay: Path | None):
     """The configuration with an overlay on it."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     if overlay:
-        update_config(config, yaml.safe_load(overlay.read_text()))
+        merge(config, yaml.safe_load(overlay.read_text()))
     return read_settings(config)
 
 

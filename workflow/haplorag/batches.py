@@ -19,7 +19,7 @@ from haplorag.mosaic import find_places, trace_mosaic
 from haplorag.network.batch import Batch, Mosaic
 from haplorag.people import rank_reference
 from haplorag.settings import Network
-from haplorag.windowing import ShardSet, WindowSet, open_shards, read_by_site, read_windows
+from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_by_site, read_windows
 
 # Windows whose items are in memory together, so that batches of different windows take turns.
 WINDOWS_TOGETHER = 16
@@ -61,53 +61,42 @@ class Chromosome:
         with store.opening_arrays(self.genotypes, "genotypes") as file:
             return store.read_calls(file, sites, self.retrieved.person[items])
 
+    def view(self, items: np.ndarray) -> View:
+        """What is in sight of items that share mask and window."""
+        mask, window = self.retrieved.mask[items[0]], self.retrieved.window[items[0]]
+        sites, core = self.windows.context(window), self.windows.core_columns(window)
+        return View(sites, core, self.hidden[mask][sites], self.windows.centimorgan, self.shards)
+
     def cut(self, items: np.ndarray, haplotypes: np.ndarray, reads: Network) -> tuple[Batch, Tensor]:
         """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window, once read."""
-        mask, window = self.retrieved.mask[items[0]], self.retrieved.window[items[0]]
-        sites = self.windows.context(window)
         person = self.retrieved.person[items]
-        return cut_batch(
-            haplotypes,
-            self.retrieved.ids[items].reshape(2 * len(items), -1),
-            np.repeat(self.owner[person], 2),
-            self.shards,
-            self.hidden[mask][sites],
-            sites,
-            self.windows.core_columns(window),
-            self.windows.centimorgan,
-            self.frequencies,
-            self.population[person],
-            reads,
-        )
+        ids, owner = self.retrieved.ids[items].reshape(2 * len(items), -1), np.repeat(self.owner[person], 2)
+        return cut_batch(self.view(items), haplotypes, ids, owner, self.frequencies, self.population[person], reads)
 
 
 def cut_batch(
+    view: View,
     haplotypes: np.ndarray,
     ids: np.ndarray,
     owner: np.ndarray,
-    shards: ShardSet,
-    hidden: np.ndarray,
-    sites: np.ndarray,
-    core: tuple[int, int],
-    centimorgan: np.ndarray,
     frequencies: Frequencies,
     population: np.ndarray,
     reads: Network,
 ) -> tuple[Batch, Tensor]:
     """Cut a window down to what a network reads: its core and the nearest typed flank sites, and the mosaic where it copies.
 
-    `haplotypes` int8 [2n, S] over the window's context `sites` int [S], `ids` int32 [2n, K] reference haplotypes, best first
-    (-1 pads), `owner` int [2n] the rank of each one's person among the reference people (-1 for nobody), `hidden` bool [S],
-    `core` columns of the core in it, `centimorgan` [site], `population` int [n] rows of `frequencies`. Gives the batch and
-    labels int8 [2n, L], the haplotypes of the core.
+    `haplotypes` int8 [2n, S] over the view's sites, `ids` int32 [2n, K] reference haplotypes, best first (-1 pads), `owner`
+    int [2n] the rank of each one's person among the reference people (-1 for nobody), `population` int [n] rows of
+    `frequencies`. Gives the batch and labels int8 [2n, L], the haplotypes of the core.
     """
+    sites, core, hidden = view.sites, view.core, view.hidden
     typed, _ = choose_typed(hidden, core, reads.flank_typed)
     ids = ids[:, : reads.neighbours]
     columns = np.union1d(typed, np.arange(*core))
     start, stop = np.searchsorted(columns, core)
-    at_core = sites[core[0] : core[1]]
+    at_core = view.core_sites
     alleles = np.where(hidden[columns], np.int8(-1), haplotypes[:, columns])
-    references = shards.haplotypes(sites[columns], np.maximum(ids, 0).ravel())
+    references = view.shards.haplotypes(sites[columns], np.maximum(ids, 0).ravel())
     by_haplotype = frequencies.by_population[np.repeat(population, 2)][:, at_core]
     batch = Batch(
         alleles=torch.from_numpy(alleles),
@@ -115,39 +104,28 @@ def cut_batch(
         reference_valid=torch.from_numpy(ids >= 0),
         hidden=torch.from_numpy(hidden[columns]),
         core=slice(int(start), int(stop)),
-        centimorgan=torch.from_numpy(centimorgan[sites[columns]].astype(np.float32)),
+        centimorgan=torch.from_numpy(view.centimorgan[sites[columns]].astype(np.float32)),
         frequency=torch.from_numpy(frequencies.frequency[sites[columns]]),
         population_frequency=torch.from_numpy(by_haplotype),
         genotype_frequency=torch.from_numpy(frequencies.genotypes[population][:, at_core]),
     )
     if reads.copies:
-        threads = torch.get_num_threads()
-        batch.mosaic = trace_window(
-            haplotypes, ids, owner, shards, hidden, sites, core, centimorgan, reads.panel_typed, threads
-        )
+        batch.mosaic = trace_view(view, haplotypes, ids, owner, reads.panel_typed, torch.get_num_threads())
     return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
 
 
-def trace_window(
-    haplotypes: np.ndarray,
-    ids: np.ndarray,
-    owner: np.ndarray,
-    shards: ShardSet,
-    hidden: np.ndarray,
-    sites: np.ndarray,
-    core: tuple[int, int],
-    centimorgan: np.ndarray,
-    panel_typed: int,
-    threads: int,
+def trace_view(
+    view: View, haplotypes: np.ndarray, ids: np.ndarray, owner: np.ndarray, panel_typed: int, threads: int
 ) -> Mosaic:
-    """Trace haplotypes over a window's core and the nearest `panel_typed` typed sites a side; arguments as in `cut_batch`."""
-    typed, _ = choose_typed(hidden, core, panel_typed)
-    places = find_places(sites[typed], sites[slice(*core)], centimorgan, shards.reference_haplotypes)
+    """Trace haplotypes over a view's core and the nearest `panel_typed` typed sites a side; arguments as in `cut_batch`."""
+    columns, _ = choose_typed(view.hidden, view.core, panel_typed)
+    typed = view.sites[columns]
+    places = find_places(typed, view.core_sites, view.centimorgan, view.shards.reference_haplotypes)
     alternate, posterior = trace_mosaic(
-        haplotypes[:, typed],
-        read_by_site(shards, sites[typed].tobytes()),
-        centimorgan[sites[typed]],
-        read_by_site(shards, sites[slice(*core)].tobytes()),
+        haplotypes[:, columns],
+        read_by_site(view.shards, typed.tobytes()),
+        view.centimorgan[typed],
+        read_by_site(view.shards, view.core_sites.tobytes()),
         places,
         ids,
         owner,

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from haplorag import store
-from haplorag.batches import cut_batch, trace_window
+from haplorag.batches import cut_batch, trace_view
 from haplorag.errors import InputError
 from haplorag.frequencies import Frequencies
 from haplorag.masking import choose_typed
@@ -19,7 +19,7 @@ from haplorag.network import build_network, predict
 from haplorag.optimisation import load_weights
 from haplorag.retrieval import search_neighbours
 from haplorag.settings import Imputation, Neighbours, Network
-from haplorag.windowing import ShardSet, WindowSet, open_shards, read_windows
+from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
 
 # Windows whose cores are traced as one where only the model over the whole panel speaks: flanks are passed once for all.
 TRACED_TOGETHER = 16
@@ -107,43 +107,26 @@ def impute_windows(
         sites = np.unique(np.concatenate([panel.windows.context(window) for window in windows]))
         start, stop = panel.windows.cores[windows[0]][0], panel.windows.cores[windows[-1]][1]
         core = int(np.searchsorted(sites, start)), int(np.searchsorted(sites, stop))
-        haplotypes, hidden, step = read(sites), ~typed[sites], 2 * settings.batch_people
+        view = View(sites, core, ~typed[sites], panel.windows.centimorgan, panel.shards)
+        haplotypes, step = read(sites), 2 * settings.batch_people
         pieces = [haplotypes[piece : piece + step] for piece in range(0, len(haplotypes), step)]
-        probability = np.concatenate([impute(imputer, panel, piece, hidden, sites, core, threads) for piece in pieces])
+        probability = np.concatenate([impute(imputer, panel, view, piece, threads) for piece in pieces])
         known = haplotypes[:, slice(*core)]
         for window in windows:
             here = slice(*(panel.windows.cores[window] - start))
             yield window, known[:, here], probability[:, here]
 
 
-def _trace(
-    imputer: Imputer,
-    panel: Panel,
-    haplotypes: np.ndarray,
-    hidden: np.ndarray,
-    sites: np.ndarray,
-    core: tuple[int, int],
-    threads: int,
-) -> np.ndarray:
+def _trace(imputer: Imputer, panel: Panel, view: View, haplotypes: np.ndarray, threads: int) -> np.ndarray:
     ids, nobody = np.empty((len(haplotypes), 0), dtype=np.int32), np.full(len(haplotypes), -1)
-    where = hidden, sites, core, panel.windows.centimorgan
-    return trace_window(haplotypes, ids, nobody, panel.shards, *where, imputer.reads.panel_typed, threads).alternate.numpy()
+    return trace_view(view, haplotypes, ids, nobody, imputer.reads.panel_typed, threads).alternate.numpy()
 
 
-def _predict(
-    imputer: Imputer,
-    panel: Panel,
-    haplotypes: np.ndarray,
-    hidden: np.ndarray,
-    sites: np.ndarray,
-    core: tuple[int, int],
-    threads: int,
-) -> np.ndarray:
-    typed, inside = choose_typed(hidden, core, imputer.neighbours.reach_typed)
+def _predict(imputer: Imputer, panel: Panel, view: View, haplotypes: np.ndarray, threads: int) -> np.ndarray:
+    typed, inside = choose_typed(view.hidden, view.core, imputer.neighbours.reach_typed)
     nobody = np.full(len(haplotypes), -1)
-    reference = panel.shards.haplotypes(sites[typed])
+    reference = view.shards.haplotypes(view.sites[typed])
     ids, _ = search_neighbours(haplotypes[:, typed], reference, inside, nobody, imputer.neighbours, threads)
-    where = hidden, sites, core, panel.windows.centimorgan
     unknown = np.zeros(len(haplotypes) // 2, dtype=np.int64)
-    batch, _ = cut_batch(haplotypes, ids, nobody, panel.shards, *where, panel.frequencies, unknown, imputer.reads)
+    batch, _ = cut_batch(view, haplotypes, ids, nobody, panel.frequencies, unknown, imputer.reads)
     return predict(imputer.network, batch.to(imputer.device)).cpu().numpy()

@@ -141,7 +141,8 @@ class Halfway:
         """Restore network and optimiser; gives the progress that was saved, None where there is nothing to go on from."""
         if not self._path.exists():
             return None
-        digest, data = self._path.read_bytes()[:DIGEST_BYTES], self._path.read_bytes()[DIGEST_BYTES:]
+        held = self._path.read_bytes()
+        digest, data = held[:DIGEST_BYTES], held[DIGEST_BYTES:]
         if hashlib.sha256(data).digest() != digest:
             log.warning("%s: damaged, its checksum is not the one written with it; the epoch begins anew", self._path)
             return None

@@ -58,6 +58,23 @@ class ShardSet:
         return np.concatenate(parts, axis=1)
 
 
+@dataclass(frozen=True)
+class View:
+    """A stretch of windows under one mask, without people: sorted sites int32 [S] in sight, the half-open range of core columns
+    among them, which are hidden bool [S], genetic positions in cM of all the chromosome's sites, and the reference there."""
+
+    sites: np.ndarray
+    core: tuple[int, int]
+    hidden: np.ndarray
+    centimorgan: np.ndarray
+    shards: ShardSet
+
+    @property
+    def core_sites(self) -> np.ndarray:
+        """Sites of the core, int32 [L]."""
+        return self.sites[slice(*self.core)]
+
+
 @lru_cache(maxsize=4)
 def read_by_site(shards: ShardSet, sites: bytes) -> np.ndarray:
     """Reference haplotypes 0/1 uint8 [S, N] at sorted sites, the bytes of an int32 array; the last few are kept in memory."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
-from haplorag.batches import open_chromosome, trace_window
+from haplorag.batches import open_chromosome, trace_view
 from haplorag.metrics import copy_nearest
 from haplorag.people import read_samples
 
@@ -46,15 +46,11 @@ def baselines(
         store.put_shares(file, "carriers", shape[1:])
         for items in command.show_progress(found.group(), "windows"):
             mask, window = found.mask[items[0]], found.window[items[0]]
-            sites, core = chromosome.windows.context(window), chromosome.windows.core_columns(window)
             start, stop = chromosome.windows.cores[window]
-            hidden, nobody = chromosome.hidden[mask], np.full(2 * len(items), -1)
+            view, hidden, nobody = chromosome.view(items), chromosome.hidden[mask], np.full(2 * len(items), -1)
             ids, apart = (values[items].reshape(2 * len(items), -1) for values in (found.ids, distances))
-            alleles = chromosome.shards.haplotypes(np.arange(start, stop))[np.maximum(ids, 0)]
-            traced = trace_window(
-                chromosome.read(items), ids[:, :0], nobody, chromosome.shards, hidden[sites], sites, core,
-                chromosome.windows.centimorgan, panel_typed, command.count_threads(threads),
-            )  # fmt: skip
+            alleles = chromosome.shards.haplotypes(view.core_sites, np.maximum(ids, 0).ravel()).reshape(*ids.shape, -1)
+            traced = trace_view(view, chromosome.read(items), ids[:, :0], nobody, panel_typed, command.count_threads(threads))
             says = np.empty((len(METHODS), 2 * len(items), stop - start), dtype=np.float32)
             says[0] = frequency[start:stop]
             says[1] = copy_nearest(alleles, apart, 1)

@@ -79,7 +79,8 @@ def training(
         saved, optimiser = load_state(from_state), build_optimiser(built, settings)
         optimiser.load_state_dict(saved["optimiser"])
         inputs = {path.parent.name + path.name: store.checksum(path) for path in (*masks, *neighbours)}
-        belongs = {"files": facts["files"], "settings": settings.model_dump(mode="json"), "seed": seed, "inputs": inputs}
+        belongs = {"files": facts["files"], "seed": seed, "inputs": inputs}
+        belongs |= {"network": network.model_dump(mode="json"), "settings": settings.model_dump(mode="json")}
         halfway = Halfway(state.with_name(".halfway.pt"), belongs, built, optimiser)
         progress = Progress(**(halfway.load() or {"step": saved["step"]}))
         panel = read_samples(samples), genotypes, frequencies, windows, shards
