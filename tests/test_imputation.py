@@ -227,6 +227,6 @@ def test_estimated_r2_is_the_true_one_where_probabilities_are_honest():
     probability = generator.beta(0.2, 0.8, (20_000, 2))
     truth = (generator.random(probability.shape) < probability).astype(int)
     true = dosage_r2_by_site(probability.reshape(-1, 1), truth.reshape(-1, 1))[0]
-    assert estimate_r2(probability) == pytest.approx(true, abs=0.02)
-    assert estimate_r2(np.full((5, 2), 0.3)) == pytest.approx(0, abs=1e-12)
-    assert estimate_r2(np.zeros((5, 2))) == 0
+    assert estimate_r2(probability.reshape(1, -1)) == pytest.approx(true, abs=0.02)
+    assert estimate_r2(np.array([[0.3] * 4, [0.0] * 4, [1.0] * 4])) == pytest.approx(0, abs=1e-12)
+    assert estimate_r2(np.array([[0.0, 1.0, 1.0, 0.0]])) == 1

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haplorag.mosaic import MISMATCH, SWITCHES_PER_CENTIMORGAN, Places, find_places, trace_mosaic
+from haplorag.stretches import cut_stretches
 
 NOBODY = np.array([-1])
 
@@ -36,8 +37,14 @@ def trace(alleles, panel, centimorgan, core, ids, owner=NOBODY):
     """Trace haplotypes [Q, S]; typed where the first of them is."""
     typed = np.flatnonzero(alleles[0] >= 0)
     places = find_places(typed, core, centimorgan, len(panel))
+    stretches = cut(panel, typed, core)
+    return *trace_mosaic(alleles[:, typed], centimorgan[typed], stretches, places, ids, owner), places
+
+
+def cut(panel, typed, core):
+    """Stretches of a panel [N, S] with typed and core columns."""
     known, wanted = np.ascontiguousarray(panel[:, typed].T), np.ascontiguousarray(panel[:, core].T)
-    return *trace_mosaic(alleles[:, typed], known, centimorgan[typed], wanted, places, ids, owner), places
+    return cut_stretches(known, wanted, np.searchsorted(typed, core, side="right"))
 
 
 @given(st.integers(0, 2**32), st.integers(3, 60), st.integers(2, 12), st.floats(0, 1), st.booleans())
@@ -101,8 +108,8 @@ def test_a_missing_allele_says_nothing():
     alleles[0, ::3] = -1
     core, centimorgan = np.arange(30), np.linspace(0, 0.02, 30)
     places = Places(np.arange(30), np.arange(31), np.arange(30) + 1, centimorgan)
-    by_site, nobody = np.ascontiguousarray(panel.T), np.empty((1, 0), dtype=int)
-    missing, _ = trace_mosaic(alleles, by_site, centimorgan, by_site, places, nobody, NOBODY)
+    stretches, nobody = cut(panel, core, core), np.empty((1, 0), dtype=int)
+    missing, _ = trace_mosaic(alleles, centimorgan, stretches, places, nobody, NOBODY)
     untyped, _, _ = trace(alleles, panel, centimorgan, core, nobody)
     np.testing.assert_allclose(missing, untyped, atol=2e-3)
 

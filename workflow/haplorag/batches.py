@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from haplorag.mosaic import find_places, trace_mosaic
 from haplorag.network.batch import Batch, Mosaic
 from haplorag.people import rank_reference
 from haplorag.settings import Network
-from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_by_site, read_windows
+from haplorag.stretches import Stretches, cut_stretches
+from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
 
 # Windows whose items are in memory together, so that batches of different windows take turns.
 WINDOWS_TOGETHER = 16
@@ -121,19 +123,19 @@ def trace_view(
     columns, _ = choose_typed(view.hidden, view.core, panel_typed)
     typed = view.sites[columns]
     places = find_places(typed, view.core_sites, view.centimorgan, view.shards.reference_haplotypes)
-    alternate, posterior = trace_mosaic(
-        haplotypes[:, columns],
-        read_by_site(view.shards, typed.tobytes()),
-        view.centimorgan[typed],
-        read_by_site(view.shards, view.core_sites.tobytes()),
-        places,
-        ids,
-        owner,
-        threads,
-    )
+    stretches = _read_stretches(view.shards, typed.tobytes(), view.core_sites.tobytes())
+    alternate, posterior = trace_mosaic(haplotypes[:, columns], view.centimorgan[typed], stretches, places, ids, owner, threads)
     here = torch.from_numpy(places.centimorgan.astype(np.float32))
     first = torch.from_numpy(places.first[:-1])
     return Mosaic(torch.from_numpy(alternate), torch.from_numpy(posterior), torch.from_numpy(places.of_site), first, here)
+
+
+@lru_cache(maxsize=4)
+def _read_stretches(shards: ShardSet, typed: bytes, core: bytes) -> Stretches:
+    """The whole panel at sorted typed and core sites, the bytes of int32 arrays; the last few are kept in memory."""
+    at_typed, at_core = (np.frombuffer(sites, dtype=np.int32) for sites in (typed, core))
+    before = np.searchsorted(at_typed, at_core, side="right")
+    return cut_stretches(shards.by_site(at_typed), shards.by_site(at_core), before)
 
 
 def open_chromosomes(

@@ -45,31 +45,42 @@ class Site:
 
 
 class ImputedWriter:
-    """Writes lines in order; entries are looked up in a table that fills as it goes."""
+    """Formats and writes lines in order; entries are looked up in a table that fills as it goes."""
 
     def __init__(self, file: pysam.BGZFile) -> None:
         self._file = file
-        self._entries = np.full((LEVELS + 1) ** 2, None, dtype=object)
+        # Each with the tab before it; numpy pads with zero bytes.
+        self._entries = np.zeros((LEVELS + 1) ** 2, dtype="S40")
+        self._known = np.zeros(len(self._entries), dtype=bool)
 
-    def write_imputed(self, chromosome: str, site: Site, probability: np.ndarray, typed: bool) -> None:
-        """Write a panel site: probability float [n, 2] of ALT on each haplotype, exactly 0 or 1 where it is known."""
-        levels = np.rint(probability * LEVELS).astype(np.int64)
-        codes = levels[:, 0] * (LEVELS + 1) + levels[:, 1]
-        entries = self._entries[codes]
-        for code in np.unique(codes[entries == None]):  # noqa: E711 (elementwise)
-            self._entries[code] = format_entry(*divmod(int(code), LEVELS + 1))
-        frequency = levels.mean() / LEVELS
-        facts = f"AF={frequency:.6g};R2={estimate_r2(levels / LEVELS):.4f};{'TYPED' if typed else 'IMP'}"
-        self._write(chromosome, site, facts, "GT:DS:GP:HDS", self._entries[codes])
+    def write(self, line: bytes) -> None:
+        """Write a line that was formatted."""
+        self._file.write(line)
+
+    def format_imputed(self, chromosome: str, sites: list[Site], probability: np.ndarray, typed: np.ndarray) -> Iterator[bytes]:
+        """Lines of panel sites: probability float [L, n, 2] of ALT on each haplotype, exactly 0 or 1 where known; typed [L]."""
+        levels = np.rint(probability * LEVELS).astype(np.int32)
+        codes = levels[:, :, 0] * (LEVELS + 1) + levels[:, :, 1]
+        for code in np.unique(codes[~self._known[codes]]):
+            self._entries[code] = b"\t" + format_entry(*divmod(int(code), LEVELS + 1)).encode()
+            self._known[code] = True
+        dosages = levels.reshape(len(levels), -1) / LEVELS
+        frequency, r2 = dosages.mean(axis=1), estimate_r2(dosages)
+        for number, site in enumerate(sites):
+            kind = "TYPED" if typed[number] else "IMP"
+            facts = f"AF={frequency[number]:.6g};R2={r2[number]:.4f};{kind}"
+            padded = self._entries[codes[number]].view(np.uint8)
+            yield _format_head(chromosome, site, facts, "GT:DS:GP:HDS") + padded[padded > 0].tobytes() + b"\n"
 
     def write_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> None:
         """Write a target site that was not used: alleles int8 [n, 2], -1 where missing."""
         signs = np.array([".", "0", "1"], dtype=object)[alleles + 1]
-        self._write(chromosome, site, "TARGET_ONLY", "GT", signs[:, 0] + "|" + signs[:, 1])
+        entries = "".join("\t" + signs[:, 0] + "|" + signs[:, 1])
+        self.write(_format_head(chromosome, site, "TARGET_ONLY", "GT") + entries.encode() + b"\n")
 
-    def _write(self, chromosome: str, site: Site, facts: str, kind: str, entries: np.ndarray) -> None:
-        head = f"{chromosome}\t{site.position}\t{site.name}\t{site.ref}\t{site.alt}\t.\tPASS\t{facts}\t{kind}\t"
-        self._file.write((head + "\t".join(entries) + "\n").encode())
+
+def _format_head(chromosome: str, site: Site, facts: str, kind: str) -> bytes:
+    return f"{chromosome}\t{site.position}\t{site.name}\t{site.ref}\t{site.alt}\t.\tPASS\t{facts}\t{kind}".encode()
 
 
 def format_entry(first: int, second: int) -> str:
@@ -84,15 +95,14 @@ def format_entry(first: int, second: int) -> str:
     return f"{genotype}:{p + q:.4g}:{','.join(f'{chance:.3f}'.rstrip('0').rstrip('.') for chance in chances)}:{p:g},{q:g}"
 
 
-def estimate_r2(probability: np.ndarray) -> float:
-    """Estimate a site's r2 from haplotype dosages [n, 2]: their variance over that of certain alleles, p (1 - p).
+def estimate_r2(dosages: np.ndarray) -> np.ndarray:
+    """Estimate the r2 of sites from haplotype dosages [L, 2n]: their variance over that of certain alleles, p (1 - p).
 
     The estimate of Minimac (Das et al. 2016, doi:10.1038/ng.3656); 0 where all dosages are equal, as nothing is told apart.
     """
-    mean = probability.mean()
-    if mean <= 0 or mean >= 1:
-        return 0.0
-    return float(min(probability.var() / (mean * (1 - mean)), 1.0))
+    mean = dosages.mean(axis=1)
+    certain = mean * (1 - mean)
+    return np.minimum(np.divide(dosages.var(axis=1), certain, out=np.zeros(len(mean)), where=certain > 0), 1)
 
 
 @contextmanager

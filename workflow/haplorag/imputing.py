@@ -21,8 +21,9 @@ from haplorag.retrieval import search_neighbours
 from haplorag.settings import Imputation, Neighbours, Network
 from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
 
-# Windows whose cores are traced as one where only the model over the whole panel speaks: flanks are passed once for all.
-TRACED_TOGETHER = 16
+# Where only the model over the whole panel speaks, as many windows are traced as one as give this many probabilities (400 MB):
+# what lies beside them is passed once for all.
+TRACED_TOGETHER = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,24 @@ def impute_windows(
     imputer: Imputer,
     panel: Panel,
     read: Callable[[np.ndarray], np.ndarray],
+    people: int,
     typed: np.ndarray,
     settings: Imputation,
     threads: int,
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Window, known alleles int8 [2n, L] and probability of ALT float32 [2n, L] at its core sites, window by window.
 
-    `read` gives a target's haplotypes int8 [2n, C] at sites int [C] (-1 where untyped or missing), `typed` bool [site].
+    `read` gives haplotypes int8 [2n, C] of the target's n `people` at sites int [C] (-1 where untyped or missing), `typed` bool
+    [site].
     With `copying_only` the model over the whole panel speaks alone, and many windows are traced at once. Raises InputError
     where that is asked of a network that does not copy.
     """
     copying_only = settings.network == "copying_only"
     if copying_only and not imputer.reads.copies:
         raise InputError(f"{imputer.folder}: its network does not copy; set imputation.network to full")
-    impute, together = (_trace, TRACED_TOGETHER) if copying_only else (_predict, 1)
+    impute, together = _predict, 1
+    if copying_only:
+        impute, together = _trace, max(1, TRACED_TOGETHER // (2 * people * int(np.diff(panel.windows.cores).max())))
     for first in range(0, len(panel.windows), together):
         windows = range(first, min(first + together, len(panel.windows)))
         sites = np.unique(np.concatenate([panel.windows.context(window) for window in windows]))

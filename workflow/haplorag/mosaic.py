@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numba
 import numpy as np
+
+from haplorag.stretches import Stretches, compiled
 
 # Switches of the copied haplotype per cM, times the number of haplotypes in the panel: 4 Ne / 100 with Ne = 3e5; and the chance
 # of an allele that is not the copied one. Chosen on validation people, see docs/experiments.md.
@@ -51,9 +51,8 @@ def find_places(typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, ha
 
 def trace_mosaic(
     asked: np.ndarray,
-    known: np.ndarray,
     typed_cm: np.ndarray,
-    core: np.ndarray,
+    stretches: Stretches,
     places: Places,
     ids: np.ndarray,
     owner: np.ndarray,
@@ -61,139 +60,184 @@ def trace_mosaic(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Trace haplotypes through the whole panel, forward and backward over the typed sites.
 
-    `asked` int8 [Q, T] (-1 where missing), `known` 0/1 uint8 [T, N] and genetic positions `typed_cm` [T] at typed sites,
-    `core` 0/1 uint8 [L, N] at the sites wanted, `ids` int [Q, K] haplotypes of interest (-1 for none), `owner` int [Q] the
-    rank of the query's person among the reference people, -1 for nobody; a person's own two haplotypes are never copied.
+    `asked` int8 [Q, T] (-1 where missing) and genetic positions `typed_cm` [T] at typed sites, `stretches` the panel at these
+    and at the L core sites wanted, `ids` int [Q, K] haplotypes of interest (-1 for none), `owner` int [Q] the rank of the
+    query's person among the reference people, -1 for nobody; a person's own two haplotypes are never copied.
 
-    Gives the probability of ALT float32 [Q, L], and that of copying each of `ids` float32 [Q, P, K] at each place. Linear in
-    the panel; after Li and Stephens 2003 (doi:10.1093/genetics/165.4.2213).
+    Gives the probability of ALT float32 [Q, L], and that of copying each of `ids` float32 [Q, P, K] at each place. After Li and
+    Stephens 2003 (doi:10.1093/genetics/165.4.2213), and exact: along a stretch, equal haplotypes keep the state they entered
+    with times one number, and gain another, so that a whole group is followed at the cost of one.
     """
-    per_cm = SWITCHES_PER_CENTIMORGAN / known.shape[1]
+    per_cm = SWITCHES_PER_CENTIMORGAN / stretches.group.shape[1]
     # Beyond the first and the last typed site nothing is known: a switch from there is certain.
     around = np.concatenate([[-np.inf], typed_cm, [np.inf]])
     gaps = np.diff(around), places.centimorgan - around[places.before], around[places.before + 1] - places.centimorgan
     chances = [np.maximum(-np.expm1(-np.maximum(gap, 0) * per_cm), LEAST_CHANCE).astype(np.float32) for gap in gaps]
     numba.set_num_threads(min(threads, MOST_THREADS))
-    alternate = np.empty((len(asked), len(core)), dtype=np.float32)
+    alternate = np.empty((len(asked), len(places.of_site)), dtype=np.float32)
     posterior = np.empty((len(asked), len(places.before), ids.shape[1]), dtype=np.float32)
-    numbers = np.float32(MISMATCH), ids.astype(np.int64), owner.astype(np.int64)
+    numbers = ids.astype(np.int64), owner.astype(np.int64), np.float32(MISMATCH)
     shape = places.first, places.before.astype(np.int64)
-    _trace(np.ascontiguousarray(asked), known, *chances, core, *shape, *numbers, alternate, posterior)
+    _trace(np.ascontiguousarray(asked), *chances, stretches, *shape, *numbers, alternate, posterior)
     return alternate, posterior
 
 
-def _compile(**options: Any) -> Callable[[Callable], Callable]:
-    """Compile, and keep the machine code beside the module where that can be written; else every process compiles."""
-
-    def decorate(function: Callable) -> Callable:
-        try:
-            return numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True, **options)(function)
-        except RuntimeError:
-            return numba.njit(nogil=True, fastmath=True, error_model="numpy", **options)(function)
-
-    return decorate
-
-
-@_compile(parallel=True)
+@compiled(parallel=True)
 def _trace(
-    asked, known, chance, reach_left, reach_right, core, first, before, mismatch, ids, owner, alternate, posterior
+    asked, chance, reach_left, reach_right, panel, first, before, ids, owner, mismatch, alternate, posterior
 ):  # fmt: skip
     """Fill `alternate` and `posterior`; `chance` [T + 1] is that of a switch before each typed site and after the last."""
-    typed, haplotypes = known.shape
-    places = len(before)
-    if places == 0:
-        return
-    carriers, offset, turned = _list_carriers(core)
-    # Forward states are kept for the typed sites next to a place only.
-    start = max(before[0] - 1, 0)
-    stop = before[places - 1]
+    stretches, haplotypes = panel.group.shape
+    longest, widest = np.diff(panel.typed).max(), np.diff(panel.offset).max()
     for query in numba.prange(len(asked)):
-        own = 2 * owner[query]
+        own, alleles = 2 * owner[query], asked[query]
         share = np.float32(1) / np.float32(haplotypes - (2 if own >= 0 else 0))
-        kept = np.zeros((max(stop - start, 1), haplotypes), dtype=np.float32)
-        state = np.zeros(haplotypes, dtype=np.float32)
-        weight = np.empty(haplotypes, dtype=np.float32)
-        total = np.float32(1)
-        for site in range(stop):
-            total = _step(state, total, chance[site], share, known[site], asked[query, site], mismatch)
-            total -= _strike_out(state, own)
-            if site >= start:
-                scale = 1 / total
-                for row in range(haplotypes):
-                    kept[site - start, row] = state[row] * scale
-        state[:] = 0
-        total = np.float32(1)
-        site = typed
-        for place in range(places - 1, -1, -1):
-            while site > before[place]:
-                site -= 1
-                total = _step(state, total, chance[site + 1], share, known[site], asked[query, site], mismatch)
-                total -= _strike_out(state, own)
-            ahead = kept[max(before[place] - 1 - start, 0)]
-            far, near = reach_right[place], reach_left[place]
-            stay, leak, stay_ahead, leak_ahead = (1 - far) / total, far * share, 1 - near, near * share
-            weighed = np.float32(0)
-            for row in range(haplotypes):
-                here = (state[row] * stay + leak) * (ahead[row] * stay_ahead + leak_ahead)
-                weight[row] = here
-                weighed += here
-            inverse = 1 / (weighed - _strike_out(weight, own))
-            for column in range(ids.shape[1]):
-                row = ids[query, column]
-                posterior[query, place, column] = weight[row] * inverse if row >= 0 else np.float32(0)
-            for column in range(first[place], first[place + 1]):
-                carried = np.float32(0)
-                for entry in range(offset[column], offset[column + 1]):
-                    carried += weight[carriers[entry]]
-                carried *= inverse
-                alternate[query, column] = 1 - carried if turned[column] else carried
+        # Within a stretch: what each group keeps of its state and what it gains, after none, one, two, ... typed sites.
+        kept, gained = np.empty((longest + 1, widest), np.float32), np.empty((longest + 1, widest), np.float32)
+        total, members, weight = np.ones(longest + 1, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
+        ahead, behind, both = np.empty(widest, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
+        # Forward: the state every stretch is entered with.
+        entered, entered_total = np.zeros((stretches, haplotypes), np.float32), np.ones(stretches, np.float32)
+        for stretch in range(stretches - 1):
+            _count_members(members, panel, stretch, own)
+            _sum_by_group(ahead, entered[stretch], panel.group[stretch])
+            total[0] = entered_total[stretch]
+            steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
+            _carry(entered[stretch], kept[steps], gained[steps], panel.group[stretch], own, entered[stretch + 1])
+            entered_total[stretch + 1] = total[steps]
+        # Backward, each stretch gone through forward once more.
+        state, state_total = np.zeros(haplotypes, np.float32), np.float32(1)
+        stays, gains = np.empty(widest, np.float32), np.empty(widest, np.float32)
+        place = len(before) - 1
+        for stretch in range(stretches - 1, -1, -1):
+            group, start = panel.group[stretch], panel.typed[stretch]
+            groups = _count_members(members, panel, stretch, own)
+            _sum_by_group(ahead, entered[stretch], group)
+            _sum_by_group(behind, state, group)
+            _sum_products(both, entered[stretch], state, group)
+            total[0] = entered_total[stretch]
+            steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
+            stays[:groups], gains[:groups] = 1, 0
+            for step in range(steps, -1, -1):
+                while place >= 0 and before[place] == start + step and (step or not stretch):
+                    far, near = reach_right[place], reach_left[place]
+                    back = (1 - far) / state_total, far * share
+                    front = (1 - near) / total[step], near * share
+                    weighed = _weigh(
+                        weight[:groups], stays, gains, back, kept[step], gained[step], front, both, behind, ahead, members
+                    )
+                    for column in range(first[place], first[place + 1]):
+                        at = panel.core_start[stretch] + (column - panel.core[stretch]) * groups
+                        carried = _sum_carriers(weight[:groups], panel.core_alleles[at : at + groups])
+                        alternate[query, column] = carried / weighed
+                    for column in range(ids.shape[1]):
+                        row = ids[query, column]
+                        posterior[query, place, column] = 0
+                        if row >= 0 and row != own and row != own + 1:
+                            of = group[row]
+                            there = (state[row] * stays[of] + gains[of]) * back[0] + back[1]
+                            here = (entered[stretch, row] * kept[step, of] + gained[step, of]) * front[0] + front[1]
+                            posterior[query, place, column] = there * here / weighed
+                    place -= 1
+                if step:
+                    site = start + step - 1
+                    stay, leak = (1 - chance[site + 1]) / state_total, chance[site + 1] * share
+                    held = _alleles(panel, stretch, step - 1)
+                    state_total = _step(stays, gains, stays, gains, held, alleles[site], stay, leak, members, behind, mismatch)
+            _carry(state, stays, gains, group, own, state)
 
 
-@_compile()
-def _list_carriers(core):
-    """Who carries the rarer allele at each site: rows, where each site's begin, and whether that allele is REF."""
-    sites, haplotypes = core.shape
-    offset = np.zeros(sites + 1, dtype=np.int64)
-    turned = np.zeros(sites, dtype=np.bool_)
-    for site in range(sites):
-        held = 0
-        for row in range(haplotypes):
-            held += core[site, row]
-        turned[site] = 2 * held > haplotypes
-        offset[site + 1] = offset[site] + (haplotypes - held if turned[site] else held)
-    carriers = np.empty(offset[sites], dtype=np.int32)
-    for site in range(sites):
-        entry = offset[site]
-        for row in range(haplotypes):
-            if core[site, row] != turned[site]:
-                carriers[entry] = row
-                entry += 1
-    return carriers, offset, turned
+@compiled()
+def _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch):
+    """Fill the rows of `kept`, `gained` and `total` along a stretch; gives how many typed sites it has."""
+    start, groups = panel.typed[stretch], panel.offset[stretch + 1] - panel.offset[stretch]
+    steps = panel.typed[stretch + 1] - start
+    kept[0, :groups], gained[0, :groups] = 1, 0
+    for step in range(steps):
+        site = start + step
+        stay, leak = (1 - chance[site]) / total[step], chance[site] * share
+        held = _alleles(panel, stretch, step)
+        old, new = (kept[step], gained[step]), (kept[step + 1], gained[step + 1])
+        total[step + 1] = _step(*old, *new, held, alleles[site], stay, leak, members, ahead, mismatch)
+    return steps
 
 
-@_compile()
-def _step(state, total, switch, share, held, allele, mismatch):
-    """Move the state on to the next typed site: a switch by chance, then how well each haplotype's allele agrees; its sum."""
-    stay, leak = (1 - switch) / total, switch * share
+@compiled()
+def _alleles(panel, stretch, step):
+    """Alleles of the groups at a typed site of a stretch."""
+    groups = panel.offset[stretch + 1] - panel.offset[stretch]
+    at = panel.typed_start[stretch] + step * groups
+    return panel.typed_alleles[at : at + groups]
+
+
+@compiled()
+def _step(kept, gained, kept_on, gained_on, held, allele, stay, leak, members, sums, mismatch):
+    """Move the groups on by a typed site: a switch by chance, then how well their allele agrees; the sum of all states."""
     reference, change = np.float32(1), np.float32(0)
     if allele == 0:
         reference, change = 1 - mismatch, 2 * mismatch - 1
     elif allele == 1:
         reference, change = mismatch, 1 - 2 * mismatch
     moved = np.float32(0)
-    for row in range(len(state)):
-        here = (state[row] * stay + leak) * (reference + change * np.float32(held[row]))
-        state[row] = here
-        moved += here
+    for group in range(len(held)):
+        agrees = reference + change * np.float32(held[group])
+        keeps, gains = kept[group] * stay * agrees, (gained[group] * stay + leak) * agrees
+        kept_on[group], gained_on[group] = keeps, gains
+        moved += keeps * sums[group] + gains * members[group]
     return moved
 
 
-@_compile()
-def _strike_out(state, own):
-    """Set the query's own haplotypes to zero; gives what they held."""
-    if own < 0:
-        return np.float32(0)
-    held = state[own] + state[own + 1]
-    state[own] = 0
-    state[own + 1] = 0
-    return held
+@compiled()
+def _weigh(weight, stays, gains, back, kept, gained, front, both, behind, ahead, members):
+    """Weights of the groups at a place, the sum over their haplotypes of state behind times state ahead; their sum."""
+    weighed = np.float32(0)
+    for group in range(len(weight)):
+        there, there_gained = stays[group] * back[0], gains[group] * back[0] + back[1]
+        here, here_gained = kept[group] * front[0], gained[group] * front[0] + front[1]
+        from_behind = there * (here * both[group] + here_gained * behind[group])
+        weight[group] = from_behind + there_gained * (here * ahead[group] + here_gained * members[group])
+        weighed += weight[group]
+    return weighed
+
+
+@compiled()
+def _sum_carriers(weight, alleles):
+    carried = np.float32(0)
+    for group in range(len(weight)):
+        carried += weight[group] * np.float32(alleles[group])
+    return carried
+
+
+@compiled()
+def _count_members(members, panel, stretch, own):
+    """Sizes of a stretch's groups without the query's own two haplotypes; gives how many groups there are."""
+    groups = panel.offset[stretch + 1] - panel.offset[stretch]
+    members[:groups] = panel.members[panel.offset[stretch] : panel.offset[stretch + 1]]
+    if own >= 0:
+        members[panel.group[stretch, own]] -= 1
+        members[panel.group[stretch, own + 1]] -= 1
+    return groups
+
+
+@compiled()
+def _sum_by_group(sums, state, group):
+    sums[:] = 0
+    for row in range(len(state)):
+        sums[group[row]] += state[row]
+
+
+@compiled()
+def _sum_products(sums, ahead, behind, group):
+    sums[:] = 0
+    for row in range(len(ahead)):
+        sums[group[row]] += ahead[row] * behind[row]
+
+
+@compiled()
+def _carry(state, kept, gained, group, own, onward):
+    """States of haplotypes at the other end of a stretch; the query's own two have none."""
+    for row in range(len(state)):
+        of = group[row]
+        onward[row] = state[row] * kept[of] + gained[of]
+    if own >= 0:
+        onward[own : own + 2] = 0

@@ -29,6 +29,11 @@ def unpack(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return packed.take(columns >> 3, axis=1) >> (7 - (columns & 7)).astype(np.uint8) & np.uint8(1)
 
 
+def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [S, N]."""
+    return np.ascontiguousarray(packed.T)[columns >> 3] >> (7 - (columns & 7)).astype(np.uint8)[:, None] & np.uint8(1)
+
+
 def write_shard(path: Path, packed: np.ndarray) -> str:
     """Write packed haplotypes uint8 [N, bytes] as one FAISS binary index and give the file's SHA-256."""
     index = faiss.IndexBinaryFlat(packed.shape[1] * 8)

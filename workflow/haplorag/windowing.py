@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from haplorag import store
-from haplorag.retrieval import read_shard, unpack
+from haplorag.retrieval import read_shard, unpack, unpack_by_site
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,21 @@ class ShardSet:
 
     def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Reference haplotypes (all if `rows` is None) at sorted sites, 0/1 uint8 [n, S]."""
-        shard = np.searchsorted(self.first, sites, side="right") - 1
         parts = [np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)]
+        parts += [unpack(packed if rows is None else packed[rows], columns) for packed, columns in self._packed(sites)]
+        return np.concatenate(parts, axis=1)
+
+    def by_site(self, sites: np.ndarray) -> np.ndarray:
+        """All reference haplotypes at sorted sites, 0/1 uint8 [S, N]."""
+        parts = [np.empty((0, self.reference_haplotypes), dtype=np.uint8)]
+        return np.concatenate(parts + [unpack_by_site(packed, columns) for packed, columns in self._packed(sites)])
+
+    def _packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Shards that hold the sites, and which of their columns these are."""
+        shard = np.searchsorted(self.first, sites, side="right") - 1
         for number in np.unique(shard):
             entry = self.entries[number]
-            packed = read_shard(self.folder / entry["file"], entry["sha256"])
-            parts.append(unpack(packed if rows is None else packed[rows], sites[shard == number] - self.first[number]))
-        return np.concatenate(parts, axis=1)
+            yield read_shard(self.folder / entry["file"], entry["sha256"]), sites[shard == number] - self.first[number]
 
 
 @dataclass(frozen=True)
@@ -73,12 +82,6 @@ class View:
     def core_sites(self) -> np.ndarray:
         """Sites of the core, int32 [L]."""
         return self.sites[slice(*self.core)]
-
-
-@lru_cache(maxsize=4)
-def read_by_site(shards: ShardSet, sites: bytes) -> np.ndarray:
-    """Reference haplotypes 0/1 uint8 [S, N] at sorted sites, the bytes of an int32 array; the last few are kept in memory."""
-    return np.ascontiguousarray(shards.haplotypes(np.frombuffer(sites, dtype=np.int32)).T)
 
 
 def read_windows(path: Path) -> WindowSet:

@@ -74,19 +74,19 @@ def _impute_chromosome(
     typed = target.record >= 0
     weak, written, twins = 0, 0, Twins(panel.shards.reference_haplotypes // 2 + target.people)
     rest = deque(target.unused())
-    imputed = impute_windows(imputer, panel, target.read_haplotypes, typed, settings, threads)
+    imputed = impute_windows(imputer, panel, target.read_haplotypes, target.people, typed, settings, threads)
     for window, known, probability in command.show_progress(imputed, f"chromosome {name}, windows", len(panel.windows)):
         start, stop = panel.windows.cores[window]
         weak += int(typed[start:stop].sum()) < FEW_TYPED
         here = np.flatnonzero(typed[start:stop])
-        both = np.concatenate([panel.shards.haplotypes(start + here), known[:, here]])
-        twins.add(both.T.reshape(len(here), len(both) // 2, 2))
-        probability = np.where(known >= 0, known, probability)
-        for column, site in enumerate(range(start, stop)):
-            while rest and rest[0][0] < panel.position[site]:
+        both = np.concatenate([panel.shards.by_site(start + here), known[:, here].T], axis=1)
+        twins.add(both.reshape(len(here), both.shape[1] // 2, 2))
+        probability = np.where(known >= 0, known, probability).T.reshape(stop - start, -1, 2)
+        sites = [_describe(panel, site) for site in range(start, stop)]
+        for site, line in zip(sites, writer.format_imputed(name, sites, probability, typed[start:stop]), strict=True):
+            while rest and rest[0][0] < site.position:
                 writer.write_untouched(name, *target.read_unused(rest.popleft()[1]))
-            place = Site(int(panel.position[site]), panel.name[site], panel.ref[site], panel.alt[site])
-            writer.write_imputed(name, place, probability[:, column].reshape(-1, 2), bool(typed[site]))
+            writer.write(line)
         written += stop - start
     for _, record in rest:
         writer.write_untouched(name, *target.read_unused(record))
@@ -104,6 +104,10 @@ def _impute_chromosome(
     used = target.fates["fate"].isin(USED).sum()
     log.info("chromosome %s: %d of %d target sites used, %d sites written", name, used, len(target.fates), written)
     return written
+
+
+def _describe(panel: Panel, site: int) -> Site:
+    return Site(int(panel.position[site]), panel.name[site], panel.ref[site], panel.alt[site])
 
 
 if __name__ == "__main__":

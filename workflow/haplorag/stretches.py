@@ -1,0 +1,130 @@
+"""Stretches of a chromosome along which many haplotypes of a panel are equal, so that they can be followed as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+# What a haplotype costs at the ends of a stretch, beside a group at one typed site of it.
+HAPLOTYPE_COST = 3.0
+
+
+class Stretches(NamedTuple):
+    """Consecutive stretches of sites, and the groups of equal haplotypes in each.
+
+    `typed` and `core` int64 [S + 1] are the first typed and the first core site of each stretch, `offset` int64 [S + 1] where
+    its groups begin, `group` uint32 [S, N] each haplotype's within the stretch, `members` float32 [groups] their sizes.
+    `typed_alleles` and `core_alleles` 0/1 uint8 hold, site by site, the alleles of the groups of the site's stretch, those
+    of a stretch's first site from `typed_start` and `core_start` int64 [S].
+    """
+
+    typed: np.ndarray
+    core: np.ndarray
+    offset: np.ndarray
+    group: np.ndarray
+    members: np.ndarray
+    typed_alleles: np.ndarray
+    core_alleles: np.ndarray
+    typed_start: np.ndarray
+    core_start: np.ndarray
+
+
+def compiled(**options: Any) -> Callable[[Callable], Callable]:
+    """Compile, and keep the machine code beside the module where that can be written; else every process compiles."""
+
+    def decorate(function: Callable) -> Callable:
+        try:
+            return numba.njit(nogil=True, fastmath=True, error_model="numpy", cache=True, **options)(function)
+        except RuntimeError:
+            return numba.njit(nogil=True, fastmath=True, error_model="numpy", **options)(function)
+
+    return decorate
+
+
+def cut_stretches(known: np.ndarray, core: np.ndarray, before: np.ndarray) -> Stretches:
+    """Cut the sites of a panel into stretches, each as long as that makes following its groups cheaper.
+
+    `known` 0/1 uint8 [T, N] and `core` 0/1 uint8 [L, N] are the haplotypes at typed and at core sites, `before` int [L] is how
+    many typed sites lie up to each core site. A core site belongs to the stretch of the typed site before it. After Minimac3
+    (Das et al. 2016, doi:10.1038/ng.3656), where haplotypes that are equal in a block share a state.
+    """
+    until = np.searchsorted(before, np.arange(1, max(len(known), 1) + 1), side="right")
+    until[-1] = len(core)
+    ends, group, groups = _refine(known, core, until)
+    typed = np.append(0, np.minimum(ends, len(known)))
+    first_core = np.append(0, until[ends - 1])
+    offset = np.append(0, np.cumsum(groups))
+    members, carrier = _describe(group, offset)
+    numbers = range(len(groups))
+    rows = [carrier[offset[number] : offset[number + 1]] for number in numbers]
+    typed_alleles = [known[typed[number] : typed[number + 1]][:, rows[number]].ravel() for number in numbers]
+    core_alleles = [core[first_core[number] : first_core[number + 1]][:, rows[number]].ravel() for number in numbers]
+    starts = [np.cumsum([0, *map(len, parts)])[:-1] for parts in (typed_alleles, core_alleles)]
+    alleles = np.concatenate(typed_alleles), np.concatenate(core_alleles)
+    return Stretches(typed, first_core, offset, group, members, *alleles, *starts)
+
+
+@compiled()
+def _refine(known, core, until):
+    """After which typed site each stretch ends (int64 [S]), groups uint32 [S, N], and how many there are, int64 [S].
+
+    A stretch ends when the next typed site makes its cost per site rise: many groups beside few sites that share its ends.
+    """
+    typed, haplotypes = known.shape
+    group, fresh = np.zeros(haplotypes, np.uint32), np.zeros(haplotypes + 1, np.uint32)
+    size, taken = np.zeros(haplotypes + 1, np.int64), np.zeros(haplotypes + 1, np.int64)
+    ends, groups, counts = [0], [group], [0]
+    size[0], count, least, done = haplotypes, 1, np.inf, 0
+    for site in range(len(until)):
+        if site < typed:
+            count = _split(known[site], group, count, size, taken, fresh)
+        for column in range(done, until[site]):
+            count = _split(core[column], group, count, size, taken, fresh)
+        done = until[site]
+        cost = HAPLOTYPE_COST * haplotypes / (site + 1 - ends[-1]) + count
+        if cost > least or site + 1 == len(until):
+            ends.append(site + 1)
+            groups.append(group.copy())
+            counts.append(count)
+            group[:] = 0
+            size[0], count, least = haplotypes, 1, np.inf
+        else:
+            least = cost
+    stacked = np.empty((len(ends) - 1, haplotypes), np.uint32)
+    for stretch in range(len(stacked)):
+        stacked[stretch] = groups[stretch + 1]
+    return np.array(ends[1:]), stacked, np.array(counts[1:])
+
+
+@compiled()
+def _split(alleles, group, count, size, taken, fresh):
+    """Split the groups that hold both alleles, in place; gives how many groups there are then."""
+    rarer = 1 if 2 * np.count_nonzero(alleles) <= len(alleles) else 0
+    rows = np.flatnonzero(alleles == rarer)
+    for row in rows:
+        taken[group[row]] += 1
+    for row in rows:
+        old = group[row]
+        if taken[old]:
+            fresh[old] = old
+            if taken[old] < size[old]:
+                fresh[old], size[count] = count, taken[old]
+                size[old] -= taken[old]
+                count += 1
+            taken[old] = 0
+        group[row] = fresh[old]
+    return count
+
+
+@compiled()
+def _describe(group, offset):
+    """Size float32 and one haplotype int64 of every group."""
+    members, carrier = np.zeros(offset[-1], np.float32), np.zeros(offset[-1], np.int64)
+    for stretch in range(len(group)):
+        for row in range(group.shape[1]):
+            members[offset[stretch] + group[stretch, row]] += 1
+            carrier[offset[stretch] + group[stretch, row]] = row
+    return members, carrier
