@@ -6,6 +6,7 @@
 # samples/samples.tsv                          samples      who is reference, validation, test
 # genotypes/{chromosome}.h5, .tally.tsv        genotypes    phased haplotypes, exact
 # frequencies/{chromosome}.h5                  frequencies  of reference people only
+# relatives/relatives.tsv                     relatives    who is parent and child, or siblings
 # windows/{chromosome}.h5, .tsv                windows      core sites and flanks
 # shards/{chromosome}/                         shards       reference haplotypes, packed
 # masks/{draw}/{chromosome}.h5, .tsv           masks        which sites are hidden

@@ -1,7 +1,7 @@
 """Runs one case of a corpus of bad inputs: contract.py FOLDER [VCF] [PANEL].
 
-Panels and configurations go through preflight, samples and genotypes, targets through the imputation by the imputer that
-HAPLORAG_IMPUTER names.
+Panels and configurations go through preflight and the stages from samples to relatives, targets through the imputation by the
+imputer that HAPLORAG_IMPUTER names, and artefacts take the place of one of ours.
 
 The corpus describes its cases in configuration files of its own shape; they are translated into ours, key by key, so that
 a key given twice stays so and an unknown one stays unknown.
@@ -9,18 +9,24 @@ a key given twice stays so and an unknown one stays unknown.
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 import yaml
 
-from haplorag import command
+from haplorag import command, store
+from haplorag.imputing import open_imputer, open_panel
 from haplorag.settings import Settings, read_settings
+from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
 from haplorag.steps.imputation import imputation
 from haplorag.steps.preflight import merge, preflight, read_yaml
+from haplorag.steps.relatives import relatives
 from haplorag.steps.samples import samples
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +106,7 @@ def write_roles(case: Path, folder: Path) -> Path | None:
 
 
 def run(settings: Settings, scratch: Path) -> None:
-    """Samples and genotypes of every chromosome, as the rules would run them."""
+    """From samples to relatives, as the rules would run them."""
     people = settings.fill(settings.panel.people)
     table, out = scratch / "samples.tsv", Path(settings.results)
     for number, chromosome in enumerate(settings.chromosomes):
@@ -112,6 +118,10 @@ def run(settings: Settings, scratch: Path) -> None:
         given = ["--settings", settings.genotypes.model_dump_json(), "--chromosome", chromosome]
         outputs = [str(out / "genotypes" / f"{chromosome}{suffix}") for suffix in (".h5", ".tsv")]
         command.run(genotypes, [*given, "--", vcf, str(table), *outputs])
+        command.run(frequencies, ["--", outputs[0], str(table), str(scratch / f"{chromosome}.h5")])
+    stores = [str(out / "genotypes" / f"{chromosome}.h5") for chromosome in settings.chromosomes]
+    known = [str(scratch / f"{chromosome}.h5") for chromosome in settings.chromosomes]
+    command.run(relatives, [str(table), str(out / "relatives.tsv"), "--genotypes", *stores, "--frequencies", *known])
 
 
 def clear(folder: Path, before: set[Path]) -> None:
@@ -130,15 +140,39 @@ def impute(case: Path, imputer: str) -> None:
     clear(out, before)
 
 
+def load(case: Path, scratch: Path) -> None:
+    """Read the case's artefact as one of ours: a store of genotypes, or a file put in the place of one in an imputer."""
+    beside = {"case.json", "mask.json", "w0.json", "secret.h5"}
+    artefact = next(path for path in case.iterdir() if path.name not in beside)
+
+    def read() -> None:
+        """Read all of it."""
+        if artefact.suffix == ".h5":
+            store.read_arrays(artefact, "genotypes")
+            return
+        imputer = Path(shutil.copytree(os.environ["HAPLORAG_IMPUTER"], scratch / "imputer"))
+        place = next(imputer.rglob("*.faiss")) if artefact.suffix == ".faiss" else imputer / "weights.safetensors"
+        shutil.copyfile(artefact, place)
+        opened = open_imputer(imputer, torch.device("cpu"))
+        panel = open_panel(opened, opened.chromosomes[0])
+        panel.shards.by_site(np.arange(len(panel.position)))
+
+    command.run(read, [])
+
+
 def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None:
     """Run a case; exit status 2 where it is refused."""
     case = Path(folder)
     with tempfile.TemporaryDirectory() as scratch:
         overlay = Path(scratch) / "config.yaml"
         try:
-            role = json.loads((case / "case.json").read_text())["role"]
+            facts = json.loads((case / "case.json").read_text())
         except FileNotFoundError:
-            role = "ref"
+            facts = {"role": "ref", "stage": "preflight"}
+        role, stage = facts["role"], facts["stage"]
+        if stage == "load":
+            load(Path(), Path(scratch))
+            return
         if role == "target":
             impute(Path(), os.environ["HAPLORAG_IMPUTER"])
             return

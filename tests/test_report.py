@@ -9,8 +9,11 @@ from html.parser import HTMLParser
 import pytest
 
 from conftest import ROOT
+from haplorag import store
 from haplorag.captions import CAPTIONS
+from haplorag.people import read_samples
 from haplorag.steps.plots import plots
+from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report
 from test_evaluation import TABLES, judged
 
@@ -28,9 +31,13 @@ def page(judged, simulated):
     for figure in CAPTIONS:
         figures.append(folder / f"{figure}.svg")
         plots(*(folder / f"{name}.tsv" for name in TABLES), figures[-1], figure=figure, times=folder / "times")
+    drawn = simulated.genotypes, simulated.frequencies
+    relatives(simulated.samples, folder / "relatives.tsv", genotypes=[drawn[0]], frequencies=[drawn[1]])
     report(
-        folder / "summary.json", folder / "accuracy.tsv", simulated.samples, ROOT / "workflow/report/report.html.j2",
-        folder / "report.html", genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
+        folder / "summary.json", folder / "accuracy.tsv", simulated.samples, folder / "relatives.tsv",
+        ROOT / "workflow/report/report.html.j2",
+        folder / "report.html",
+        genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
         windows=[simulated.folder / "windows/1.tsv"], figures=figures, settings=simulated.settings, times=folder / "times",
         logs=folder / "logs",
     )  # fmt: skip
@@ -64,6 +71,12 @@ def test_it_says_where_it_comes_from(page, simulated):
     sha256 = hashlib.sha256((simulated.folder / "demo/1.vcf.gz").read_bytes()).hexdigest()
     assert sha256 in page and "python -m haplorag.steps.training" in page
     assert "x.vcf: star=1" in page and "genotypes: done" not in page
+
+
+def test_it_counts_relatives_and_names_nobody(page, simulated, judged):
+    listed = store.read_table(judged[0] / "relatives.tsv", first=str, second=str)
+    assert f"<p>{len(listed)} pairs of people are as alike" in page
+    assert not [name for name in read_samples(simulated.samples)["sample"] if f">{name}<" in page]
 
 
 CHECK = """<script>

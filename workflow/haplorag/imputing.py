@@ -58,7 +58,7 @@ def open_imputer(folder: Path, device: torch.device) -> Imputer:
         path = folder / name
         if not path.exists() or store.checksum(path) != expected:
             raise InputError(
-                f"{path}: missing or damaged, its checksum is not the one in imputer.json; copy the whole folder again"
+                f"{path}: missing or damaged, its checksum is not the one in imputer.json; use a whole copy of the folder"
             )
     reads = Network.model_validate(facts["network"])
     network = build_network(reads)

@@ -85,6 +85,26 @@ rule frequencies:
         "python -m haplorag.steps.frequencies {input.genotypes:q} {input.samples:q} {output:q} > {log:q} 2>&1"
 
 
+rule relatives:
+    input:
+        samples=samples,
+        genotypes=per_chromosome(rules.genotypes.output.genotypes),
+        frequencies=per_chromosome(rules.frequencies.output[0]),
+    output:
+        f"{results}/relatives/relatives.tsv",
+    log:
+        f"{logs}/relatives/relatives.log",
+    benchmark:
+        f"{times}/relatives/relatives.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code("relatives"),
+    shell:
+        "python -m haplorag.steps.relatives {input.samples:q} {output:q} --genotypes {input.genotypes:q}"
+        " --frequencies {input.frequencies:q} > {log:q} 2>&1"
+
+
 rule windows:
     input:
         frequencies=rules.frequencies.output[0],

@@ -195,6 +195,7 @@ rule report:
         summary=rules.evaluation.output.summary,
         accuracy=tables["accuracy"],
         samples=samples,
+        relatives=rules.relatives.output[0],
         genotypes=per_chromosome(rules.genotypes.output.genotypes),
         tallies=per_chromosome(rules.genotypes.output.tally),
         windows=per_chromosome(rules.windows.output.table),
@@ -221,7 +222,8 @@ rule report:
         times=times,
         logs=logs,
     shell:
-        "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.samples:q} {input.template:q} {output:q}"
+        "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.samples:q} {input.relatives:q}"
+        " {input.template:q} {output:q}"
         " --genotypes {input.genotypes:q} --tallies {input.tallies:q} --windows {input.windows:q} --figures {input.figures:q}"
         " --settings {params.settings:q} --times {params.times:q}"
         " --logs {params.logs:q} > {log:q} 2>&1"

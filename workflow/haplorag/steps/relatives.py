@@ -1,0 +1,73 @@
+"""Lists people who are parent and child, siblings or closer: across roles they would make accuracy look better than it is."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from haplorag import command, store
+from haplorag.frequencies import read_frequencies
+from haplorag.kinship import RELATED, find_relatives
+from haplorag.people import read_samples
+
+log = logging.getLogger(__name__)
+SITES = 10_000
+BLOCK_SITES = 2048
+COMMON_MAF = 0.05
+# Strangers' estimates reach this many standard deviations only in panels far larger than any there is.
+CERTAIN = 6
+
+
+def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies: list[Path]) -> None:
+    """Write pairs of people whose kinship over all chromosomes is that of first-degree relatives, with their roles.
+
+    `genotypes` and `frequencies` have one path a chromosome; up to 10,000 common sites, evenly spread, are looked at. The log
+    says how many pairs have different roles, and whether the chromosomes are long enough to tell relatives from strangers.
+    """
+    table = read_samples(samples)
+    most = max(SITES // len(genotypes), 1)
+    parts = [_read_dosage(*paths, most) for paths in zip(genotypes, frequencies, strict=True)]
+    dosage = np.concatenate(parts, axis=1)
+    found = find_relatives(dosage, table["population"].to_numpy())
+    first, second = (table.iloc[rows].reset_index(drop=True) for rows in found.pairs.T)
+    listed = {"first": first["sample"], "first_role": first["role"], "second": second["sample"], "second_role": second["role"]}
+    store.write_table(output, pd.DataFrame({**listed, "kinship": found.kinship}))
+    across = int((first["role"] != second["role"]).sum())
+    source = ", ".join(dict.fromkeys(store.read_source(path)["vcf"] for path in genotypes))
+    if not len(first):
+        log.info("no relatives of first degree among %d people, by %d common sites", len(table), dosage.shape[1])
+    elif CERTAIN * found.spread < RELATED:
+        log.warning(
+            "%s: related_pairs=%d of people are parent and child, siblings or closer, %d of them in different roles, which "
+            "makes accuracy look better than it is; set one role for relatives by samples.roles, %s lists them",
+            source, len(first), across, output,
+        )  # fmt: skip
+    else:
+        log.info(
+            "%s: related_pairs=%d of people are as alike as first-degree relatives, %d of them in different roles, but over "
+            "so short a stretch (%d common sites, spread of kinship %.3f) strangers may be so too; use more chromosomes to "
+            "tell, %s lists them", source, len(first), across, dosage.shape[1], found.spread, output,
+        )  # fmt: skip
+
+
+def _read_dosage(genotypes: Path, frequencies: Path, most: int) -> np.ndarray:
+    """ALT alleles int8 [n, S] of everyone at no more than `most` common sites, evenly spread; -1 where one is missing."""
+    frequency = read_frequencies(frequencies).frequency
+    common = np.flatnonzero(np.minimum(frequency, 1 - frequency) >= COMMON_MAF)
+    chosen = common[np.unique(np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64))]
+    with store.opening_arrays(genotypes, "genotypes") as file:
+        calls = file["calldata/GT"]
+        parts = [np.empty((0, *calls.shape[1:]), dtype=np.int8)]
+        for start in range(0, len(calls), BLOCK_SITES):
+            here = chosen[(chosen >= start) & (chosen < start + BLOCK_SITES)]
+            if len(here):
+                parts.append(calls[start : start + BLOCK_SITES][here - start])
+    alleles = np.concatenate(parts)
+    return np.where((alleles < 0).any(axis=2), -1, alleles.sum(axis=2)).T.astype(np.int8)
+
+
+if __name__ == "__main__":
+    command.run(relatives)
