@@ -54,6 +54,6 @@ reproduce: .venv/.$(DEVICE)
 	pip install --disable-pip-version-check --quiet --no-deps --editable .
 	touch $@
 
-.venv/.dev: envs/dev.txt .venv/.$(DEVICE)
+.venv/.dev: envs/dev.txt envs/slurm.txt .venv/.$(DEVICE)
 	pip install --disable-pip-version-check --quiet -r envs/dev.txt
 	touch $@

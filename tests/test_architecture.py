@@ -64,9 +64,10 @@ def test_the_foundation_stands_on_nothing_of_ours(path):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_every_rule_keeps_log_time_environment_and_fingerprint(name):
-    for key in ("log:", "benchmark:", "conda:", "params:"):
+def test_every_rule_keeps_log_time_environment_resources_and_fingerprint(name):
+    for key in ("log:", "benchmark:", "conda:", "resources:", "params:"):
         assert re.search(rf"^    {key}", RULES[name], re.M), key
+    assert "**growing(" in RULES[name]
     assert f'code=code("{name}")' in RULES[name]
     assert f"python -m haplorag.steps.{name} " in RULES[name]
 

@@ -1,6 +1,8 @@
 """The checked configuration, and what rules say of it: paths, JSON sections, fingerprints."""
 
 import json
+import math
+import os
 import shlex
 import sys
 
@@ -45,6 +47,24 @@ def per_chromosome(pattern):
         pattern.replace("{chromosome}", chromosome)
         for chromosome in settings.chromosomes
     ]
+
+
+# Twice, or somewhat more, of what `benchmarks/` says of the demo at 1 and 4 Mb (750 people) and of two regions of the 1000
+# Genomes Project (2,504 people; 24,804 and 5,268 sites) on two CPU cores without a GPU, and 300 MB for Snakemake itself.
+def growing(memory, minutes):
+    """Resources a cluster is asked for: MB and minutes, each a fixed part and one per MB of input, times the attempt."""
+
+    def ask(fixed, each):
+        return lambda wildcards, input, attempt: attempt * math.ceil(
+            fixed + each * megabytes(input)
+        )
+
+    return {"mem_mb": ask(*memory), "runtime": ask(*minutes)}
+
+
+def megabytes(files):
+    """Size of those files that are there; where a group of jobs makes some of them, the others tell its size."""
+    return sum(os.path.getsize(file) for file in files if os.path.exists(file)) / 1e6
 
 
 def panel_file(path):

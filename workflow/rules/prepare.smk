@@ -13,6 +13,8 @@ rule demo:
         f"{times}/demo/demo.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1000, 0), minutes=(30, 0)),
     params:
         code=code("demo"),
         settings=as_json(settings.demo),
@@ -36,6 +38,8 @@ rule samples:
         f"{times}/samples/samples.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 0), minutes=(10, 0)),
     params:
         code=code("samples"),
         # A function, so that {data} in a path is not taken for a wildcard.
@@ -59,6 +63,8 @@ rule genotypes:
         f"{times}/genotypes/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 3), minutes=(10, 0.05)),
     params:
         code=code("genotypes"),
         settings=as_json(settings.genotypes),
@@ -79,6 +85,8 @@ rule frequencies:
         f"{times}/frequencies/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 5), minutes=(10, 0.05)),
     params:
         code=code("frequencies"),
     shell:
@@ -118,6 +126,8 @@ rule windows:
         f"{times}/windows/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 20), minutes=(10, 0.05)),
     params:
         code=code("windows"),
         settings=as_json(settings.windows),
@@ -139,6 +149,8 @@ rule shards:
         f"{times}/shards/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 3), minutes=(10, 0.05)),
     params:
         code=code("shards"),
     shell:

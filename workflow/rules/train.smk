@@ -34,6 +34,8 @@ rule masks:
         draw=f"{fixed_draw}|{epoch_draw}",
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 20), minutes=(10, 0.05)),
     params:
         code=code("masks"),
         drawn=draw_flag,
@@ -63,6 +65,8 @@ rule neighbours:
     conda:
         "../../envs/cpu.yaml"
     threads: 2
+    resources:
+        **growing(memory=(1000, 40), minutes=(20, 1.5)),
     params:
         code=code("neighbours"),
         settings=as_json(settings.neighbours),
@@ -92,6 +96,7 @@ rule untrained:
         "../../envs/gpu.yaml"
     threads: 8
     resources:
+        **growing(memory=(4000, 30), minutes=(30, 0.1)),
         gpu=1,
     params:
         code=code("untrained"),
@@ -125,6 +130,7 @@ rule training:
         "../../envs/gpu.yaml"
     threads: 8
     resources:
+        **growing(memory=(4000, 30), minutes=(30, 0.3)),
         gpu=settings.training.gpus,
     params:
         code=code("training"),
@@ -158,6 +164,8 @@ rule imputer:
         f"{times}/imputer/{{model}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1000, 20), minutes=(10, 0.05)),
     params:
         code=code("imputer"),
         network=lambda wildcards: as_json(settings.network[wildcards.model]),

@@ -25,6 +25,8 @@ rule baselines:
     conda:
         "../../envs/cpu.yaml"
     threads: 8
+    resources:
+        **growing(memory=(1500, 10), minutes=(20, 0.3)),
     params:
         code=code("baselines"),
         vote=settings.evaluation.vote_neighbours,
@@ -52,6 +54,8 @@ rule exports:
         f"{times}/exports/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1000, 100), minutes=(10, 0.05)),
     params:
         code=code("exports"),
     shell:
@@ -78,6 +82,8 @@ rule peers:
     conda:
         "../../envs/cpu.yaml"
     threads: 2
+    resources:
+        **growing(memory=(3000, 60), minutes=(20, 0.3)),
     params:
         code=code("peers"),
         settings=lambda wildcards: as_json(peer_of(wildcards)),
@@ -107,6 +113,7 @@ rule predictions:
         "../../envs/gpu.yaml"
     threads: 8
     resources:
+        **growing(memory=(8000, 10), minutes=(30, 1.2)),
         gpu=1,
     params:
         code=code("predictions"),
@@ -151,6 +158,8 @@ rule evaluation:
         f"{times}/evaluation/evaluation.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1200, 4), minutes=(20, 0.03)),
     params:
         code=code("evaluation"),
         chromosomes=settings.chromosomes,
@@ -181,6 +190,8 @@ rule plots:
         figure="|".join(CAPTIONS),
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 1), minutes=(10, 0)),
     params:
         code=code("plots"),
         caption=lambda wildcards: CAPTIONS[wildcards.figure],
@@ -215,6 +226,8 @@ rule report:
         f"{times}/report/report.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 1), minutes=(10, 0)),
     params:
         code=code("report"),
         # A function, so that {data} and {results} in paths are not taken for wildcards.
@@ -246,6 +259,8 @@ rule comparison:
         f"{times}/comparison/comparison.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 1), minutes=(10, 0)),
     params:
         code=code("comparison"),
         runs=[*settings.comparison, "this run"],
@@ -272,6 +287,7 @@ rule imputation:
         "../../envs/gpu.yaml"
     threads: 8
     resources:
+        **growing(memory=(8000, 10), minutes=(30, 15)),
         gpu=1,
     params:
         code=code("imputation"),
