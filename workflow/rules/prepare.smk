@@ -106,6 +106,8 @@ rule relatives:
         f"{times}/relatives/relatives.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1500, 10), minutes=(10, 0.1)),
     params:
         code=code("relatives"),
     shell:
