@@ -1,5 +1,6 @@
 """Imputing a user's VCF: typed genotypes stay, fates are told, and evaluation agrees."""
 
+import gzip
 import shutil
 import subprocess
 
@@ -78,6 +79,20 @@ def test_imputed_dosages_are_near_the_truth(imputed, simulated):
     hidden = np.array(["IMP" in flag for flag in flags])
     errors = np.abs(dosage[..., 0] - np.array([truth[place] for place in position]))[hidden]
     assert errors.mean() < 0.15
+
+
+def test_a_chromosome_keeps_its_length(impute, simulated, tmp_path):
+    text = gzip.decompress((simulated.folder / "demo/target.vcf.gz").read_bytes())
+    (tmp_path / "t.vcf").write_bytes(text.replace(b"<ID=1>", b"<ID=1,length=12345678>"))
+    with pysam.VariantFile(str(impute(tmp_path / "t.vcf", "long.vcf.gz"))) as vcf:
+        assert vcf.header.contigs["1"].length == 12345678
+
+
+@pytest.mark.skipif(not shutil.which("vcf-validator"), reason="needs vcftools")
+def test_vcf_validator_finds_nothing(imputed):
+    done = subprocess.run(["vcf-validator", imputed], capture_output=True, text=True)
+    # It would like to know the reference genome, which nobody told us.
+    assert not [line for line in (done.stdout + done.stderr).splitlines() if "'reference' not present" not in line]
 
 
 @pytest.mark.skipif(not shutil.which("bcftools"), reason="needs bcftools")

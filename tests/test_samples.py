@@ -94,3 +94,12 @@ def test_nobody_in_common_is_refused(simulated, tmp_path):
     (tmp_path / "panel.tsv").write_text("sample\tpop\tsuper_pop\nnobody\tX\tY\n")
     with pytest.raises(InputError, match="none of its 1 people"):
         samples(simulated.folder / "demo/1.vcf.gz", tmp_path / "panel.tsv", tmp_path / "s.tsv", settings=SHARES, seed=1)
+
+
+def test_one_reference_person_is_too_few(simulated, tmp_path):
+    roles = ["reference", "validation", "test"]
+    lines = [f"{name}\t{role}" for name, role in zip(simulated.people["sample"], roles, strict=False)]
+    (tmp_path / "roles.tsv").write_text("sample\trole\n" + "\n".join(lines))
+    demo, given = simulated.folder / "demo", {"settings": SHARES, "seed": 1, "roles": tmp_path / "roles.tsv"}
+    with pytest.raises(InputError, match="one reference person has nobody to copy from"):
+        samples(demo / "1.vcf.gz", demo / "panel.tsv", tmp_path / "s.tsv", **given)

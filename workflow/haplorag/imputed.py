@@ -106,14 +106,18 @@ def estimate_r2(dosages: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def writing_imputed(path: Path, chromosomes: list[str], people: list[str]) -> Iterator[ImputedWriter]:
-    """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all went well."""
+def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> Iterator[ImputedWriter]:
+    """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all went well.
+
+    `lengths` has the length of each chromosome in bp, 0 where it is not known.
+    """
     index = path.with_name(path.name + (".csi" if path.suffix == ".bcf" else ".tbi"))
     with store.replacing(path) as temporary:
         text = temporary.with_name(temporary.name + ".vcf.gz")
         try:
             with pysam.BGZFile(str(text), "wb") as file:
-                contigs = "".join(f"##contig=<ID={name}>\n" for name in chromosomes)
+                known = {name: f",length={length}" if length else "" for name, length in lengths.items()}
+                contigs = "".join(f"##contig=<ID={name}{length}>\n" for name, length in known.items())
                 file.write(HEADER.format(contigs=contigs, people="\t".join(people)).encode())
                 yield ImputedWriter(file)
             if path.suffix == ".bcf":

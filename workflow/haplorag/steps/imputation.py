@@ -49,7 +49,7 @@ def imputation(
     started, written = time.perf_counter(), 0
     with (
         tempfile.TemporaryDirectory(dir=output.parent, prefix=".imputation.") as scratch,
-        writing_imputed(output, here, people) as writer,
+        writing_imputed(output, {name: header.lengths.get(name, 0) for name in here}, people) as writer,
     ):
         for chromosome, name in names.items():
             if name is None:

@@ -42,6 +42,8 @@ def samples(vcf: Path, people: Path, output: Path, *, settings: Samples, seed: i
                 f"{roles or people}: of the {len(shared)} people who are in {vcf} too, nobody is left for the role {role}; "
                 f"use more people, set another share or name people by samples.roles"
             )
+    if counts["reference"] < 2:
+        raise InputError(f"{roles or people}: one reference person has nobody to copy from; use more people as the reference")
     log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
     store.write_table(output, table[["sample", "population", "super_population", "role"]])
 
