@@ -1,12 +1,15 @@
 """Conversion is exact, and every record is counted."""
 
 import gzip
+import os
+from pathlib import Path
 
 import cyvcf2
 import h5py
 import numpy as np
 import pandas as pd
 import pysam
+import pysam.bcftools
 import pytest
 from hypothesis import given
 from hypothesis import settings as bounds
@@ -14,8 +17,10 @@ from hypothesis import strategies as st
 
 from haplorag import store
 from haplorag.errors import InputError
-from haplorag.settings import Genotypes
+from haplorag.people import read_samples
+from haplorag.settings import Genotypes, Samples
 from haplorag.steps.genotypes import genotypes
+from haplorag.steps.samples import samples
 from haplorag.verifying import verify_store
 
 PLAIN = Genotypes(variants="snps", multiallelic="split", max_missing=0.4, max_unphased=0.0, min_minor_count=0)
@@ -191,3 +196,45 @@ def test_an_index_of_another_file_is_refused(simulated, tmp_path):
         genotypes(
             tmp_path / "x.vcf.gz", simulated.samples, tmp_path / "x.h5", tmp_path / "t.tsv", settings=PLAIN, chromosome="1"
         )
+
+
+def compare_with_bcftools(store_path, vcf, people):
+    """Every genotype of a store beside what bcftools says of the same site and person; gives how many were compared."""
+    arrays = store.read_arrays(store_path, "genotypes")
+    calls = arrays["calldata/GT"]
+    keys = zip(*(arrays[f"variants/{word}"].tolist() for word in ("POS", "REF", "ALT")), strict=True)
+    row = {key: number for number, key in enumerate(keys)}
+    compared = 0
+    said = pysam.bcftools.query("-f", r"%POS\t%REF\t%ALT[\t%GT]\n", "-s", ",".join(people), str(vcf))
+    for line in said.splitlines():
+        position, ref, alt, genotypes = line.split("\t", 3)
+        for number, one in enumerate(alt.split(","), start=1):
+            if (place := row.get((int(position), ref, one))) is not None:
+                # One digit or point an allele: 0|1 and a tab.
+                alleles = np.frombuffer(f"{genotypes}\t".encode(), dtype="S1").reshape(len(people), 4)[:, ::2]
+                expected = np.where(alleles == b".", -1, (alleles == str(number).encode()).astype(int))
+                np.testing.assert_array_equal(calls[place], expected)
+                compared += expected.size
+    assert compared == calls.size
+    return compared
+
+
+def test_bcftools_agrees_on_every_genotype(simulated):
+    people = simulated.people["sample"].tolist()
+    assert compare_with_bcftools(simulated.genotypes, simulated.folder / "demo/1.vcf.gz", people) > 100_000
+
+
+DATA = Path(os.environ.get("HAPLORAG_DATA", "data"))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("chromosome", ["20", "22"])
+def test_bcftools_agrees_on_every_genotype_of_real_people(chromosome, tmp_path):
+    vcf = DATA / f"kgp.chr{chromosome}.vcf.gz"
+    if not vcf.exists():
+        pytest.skip("set HAPLORAG_DATA to the folder with the regions of config/kgp.yaml")
+    samples(vcf, DATA / "kgp.panel", tmp_path / "s.tsv", settings=Samples(validation=0.1, test=0.1, roles=None), seed=1)
+    settings = PLAIN.model_copy(update={"variants": "all_biallelic"})
+    paths = vcf, tmp_path / "s.tsv", tmp_path / "g.h5", tmp_path / "t.tsv"
+    genotypes(*paths, settings=settings, chromosome=chromosome)
+    assert compare_with_bcftools(tmp_path / "g.h5", vcf, read_samples(tmp_path / "s.tsv")["sample"].tolist()) > 10**7
