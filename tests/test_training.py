@@ -84,7 +84,8 @@ def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
 def test_a_state_in_mid_epoch_of_something_else_is_left_alone(tmp_path, change, caplog):
     network = torch.nn.Linear(2, 2)
     optimiser = torch.optim.AdamW(network.parameters())
-    Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).save(0, Progress(5, batches=2))
+    with Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).saving(0) as save:
+        save(Progress(5, batches=2))
     assert Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).load()["batches"] == 2
     if change == "damage":
         data = bytearray((tmp_path / "h.pt").read_bytes())
@@ -158,7 +159,7 @@ def test_a_damaged_state_is_noticed(trained, simulated, tmp_path):
     data = bytearray((tmp_path / "state.pt").read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / "state.pt").write_bytes(data)
-    with pytest.raises(InputError, match=r"state\.pt: damaged"):
+    with pytest.raises(InputError, match=r"state\.pt: missing or damaged"):
         train(simulated, tmp_path, tmp_path / "next", epoch=2)
 
 
@@ -168,7 +169,7 @@ def test_an_infinite_loss_stops_with_advice(simulated):
     with torch.no_grad():
         next(network.parameters()).fill_(float("nan"))
     settings = tiny.training_of("copying")
-    with pytest.raises(InputError, match=r"the loss is nan at step 0 of epoch 1.*lower"):
+    with pytest.raises(InputError, match=r"the loss is nan.* at step 0 \(epoch 1, batch 0\).*lower"):
         train_epoch(
             network, build_optimiser(network, settings), open_epoch(simulated), tiny.network["copying"], settings,
             Progress(0), name="copying", epoch=1, seed=SEED,

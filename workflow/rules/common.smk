@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -12,6 +13,7 @@ from haplorag.captions import CAPTIONS
 from haplorag.checks import find_problems
 from haplorag.errors import InputError
 from haplorag.fingerprint import hash_module
+from haplorag.locking import lock_folder
 from haplorag.settings import read_settings
 
 
@@ -147,8 +149,22 @@ if settings.training.tensorboard:
     )
 
 
+# A job that the kernel kills cannot say why.
+killed = "killed (signal 9), most likely for lack of memory; run fewer jobs at once (--cores), or lower batch_people"
+
 # Jobs find this checkout's code wherever they run.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}/workflow; ")
+shell.prefix(
+    f"set -euo pipefail; trap '[ $? -ne 137 ] || echo \"{killed}\" >&2' EXIT;"
+    f" export PYTHONPATH={workflow.basedir!r}/workflow; "
+)
+
+
+# Only a run that makes something gets here: not a dry run, a report or a job's own process.
+onstart:
+    try:
+        lock_folder(Path(results))
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:
