@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from io import BufferedIOBase, RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from haplorag.errors import InputError
 TEMPORARY = re.compile(r"\.(\d+)\.part\.")
 # HDF5 leaves these first bytes of a file to others; the seal stands there.
 SEAL_BYTES = 512
+GLANCED = 2**20
 
 
 def name_temporary(path: Path) -> Path:
@@ -45,6 +47,13 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def borrowing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside `path` that is removed when the block ends."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{os.getpid()}.part.") as folder:
+        yield Path(folder)
 
 
 def flush(path: Path) -> None:
@@ -77,13 +86,24 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def glance(path: Path) -> str:
+    """A file's size and the hash of its first and last bytes, 16 hex digits: another file of the same age shows."""
+    with path.open("rb") as handle:
+        size = handle.seek(0, os.SEEK_END)
+        ends = hashlib.sha256(str(size).encode())
+        for place in (0, max(0, size - GLANCED)):
+            handle.seek(place)
+            ends.update(handle.read(GLANCED))
+    return ends.hexdigest()[:16]
+
+
 def check(path: Path, sha256: str, remedy: str = "remove it and run again") -> None:
     """Raise InputError where a file is missing or its bytes are not those with that checksum."""
     if not path.is_file() or checksum(path) != sha256:
         raise InputError(f"{path}: missing or damaged, its checksum is not the one written with it; {remedy}")
 
 
-class Spool(io.RawIOBase):
+class Spool(RawIOBase):
     """A new file that takes all that is written and says at the end whether the disk took it too.
 
     HDF5 crashes where a write fails while it closes a file; it is told of no failure, and leaving the block raises the first.
@@ -157,7 +177,7 @@ def _is_whole(path: Path, changed: int, size: int) -> bool:
         return head == _seal(handle)
 
 
-def _seal(handle: BinaryIO) -> bytes:
+def _seal(handle: BufferedIOBase) -> bytes:
     handle.seek(SEAL_BYTES)
     text = f"sha256 {hashlib.file_digest(handle, 'sha256').hexdigest()}\n"
     return text.encode().ljust(SEAL_BYTES, b"\0")

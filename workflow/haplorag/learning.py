@@ -130,8 +130,8 @@ def train_epoch(
         norm = float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
         if not np.isfinite(loss + norm):
             raise InputError(
-                f"{name}: the loss is {loss}, its gradient {norm}, at step {progress.step} (epoch {epoch}, batch {number}); the "
-                f"last good epoch is kept; {CALMER}"
+                f"{name}: the loss is {loss}, its gradient {norm}, at step {progress.step} (epoch {epoch}, batch {number}); "
+                f"the last good epoch is kept; {CALMER}"
             )
         progress.norm += norm
         optimiser.step()

@@ -40,7 +40,7 @@ def lock_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in LOCKLESS:
             raise
-        log.warning("%s: its file system has no locks (%s); see to it that one run at a time writes there", folder, error.strerror)
+        log.warning("%s: its file system has no locks (%s); see to it that one run at a time writes it", folder, error.strerror)
     since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)

@@ -116,7 +116,7 @@ def _digest(tensors: dict[str, Tensor]) -> str:
     total = hashlib.sha256()
     for name, value in sorted(tensors.items()):
         total.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 
@@ -165,8 +165,8 @@ class Halfway:
         if state["facts"] != self._facts:
             log.info("%s is of another epoch or of other inputs; this epoch begins anew", self._path)
             return None
-        if state["threads"] != torch.get_num_threads():
-            log.warning("%s: saved with %d threads, now %d: last bits differ", self._path, state["threads"], torch.get_num_threads())
+        if (threads := torch.get_num_threads()) != state["threads"]:
+            log.warning("%s: saved with %d threads, now %d: last bits will differ", self._path, state["threads"], threads)
         self._network.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
         return state["progress"]

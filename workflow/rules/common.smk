@@ -1,6 +1,7 @@
 """The checked configuration, and what rules say of it: paths, JSON sections, fingerprints."""
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from haplorag.captions import CAPTIONS
-from haplorag.checks import find_problems
+from haplorag.checks import find_problems, is_made_here
 from haplorag.errors import InputError
+from haplorag.files import glance
 from haplorag.fingerprint import hash_module
 from haplorag.locking import lock_folder
 from haplorag.settings import read_settings
@@ -54,7 +56,26 @@ def panel_file(path):
     return lambda wildcards: settings.fill(path, chromosome=wildcards.chromosome)
 
 
+def glance_at(*patterns):
+    """Param function: what files from elsewhere look like, for one may be replaced by another of the same age."""
+
+    def look(wildcards):
+        chromosome = wildcards.get("chromosome", settings.chromosomes[0])
+        paths = [
+            settings.fill(path, chromosome=chromosome) for path in patterns if path
+        ]
+        return [
+            glance(Path(path))
+            for path in paths
+            if Path(path).exists() and not is_made_here(path, settings)
+        ]
+
+    return look
+
+
 settings = check_configuration()
+if settings.private:
+    os.umask(0o077)
 results = settings.results
 logs = f"{results}/logs"
 times = f"{results}/benchmarks"
