@@ -1,5 +1,6 @@
 """What tests share: the checkout, a small simulated panel carried through the data stages, and a model trained on it."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from haplorag.steps.windows import windows
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 5
+SOURCES = ("Snakefile", "workflow", "config", "profiles", "envs")
 
 
 def read_config(*overlays: str) -> dict:
@@ -29,6 +31,17 @@ def read_config(*overlays: str) -> dict:
     for name in ("config/config.yaml", *overlays):
         merge(merged, yaml.safe_load((ROOT / name).read_text()))
     return merged
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what a run needs of this checkout into a folder."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in SOURCES:
+        source = ROOT / name
+        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(source, folder)
+    (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests/tiny.yaml", folder / "tests")
+    return folder
 
 
 @pytest.fixture

@@ -68,6 +68,8 @@ def run(step: Callable[..., None], arguments: list[str] | None = None) -> None:
         said = explain(error, step.__name__)
         if said is None:
             raise
+        # What libraries have to say of it while they close their files helps nobody.
+        sys.unraisablehook = lambda _: None
         log.error("%s", said)
         sys.exit(UNABLE)
 
@@ -77,6 +79,8 @@ def explain(error: Exception, step: str) -> str | None:
     if isinstance(error, OSError) and error.errno in REMEDIES:
         return f"{error.filename or step}: {os.strerror(error.errno)}; {REMEDIES[error.errno]}"
     said = " ".join(str(error).split())[:300]
+    if isinstance(error, OSError) and error.filename and error.errno is None:
+        return f"{error.filename}: could not be written ({said}); free some space, then {AGAIN}"
     if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY):
         lower = f"lower {LOWER[step]}, " if step in LOWER else ""
         return f"{step}: out of memory ({said}); {lower}run fewer jobs at once (--cores), or use a larger machine"

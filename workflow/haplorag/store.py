@@ -199,27 +199,26 @@ def _name_seal(path: Path) -> Path:
 
 
 def write_facts(path: Path, word: str, facts: dict[str, Any]) -> None:
-    """Write a JSON file of format `word`; its last entry is the checksum of the others."""
-    facts = {"format": f"{word}/{VERSION}", **facts}
-    write_bytes(path, (_dump({**facts, "sha256": _digest(facts)}) + "\n").encode())
+    """Write a JSON file of format `word`; its last entry is the checksum of the text before."""
+    text = json.dumps({"format": f"{word}/{VERSION}", **facts}, indent=1, allow_nan=False).removesuffix("\n}")
+    write_bytes(path, f"{text}{_seal_text(text)}".encode())
 
 
 def read_facts(path: Path, word: str) -> dict[str, Any]:
     """Read a JSON file of format `word`. Raises InputError where it is not one, or not as it was written."""
     try:
-        facts = json.loads(path.read_text())
+        text = path.read_text()
+        facts = json.loads(text)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as JSON ({error}); remove it and run again") from error
     if not isinstance(facts, dict) or facts.get("format") != f"{word}/{VERSION}":
         raise InputError(f"{path}: expected format {word}/{VERSION}; remove it and run again")
-    if facts.pop("sha256", None) != _digest(facts):
+    before, _, _ = text.rpartition(",")
+    if text != before + _seal_text(before):
         raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove it and run again")
+    del facts["sha256"]
     return facts
 
 
-def _dump(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, indent=1, allow_nan=False)
-
-
-def _digest(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(_dump(facts).encode()).hexdigest()
+def _seal_text(text: str) -> str:
+    return f',\n "sha256": "{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'
