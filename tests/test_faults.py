@@ -8,20 +8,21 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from conftest import ROOT, SEED, Simulated, copy_checkout
-from haplorag import command
+from conftest import ROOT, SEED, Simulated, copy_checkout, read_config
+from haplorag import command, store
 from haplorag.checks import find_problems
 from haplorag.containers import read_pieces
 from haplorag.errors import InputError
 from haplorag.files import glance, name_temporary, sweep
 from haplorag.retrieval import read_shard
-from haplorag.settings import read_settings
+from haplorag.settings import Samples, read_settings
 from haplorag.steps.baselines import baselines
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
@@ -29,6 +30,7 @@ from haplorag.steps.imputation import imputation
 from haplorag.steps.imputer import imputer
 from haplorag.steps.neighbours import neighbours
 from haplorag.steps.predictions import predictions
+from haplorag.steps.samples import samples
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows
 from test_evaluation import evaluate
@@ -281,7 +283,34 @@ def test_another_file_of_the_same_size_and_age_shows(tmp_path):
     assert len(seen) == 3
 
 
+# Names: data, whatever they look like.
+
+
+def test_names_are_data(tmp_path, caplog):
+    """Names that a shell, a path or a template would act on come back as they were, and nothing else happens."""
+    names = ["$(touch x)", "`touch x`", "; touch x", "../../x", "a'b\"c", "{results}", "%s", "-rf"]
+    alleles = np.random.default_rng(1).integers(0, 2, (60, len(names), 2))
+    lines = [
+        f"1\t{10 * row + 10}\t.\tA\tC\t.\t.\t.\tGT\t" + "\t".join(f"{a}|{b}" for a, b in site)
+        for row, site in enumerate(alleles)
+    ]
+    head = "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *names])
+    (tmp_path / "1.vcf").write_text("\n".join(["##fileformat=VCFv4.2", "##contig=<ID=1>", head, *lines]) + "\n")
+    (tmp_path / "panel.tsv").write_text("\n".join(["sample\tpop\tsuper_pop", *(f"{name}\tA\tB" for name in names)]) + "\n")
+    roles = Samples(validation=0.2, test=0.2, roles=None)
+    made = {path.name for path in tmp_path.iterdir()} | {".sha256.s.tsv", "s.tsv", "g.h5", ".sha256.t.tsv", "t.tsv"}
+    samples(tmp_path / "1.vcf", tmp_path / "panel.tsv", tmp_path / "s.tsv", settings=roles, seed=1)
+    kept = read_settings(read_config()).genotypes.model_copy(update={"min_minor_count": 0})
+    genotypes(tmp_path / "1.vcf", tmp_path / "s.tsv", tmp_path / "g.h5", tmp_path / "t.tsv", settings=kept, chromosome="1")
+    assert store.read_arrays(tmp_path / "g.h5", "genotypes", "samples")["samples"].tolist() == names
+    assert {path.name for path in tmp_path.iterdir()} == made
+    assert not [name for name in names if name in caplog.text]
+
+
 # Whole runs: killed, stopped, refused, in an odd environment.
+
+
+WHERE = {"untrained": "training/copying/000", "training": "training/copying/001"}
 
 
 @dataclass
@@ -320,15 +349,19 @@ class Life:
     def said(self) -> str:
         return (self.checkout / "said").read_text()
 
-    def list(self, rule: str) -> set[Path]:
-        """Files, finished or not, where a rule writes."""
-        places = {"untrained": "training/copying/000", "training": "training/copying/001"}
-        return {path for path in (self.results / places.get(rule, rule)).rglob("*") if not path.is_dir()}
+    def list(self, place: str) -> set[tuple[Path, int]]:
+        """Files, finished or not, where a rule writes or logs, with their times of change."""
+        found = set()
+        for path in (self.results / WHERE.get(place, place)).rglob("*"):
+            with suppress(FileNotFoundError):
+                found |= set() if path.is_dir() else {(path, path.lstat().st_mtime_ns)}
+        return found
 
-    def end(self, rule: str, how: str, wait: float = 0) -> None:
-        """Start, and once a rule begins to write, and some seconds later, end the run, or its job, as `how` says."""
-        before, process = self.list(rule), self.start()
-        while process.poll() is None and not self.list(rule) - before:
+    def end(self, rule: str, how: str, *more: str, watched: str = "", wait: float = 0) -> None:
+        """Start, and once a rule begins to write, or something else is, and some seconds later, end the run or its job."""
+        watched = watched or rule
+        before, process = self.list(watched), self.start(*more)
+        while process.poll() is None and not self.list(watched) - before:
             time.sleep(0.002)
         time.sleep(wait)
         assert process.poll() is None, f"{rule}: over before it could be ended: {self.said()[-2000:]}"
@@ -340,8 +373,6 @@ class Life:
                 for pid in alive:
                     os.kill(pid, signal.SIGKILL)
                 process.poll()
-        elif how == "main":
-            os.kill(process.pid, signal.SIGKILL)
         else:
             os.killpg(process.pid, getattr(signal, how))
         assert process.wait(timeout=60) != 0
@@ -396,7 +427,7 @@ def reference(simulated, trained, folder):
 @pytest.fixture(scope="module")
 def life(tmp_path_factory):
     """One model on one chromosome for one epoch, up to what it imputes."""
-    checkout = copy_checkout(tmp_path_factory.mktemp("killed now and then"))
+    checkout = copy_checkout(tmp_path_factory.mktemp("killed now and then"), compiled=True)
     one = ["chromosomes=['1']", "models=['copying']", f"seed={SEED}", "training={epochs: 1, save_minutes: 0}"]
     targets = ["imputation/demo.vcf.gz", "predictions/copying/1.h5", "baselines/1.h5"]
     names = [f"results/{target}" for target in targets]
@@ -442,3 +473,49 @@ def test_a_second_run_is_refused_and_changes_nothing(life, reference, tmp_path):
         holder.wait()
     assert again.run() == 0, again.said()[-3000:]
     assert_same(life.results, reference, STAGES)
+
+
+@pytest.mark.whole
+def test_an_input_that_was_replaced_is_read_again(life, simulated, tmp_path):
+    """Though the new file is as old as the one before, and Snakemake looks at times only."""
+    for name in ("panel.tsv", "1.vcf.gz", "1.vcf.gz.tbi"):
+        shutil.copy(simulated.folder / "demo" / name, tmp_path)
+    panel = f"panel={{vcf: {tmp_path}/{{chromosome}}.vcf.gz, people: {tmp_path}/panel.tsv}}"
+    told = ["--configfile", "tests/tiny.yaml", "--config", "chromosomes=['1']", "results=other", panel, "--"]
+    other = Life(life.checkout, [*told, "other/samples/samples.tsv"], odd=False)
+    assert other.run() == 0, other.said()
+    assert "Nothing to be done" in (other.run(), other.said())[1]
+    path = tmp_path / "panel.tsv"
+    age, lines = path.stat().st_mtime_ns, path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *lines[2:], lines[1]]) + "\n")
+    os.utime(path, ns=(age, age))
+    assert "Params have changed since last execution" in (other.run("--dry-run"), other.said())[1]
+
+
+TINY = ["--configfile", "tests/tiny.yaml"]
+RULES = (
+    "demo", "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "untrained", "training",
+    "imputer", "baselines", "predictions", "evaluation", "plots", "report", "imputation",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The tiny pipeline, run once by itself."""
+    quiet = Life(copy_checkout(tmp_path_factory.mktemp("undisturbed"), compiled=True), TINY, odd=False)
+    assert quiet.run() == 0, quiet.said()[-3000:]
+    return quiet.results
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("moment", ["as it begins", "as it writes"])
+def test_every_rule_is_killed_in_its_work(undisturbed, tmp_path, moment):
+    """Every rule in turn, made to run again where it was done, and killed; then the plain command ends it."""
+    life = Life(copy_checkout(tmp_path, compiled=True), TINY)
+    for rule in RULES:
+        place = {"watched": f"logs/{rule}", "wait": 0.5} if moment == "as it begins" else {}
+        life.end(rule, "all", "--forcerun", rule, **place)
+    assert life.run() == 0, life.said()[-3000:]
+    assert_same(life.results, undisturbed, (*STAGES, "evaluation"))
+    assert not [path for path in life.results.rglob(".*") if ".part." in path.name or path.name == ".halfway.pt"]

@@ -94,6 +94,30 @@ def test_a_state_in_mid_epoch_of_something_else_is_left_alone(tmp_path, change, 
     assert Halfway(tmp_path / "h.pt", {"seed": 1 + (change == "seed")}, network, optimiser).load() is None
 
 
+def test_an_epoch_that_is_told_to_end_keeps_its_state(tmp_path):
+    network = torch.nn.Linear(2, 2)
+    given = tmp_path / "h.pt", {"seed": 1}, network, torch.optim.AdamW(network.parameters())
+    with pytest.raises(SystemExit) as caught, Halfway(*given).saving(minutes=10) as save:
+        save(Progress(1, batches=1))
+        assert not given[0].exists()
+        signal.raise_signal(signal.SIGTERM)
+        save(Progress(2, batches=2))
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert Halfway(*given).load()["batches"] == 2
+    # One that trains along waits for the one that writes.
+    with Halfway(*given).saving(math.inf) as save:
+        signal.raise_signal(signal.SIGTERM)
+        save(Progress(3, batches=3))
+    assert Halfway(*given).load()["batches"] == 2
+
+
+@pytest.mark.parametrize("rate", [1e20, 1e38])
+def test_weights_that_overflow_are_never_kept(trained, simulated, tmp_path, rate):
+    with pytest.raises(InputError, match=r"the loss .*(nan|inf).*; the last good epoch is kept; lower training.learning_rate"):
+        train(simulated, trained.parent / "000", tmp_path / "001", learning_rate=rate, warmup_steps=0, schedule="constant")
+    assert not list((tmp_path / "001").glob("*"))
+
+
 def test_two_processes_learn_what_one_does(trained, simulated, tmp_path):
     train(simulated, trained.parent / "000", tmp_path / "one", accumulate=2)
     launcher = "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"
