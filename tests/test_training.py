@@ -111,7 +111,7 @@ def test_an_epoch_that_is_told_to_end_keeps_its_state(tmp_path):
     assert Halfway(*given).load()["batches"] == 2
 
 
-@pytest.mark.parametrize("rate", [1e20, 1e38])
+@pytest.mark.parametrize("rate", [1e20, 1e30])
 def test_weights_that_overflow_are_never_kept(trained, simulated, tmp_path, rate):
     with pytest.raises(InputError, match=r"the loss .*(nan|inf).*; the last good epoch is kept; lower training.learning_rate"):
         train(simulated, trained.parent / "000", tmp_path / "001", learning_rate=rate, warmup_steps=0, schedule="constant")
