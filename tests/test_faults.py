@@ -332,12 +332,12 @@ class Life:
             environment |= {"HOME": "/nonexistent", "XDG_CACHE_HOME": cache, "MPLCONFIGDIR": cache}
 
         def limit():
-            os.umask(0o077)
+            os.umask(0)
             resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
         return subprocess.Popen(
             ["snakemake", "--cores", "2", *more, *self.arguments], cwd=self.checkout, env=environment,
-            stdout=subprocess.DEVNULL, stderr=(self.checkout / "said").open("w"), start_new_session=True,
+            stdout=(self.checkout / "said").open("w"), stderr=subprocess.STDOUT, start_new_session=True,
             preexec_fn=limit if self.odd else None,
         )  # fmt: skip
 
@@ -422,7 +422,7 @@ def reference(simulated, trained, folder):
 def life(tmp_path_factory):
     """One model on one chromosome for one epoch, up to what it imputes."""
     checkout = copy_checkout(tmp_path_factory.mktemp("killed now and then"), compiled=True)
-    one = ["chromosomes=['1']", "models=['copying']", f"seed={SEED}", "training={epochs: 1, save_minutes: 0}"]
+    one = ["private=true", "chromosomes=['1']", "models=['copying']", f"seed={SEED}", "training={epochs: 1, save_minutes: 0}"]
     return Life(checkout, ["--configfile", "tests/tiny.yaml", "--config", *one, "--", "results/imputation/demo.vcf.gz"])
 
 
@@ -475,7 +475,7 @@ def test_an_input_that_was_replaced_is_read_again(life, simulated, tmp_path):
     """Though the new file is as old as the one before, and Snakemake looks at times only."""
     for name in ("panel.tsv", "1.vcf.gz", "1.vcf.gz.tbi"):
         shutil.copy(simulated.folder / "demo" / name, tmp_path)
-    panel = f"panel={{vcf: {tmp_path}/{{chromosome}}.vcf.gz, people: {tmp_path}/panel.tsv}}"
+    panel = f"panel={{vcf: {tmp_path}/1.vcf.gz, people: {tmp_path}/panel.tsv}}"
     told = ["--configfile", "tests/tiny.yaml", "--config", "chromosomes=['1']", "results=other", panel, "--"]
     other = Life(life.checkout, [*told, "other/samples/samples.tsv"], odd=False)
     assert other.run() == 0, other.said()
