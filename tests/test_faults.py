@@ -364,18 +364,22 @@ class Life:
         time.sleep(wait)
         assert process.poll() is None, f"{rule}: over before it could be ended: {self.said()[-2000:]}"
         if how == "job":
-            for pid in _list_session(process.pid, f"haplorag.steps.{rule}"):
-                os.kill(pid, signal.SIGKILL)
+            _kill(_list_session(process.pid, f"haplorag.steps.{rule}"))
         elif how == "all":
             while alive := _list_session(process.pid):
-                for pid in alive:
-                    os.kill(pid, signal.SIGKILL)
+                _kill(alive)
                 process.poll()
         else:
             os.killpg(process.pid, getattr(signal, how))
         assert process.wait(timeout=60) != 0
         while _list_session(process.pid):
             time.sleep(0.01)
+
+
+def _kill(processes: list[int]) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _list_session(session: int, words: str = "") -> list[int]:
