@@ -1,5 +1,7 @@
 """What tests share: the checkout, a small simulated panel carried through the data stages, and a model trained on it."""
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from haplorag.steps.windows import windows
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 5
+SOURCES = ("Snakefile", "workflow", "config", "profiles", "envs")
 
 
 def read_config(*overlays: str) -> dict:
@@ -29,6 +32,17 @@ def read_config(*overlays: str) -> dict:
     for name in ("config/config.yaml", *overlays):
         merge(merged, yaml.safe_load((ROOT / name).read_text()))
     return merged
+
+
+def copy_checkout(folder: Path, compiled: bool = False) -> Path:
+    """Copy what a run needs of this checkout into a folder; with the machine code, where time is short."""
+    ignore = None if compiled else shutil.ignore_patterns("__pycache__")
+    for name in SOURCES:
+        source = ROOT / name
+        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(source, folder)
+    (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests/tiny.yaml", folder / "tests")
+    return folder
 
 
 @pytest.fixture
@@ -65,6 +79,11 @@ class Simulated:
         return read_samples(self.samples)
 
 
+def as_told(section):
+    """A section as rules hand it to a step: JSON with sorted keys."""
+    return type(section).model_validate_json(json.dumps(section.model_dump(mode="json"), sort_keys=True))
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory, settings) -> Simulated:
     """Chromosome 1 of a small simulated panel, from VCF to the neighbours of validation, test and epoch 001."""
@@ -80,8 +99,8 @@ def simulated(tmp_path_factory, settings) -> Simulated:
     windows(made.frequencies, made.windows, folder / "windows/1.tsv", settings=settings.windows, chromosome="1")
     shards(made.genotypes, made.samples, made.windows, made.shards)
     for draw in ("validation", "test", "001"):
-        curriculum = settings.masks.training if draw == "001" else None
-        fixed = None if curriculum else FixedMasks(masks=getattr(settings.masks, draw))
+        curriculum = as_told(settings.masks.training) if draw == "001" else None
+        fixed = None if curriculum else as_told(FixedMasks(masks=getattr(settings.masks, draw)))
         table = folder / f"masks/{draw}/1.tsv"
         where = {"draw": draw, "chromosome": "1", "seed": SEED, "curriculum": curriculum}
         masks(made.frequencies, made.windows, made.drawn("masks", draw), table, fixed=fixed, **where)

@@ -32,5 +32,6 @@ def test_held_out_people_change_nothing(simulated, tmp_path):
         calls = file["calldata/GT"][:]
         calls[:, held_out] = 1 - calls[:, held_out]
         file["calldata/GT"][:] = calls
+    store.seal(other)
     frequencies(other, simulated.samples, tmp_path / "f.h5")
     assert (tmp_path / "f.h5").read_bytes() == simulated.frequencies.read_bytes()

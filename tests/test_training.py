@@ -84,13 +84,38 @@ def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
 def test_a_state_in_mid_epoch_of_something_else_is_left_alone(tmp_path, change, caplog):
     network = torch.nn.Linear(2, 2)
     optimiser = torch.optim.AdamW(network.parameters())
-    Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).save(0, Progress(5, batches=2))
+    with Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).saving(0) as save:
+        save(Progress(5, batches=2))
     assert Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).load()["batches"] == 2
     if change == "damage":
         data = bytearray((tmp_path / "h.pt").read_bytes())
         data[-30] ^= 1
         (tmp_path / "h.pt").write_bytes(data)
     assert Halfway(tmp_path / "h.pt", {"seed": 1 + (change == "seed")}, network, optimiser).load() is None
+
+
+def test_an_epoch_that_is_told_to_end_keeps_its_state(tmp_path):
+    network = torch.nn.Linear(2, 2)
+    given = tmp_path / "h.pt", {"seed": 1}, network, torch.optim.AdamW(network.parameters())
+    with pytest.raises(SystemExit) as caught, Halfway(*given).saving(minutes=10) as save:
+        save(Progress(1, batches=1))
+        assert not given[0].exists()
+        signal.raise_signal(signal.SIGTERM)
+        save(Progress(2, batches=2))
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert Halfway(*given).load()["batches"] == 2
+    # One that trains along waits for the one that writes.
+    with Halfway(*given).saving(math.inf) as save:
+        signal.raise_signal(signal.SIGTERM)
+        save(Progress(3, batches=3))
+    assert Halfway(*given).load()["batches"] == 2
+
+
+@pytest.mark.parametrize("rate", [1e20, 1e30])
+def test_weights_that_overflow_are_never_kept(trained, simulated, tmp_path, rate):
+    with pytest.raises(InputError, match=r"the loss .*(nan|inf).*; the last good epoch is kept; lower training.learning_rate"):
+        train(simulated, trained.parent / "000", tmp_path / "001", learning_rate=rate, warmup_steps=0, schedule="constant")
+    assert not list((tmp_path / "001").glob("*"))
 
 
 def test_two_processes_learn_what_one_does(trained, simulated, tmp_path):
@@ -158,7 +183,7 @@ def test_a_damaged_state_is_noticed(trained, simulated, tmp_path):
     data = bytearray((tmp_path / "state.pt").read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / "state.pt").write_bytes(data)
-    with pytest.raises(InputError, match=r"state\.pt: damaged"):
+    with pytest.raises(InputError, match=r"state\.pt: missing or damaged"):
         train(simulated, tmp_path, tmp_path / "next", epoch=2)
 
 
@@ -168,7 +193,7 @@ def test_an_infinite_loss_stops_with_advice(simulated):
     with torch.no_grad():
         next(network.parameters()).fill_(float("nan"))
     settings = tiny.training_of("copying")
-    with pytest.raises(InputError, match=r"the loss is nan at step 0 of epoch 1.*lower"):
+    with pytest.raises(InputError, match=r"the loss is nan.* at step 0 \(epoch 1, batch 0\).*lower"):
         train_epoch(
             network, build_optimiser(network, settings), open_epoch(simulated), tiny.network["copying"], settings,
             Progress(0), name="copying", epoch=1, seed=SEED,

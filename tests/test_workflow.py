@@ -2,17 +2,15 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import SOURCES, copy_checkout
 
 pytestmark = pytest.mark.whole
-SOURCES = ("Snakefile", "workflow", "config", "profiles", "envs")
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -31,14 +29,7 @@ def plan(folder: Path, *arguments: str) -> Counter:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("check out")
-    for name in SOURCES:
-        source = ROOT / name
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(source, folder)
-    (folder / "tests").mkdir()
-    shutil.copy(ROOT / "tests/tiny.yaml", folder / "tests")
-    return folder
+    return copy_checkout(tmp_path_factory.mktemp("check out"))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,8 @@ from haplorag.settings import Settings
 from haplorag.vcf import describe_vcf, match_chromosome, name_chromosomes, read_records
 
 log = logging.getLogger(__name__)
+# Seconds by which the clocks of two machines may differ.
+CLOCK_SKEW = 60
 
 
 def find_problems(settings: Settings) -> list[str]:
@@ -28,21 +32,23 @@ def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
     yield partial(_check_results, Path(settings.results))
     for chromosome in settings.chromosomes:
         vcf = settings.fill(settings.panel.vcf, chromosome=chromosome)
-        if not _is_made_here(vcf, settings):
+        if not is_made_here(vcf, settings):
             yield partial(_check_vcf, Path(vcf), chromosome)
         for key, pattern in _list_plain_files(settings):
             path = settings.fill(pattern, chromosome=chromosome)
             if chromosome == settings.chromosomes[0] or "{chromosome}" in pattern:
                 yield partial(_check_file, key, Path(path))
     people = settings.fill(settings.panel.people)
-    if not _is_made_here(people, settings):
+    if not is_made_here(people, settings):
+        yield partial(_check_file, "panel.people", Path(people))
         yield partial(read_people, Path(people))
     if settings.samples.roles:
         roles = settings.fill(settings.samples.roles)
+        yield partial(_check_file, "samples.roles", Path(roles))
         yield partial(read_roles, Path(roles))
     for name, target in settings.imputation.targets.items():
         path = settings.fill(target)
-        if not _is_made_here(path, settings):
+        if not is_made_here(path, settings):
             yield partial(_check_target, name, Path(path))
 
 
@@ -65,15 +71,17 @@ def _try(check: Callable[[], object]) -> str | None:
     return None
 
 
-def _is_made_here(path: str, settings: Settings) -> bool:
+def is_made_here(path: str, settings: Settings) -> bool:
+    """Whether a path lies under `results`."""
     return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(settings.results))
 
 
 def _check_results(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; set `results` to another name")
-    if folder.exists() and not folder.stat().st_mode & 0o222:
-        raise InputError(f"{folder}: is read-only; run chmod u+w, or set `results` to another name")
+    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{nearest}: is read-only; run chmod u+w, or set `results` to another name")
     there = folder.resolve()
     if folder.is_symlink():
         log.warning("%s: is a link; everything is written to %s; remove it if this is not meant", folder, there)
@@ -91,6 +99,10 @@ def _check_results(folder: Path) -> None:
 def _check_file(key: str, path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path}: no such file; fix {key}")
+    # Snakemake would throw away what was made of it, and say so only afterwards.
+    if (ahead := path.stat().st_mtime - time.time()) > CLOCK_SKEW:
+        remedy = f"set the clock right, or run: touch {shlex.quote(str(path))}"
+        raise InputError(f"{path}: its time of change lies {ahead:.0f} seconds in the future; {remedy}")
 
 
 def _check_vcf(path: Path, chromosome: str) -> None:

@@ -7,6 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -104,7 +105,7 @@ def iterate_blocks(path: Path, handle: BinaryIO, unpack: bool = True) -> Iterato
 
 def read_pieces(path: Path) -> Iterator[bytes]:
     """The unpacked bytes of a file, about 1 MB at a time. Raises InputError where a block is damaged."""
-    with path.open("rb") as handle:
+    with path.open("rb") as handle, unchanged(path):
         packed = _is_block(handle.read(18))
         handle.seek(0)
         if not packed:
@@ -120,6 +121,20 @@ def read_pieces(path: Path) -> Iterator[bytes]:
                 pieces, length = [], 0
         if length:
             yield b"".join(pieces)
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[None]:
+    """Raise InputError where a file is not after the block what it was before, as far as size and time of change tell."""
+
+    def look() -> tuple[int, int, int]:
+        found = path.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    before = look()
+    yield
+    if look() != before:
+        raise InputError(f"{path}: was changed while it was read; wait until it is whole and run again")
 
 
 def count_indexed(path: Path) -> dict[str, int] | None:

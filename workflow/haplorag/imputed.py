@@ -14,6 +14,7 @@ import pysam.bcftools
 
 from haplorag import store
 from haplorag.errors import InputError
+from haplorag.files import flush
 from haplorag.vcf import describe_vcf, open_vcf, plain_name
 
 # Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
@@ -113,7 +114,7 @@ def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> I
     """
     index = path.with_name(path.name + (".csi" if path.suffix == ".bcf" else ".tbi"))
     with store.replacing(path) as temporary:
-        text = temporary.with_name(temporary.name + ".vcf.gz")
+        text, pointers = (temporary.with_name(temporary.name + ending) for ending in (".vcf.gz", ".index"))
         try:
             with pysam.BGZFile(str(text), "wb") as file:
                 known = {name: f",length={length}" if length else "" for name, length in lengths.items()}
@@ -122,13 +123,15 @@ def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> I
                 yield ImputedWriter(file)
             if path.suffix == ".bcf":
                 pysam.bcftools.view("--no-version", "-Ob", "-o", str(temporary), str(text), catch_stdout=False)
-                pysam.bcftools.index("--csi", "-o", str(temporary) + ".index", str(temporary), catch_stdout=False)
+                pysam.bcftools.index("--csi", "-o", str(pointers), str(temporary), catch_stdout=False)
             else:
                 text.replace(temporary)
-                pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(temporary) + ".index")
-            temporary.with_name(temporary.name + ".index").replace(index)
+                pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(pointers))
+            flush(pointers)
+            pointers.replace(index)
         finally:
             text.unlink(missing_ok=True)
+            pointers.unlink(missing_ok=True)
 
 
 def write_phased(

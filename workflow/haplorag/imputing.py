@@ -55,11 +55,7 @@ def open_imputer(folder: Path, device: torch.device) -> Imputer:
     """Open an imputer's folder. Raises InputError where a file is missing, damaged or of another format."""
     facts = store.read_facts(folder / "imputer.json", "imputer")
     for name, expected in facts["files"].items():
-        path = folder / name
-        if not path.exists() or store.checksum(path) != expected:
-            raise InputError(
-                f"{path}: missing or damaged, its checksum is not the one in imputer.json; use a whole copy of the folder"
-            )
+        store.check(folder / name, expected, "copy the whole folder again, or remove it and run again")
     reads = Network.model_validate(facts["network"])
     network = build_network(reads)
     load_weights(folder / "weights.safetensors", network)

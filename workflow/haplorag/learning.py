@@ -28,6 +28,7 @@ from haplorag.settings import Network, Optimisation
 log = logging.getLogger(__name__)
 EDGES = [0.0, *MAF_EDGES.tolist(), 0.5]
 STEPS_PER_LINE = 50
+CALMER = "lower training.learning_rate or clip_norm, or set precision to float32"
 # Of glibc's malloc.h: numbers of mallopt's parameters.
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 
@@ -41,6 +42,7 @@ def choose_device(gpus: int, threads: int) -> torch.device:
         # Otherwise threads add up gradients in whatever order they come.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.use_deterministic_algorithms(True)
+    log.info("on %s, %d threads%s", device, threads, "; no GPU was found" if gpus and device.type == "cpu" else "")
     return device
 
 
@@ -124,13 +126,14 @@ def train_epoch(
             torch.manual_seed(seed_of(seed, "training", name, epoch, place) % 2**63)
             loss += _add_gradient(network, batch, labels, settings, labelled)
         loss = sharing.add_up(loss)
-        if not np.isfinite(loss):
-            raise InputError(
-                f"{name}: the loss is {loss} at step {progress.step} of epoch {epoch}; the last good epoch is kept; lower "
-                f"training.learning_rate or clip_norm, or set precision to float32"
-            )
         sharing.add_up_gradients(network)
-        progress.norm += float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
+        norm = float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
+        if not np.isfinite(loss + norm):
+            raise InputError(
+                f"{name}: the loss is {loss}, its gradient {norm}, at step {progress.step} (epoch {epoch}, batch {number}); "
+                f"the last good epoch is kept; {CALMER}"
+            )
+        progress.norm += norm
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         progress.labelled, progress.loss = progress.labelled + labelled, progress.loss + loss
@@ -234,6 +237,8 @@ def _judge_batch(
 def _describe(total: dict[str, Any]) -> dict[str, Any]:
     names, _ = group_sites(np.zeros(0), EDGES, COMMON_MAF)
     described: dict[str, Any] = {"loss": total["loss"] / max(total["number"], 1)}
+    if not np.isfinite(described["loss"]):
+        raise InputError(f"the loss on validation people is {described['loss']}; the last good epoch is kept; {CALMER}")
     scores = score_counts(total["counts"]) | {"r2": total["r2"] / np.where(total["sites"] > 0, total["sites"], np.nan)}
     for row, name in enumerate(names):
         described[name] = {key: None if np.isnan(values[row]) else float(values[row]) for key, values in scores.items()}

@@ -7,15 +7,19 @@ import io
 import json
 import logging
 import math
+import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as functional
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from haplorag import store
@@ -91,17 +95,29 @@ def build_optimiser(network: nn.Module, settings: Optimisation) -> torch.optim.A
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
-    """Write a network's weights as safetensors."""
-    with store.replacing(path) as temporary:
-        save_file({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
+    """Write a network's weights as safetensors, with their checksum among the file's facts."""
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    store.write_bytes(path, save(tensors, {"sha256": _digest(tensors)}))
 
 
 def load_weights(path: Path, network: nn.Module) -> None:
     """Read weights into a network. Raises InputError where they do not fit or the file is damaged."""
     try:
-        network.load_state_dict(load_file(path))
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
+            if (file.metadata() or {}).get("sha256") != _digest(tensors):
+                raise InputError("their checksum is not the one written with them")
+        network.load_state_dict(tensors)
     except Exception as error:
         raise InputError(f"{path}: not the weights of this network ({error}); remove its folder and run again") from error
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -135,7 +151,6 @@ class Halfway:
 
     def __init__(self, path: Path, facts: dict[str, Any], network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         self._path, self._facts, self._network, self._optimiser = path, json.dumps(facts, sort_keys=True), network, optimiser
-        self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
         """Restore network and optimiser; gives the progress that was saved, None where there is nothing to go on from."""
@@ -150,19 +165,42 @@ class Halfway:
         if state["facts"] != self._facts:
             log.info("%s is of another epoch or of other inputs; this epoch begins anew", self._path)
             return None
+        if (threads := torch.get_num_threads()) != state["threads"]:
+            log.warning("%s: saved with %d threads, now %d: last bits will differ", self._path, state["threads"], threads)
         self._network.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
         return state["progress"]
 
-    def save(self, minutes: float, progress: Any) -> None:
-        """Write the state and the progress, a dataclass, if the last time is that many minutes ago."""
-        if time.monotonic() - self._saved < 60 * minutes:
-            return
+    @contextmanager
+    def saving(self, minutes: float) -> Iterator[Callable[[Any], None]]:
+        """Give what is called with the progress, a dataclass, after every step, and writes the state every so many minutes.
+
+        Where the process is told to end (SIGTERM), the state is written after the step and the process ends. Those that
+        train along and write nothing, for whom `minutes` is infinite, wait for the one that does.
+        """
+        told: list[int] = []
+        saved = time.monotonic()
+
+        def save(progress: Any) -> None:
+            nonlocal saved
+            if math.isfinite(minutes) and (told or time.monotonic() - saved >= 60 * minutes):
+                self._write(progress)
+                saved = time.monotonic()
+                if told:
+                    log.warning("told to end; %d batches of this epoch are kept: run the same command again", progress.batches)
+                    sys.exit(128 + told[0])
+
+        before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+        try:
+            yield save
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _write(self, progress: Any) -> None:
         state = {"facts": self._facts, "network": self._network.state_dict(), "optimiser": self._optimiser.state_dict()}
         buffer = io.BytesIO()
-        torch.save({**state, "progress": asdict(progress)}, buffer)
+        torch.save({**state, "threads": torch.get_num_threads(), "progress": asdict(progress)}, buffer)
         store.write_bytes(self._path, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
-        self._saved = time.monotonic()
 
     def remove(self) -> None:
         """Forget the state once the epoch is complete."""

@@ -263,6 +263,7 @@ class Settings(Section):
 
     results: str
     data: str
+    private: bool
     target: str | None
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     chromosomes: list[Chromosome] = Field(min_length=1)

@@ -1,10 +1,9 @@
-"""Reads and writes every file of ours: HDF5 arrays, TSV tables and JSON facts, each complete or absent."""
+"""Reads and writes every file of ours: HDF5 arrays, TSV tables and JSON facts, each complete or absent, and checked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from haplorag.errors import InputError
+from haplorag.files import SEAL_BYTES, Spool, check, check_seal, checksum, replacing, seal, write_bytes
 
 VERSION = 1
 # Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
@@ -25,30 +25,13 @@ COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "sh
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and move it there once the block has ended well.
-
-    The temporary file keeps the suffixes of the target, is flushed to disk before the rename and removed on any error, so
-    that a reader sees the old file, the new file or none.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
 def creating_arrays(path: Path, word: str) -> Iterator[h5py.File]:
     """Give an open HDF5 file of format `word` to fill; it appears at `path` only when complete."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["format"] = f"{word}/{VERSION}"
-        yield file
-        file.attrs["complete"] = True
+    with replacing(path) as temporary:
+        with Spool(temporary) as spool, h5py.File(spool, "w", userblock_size=SEAL_BYTES) as file:
+            file.attrs["format"] = f"{word}/{VERSION}"
+            yield file
+        seal(temporary)
 
 
 def write_arrays(path: Path, word: str, arrays: dict[str, np.ndarray], **facts: Any) -> None:
@@ -126,18 +109,17 @@ class Appender:
 def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
     """Open an HDF5 file of format `word` for reading.
 
-    Raises InputError where it cannot be read, is of another format, was never completed or points to other files.
+    Raises InputError where it cannot be read, is not as it was written, is of another format or points to other files.
     """
+    check_seal(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
         raise InputError(f"{path}: not a readable HDF5 file ({error}); remove it and run again") from error
     with file:
         found = file.attrs.get("format")
-        if found != f"{word}/{VERSION}" or not file.attrs.get("complete", False):
-            raise InputError(
-                f"{path}: expected a complete file of format {word}/{VERSION}, found {found}; remove it and run again"
-            )
+        if found != f"{word}/{VERSION}":
+            raise InputError(f"{path}: expected a file of format {word}/{VERSION}, found {found}; remove it and run again")
         _refuse_links(path, file)
         yield file
 
@@ -190,40 +172,53 @@ def _list_arrays(file: h5py.File) -> list[str]:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as TSV with a header; numbers keep six significant digits."""
+    """Write a table as TSV with a header; numbers keep six significant digits. Its checksum goes to a hidden file beside."""
     with replacing(path) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", na_rep="", lineterminator="\n")
+        write_bytes(_name_seal(path), f"{checksum(temporary)}  {path.name}\n".encode())
 
 
 def read_table(path: Path, **types: Any) -> pd.DataFrame:
-    """Read a TSV written by `write_table`; `types` gives columns another dtype than the guessed one."""
-    return pd.read_csv(path, sep="\t", dtype=types or None, keep_default_na=False, na_values=[""])
+    """Read a TSV written by `write_table`; `types` gives columns another dtype than the guessed one.
+
+    Raises InputError where it is not as it was written. A table that was copied without its checksum is taken as it is.
+    """
+    seal = _name_seal(path)
+    try:
+        if seal.exists():
+            check(path, seal.read_text().split()[0])
+        return pd.read_csv(path, sep="\t", dtype=types or None, keep_default_na=False, na_values=[""])
+    except InputError:
+        raise
+    except (OSError, ValueError, IndexError) as error:
+        raise InputError(f"{path}: not a readable table ({error}); remove it and run again") from error
+
+
+def _name_seal(path: Path) -> Path:
+    return path.with_name(f".sha256.{path.name}")
 
 
 def write_facts(path: Path, word: str, facts: dict[str, Any]) -> None:
-    """Write a JSON file of format `word`."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"format": f"{word}/{VERSION}", **facts}, indent=1, allow_nan=False) + "\n")
+    """Write a JSON file of format `word`; its last entry is the checksum of the text before."""
+    text = json.dumps({"format": f"{word}/{VERSION}", **facts}, indent=1, allow_nan=False).removesuffix("\n}")
+    write_bytes(path, f"{text}{_seal_text(text)}".encode())
 
 
 def read_facts(path: Path, word: str) -> dict[str, Any]:
-    """Read a JSON file of format `word`. Raises InputError where it is not one."""
+    """Read a JSON file of format `word`. Raises InputError where it is not one, or not as it was written."""
     try:
-        facts = json.loads(path.read_text())
+        text = path.read_text()
+        facts = json.loads(text)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not readable as JSON ({error}); remove it and run again") from error
     if not isinstance(facts, dict) or facts.get("format") != f"{word}/{VERSION}":
         raise InputError(f"{path}: expected format {word}/{VERSION}; remove it and run again")
+    before, _, _ = text.rpartition(",")
+    if text != before + _seal_text(before):
+        raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove it and run again")
+    del facts["sha256"]
     return facts
 
 
-def write_bytes(path: Path, data: bytes | memoryview | np.ndarray) -> None:
-    """Write bytes to a file of their own."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(bytes(data))
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+def _seal_text(text: str) -> str:
+    return f',\n "sha256": "{hashlib.sha256(text.encode()).hexdigest()}"\n}}\n'

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from cyvcf2 import VCF
+from cyvcf2 import VCF, Variant
 
-from haplorag.containers import check_container, count_indexed
+from haplorag.containers import check_container, count_indexed, unchanged
 from haplorag.errors import InputError
 from haplorag.headers import Header, read_header
 from haplorag.lines import ABSENT, Record, Records
@@ -51,7 +51,7 @@ def read_records(path: Path, header: Header) -> Iterator[Record]:
 def _read_bcf(path: Path) -> Iterator[Record]:
     last = "its start"
     try:
-        for record in open_vcf(path):
+        for record in _watch(path, open_vcf(path)):
             last = f"record {record.CHROM}:{record.POS}"
             if record.POS < 1:
                 raise InputError(f"{path}: {last} lies before the chromosome's start; fix the position")
@@ -68,6 +68,11 @@ def _read_bcf(path: Path) -> Iterator[Record]:
         raise
     except Exception as error:
         raise InputError(f"{path}: unreadable after {last} ({error}); fix or remove the record that follows") from error
+
+
+def _watch(path: Path, reader: VCF) -> Iterator[Variant]:
+    with unchanged(path):
+        yield from reader
 
 
 def plain_name(chromosome: str) -> str:

@@ -5,15 +5,18 @@ import math
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from haplorag.captions import CAPTIONS
-from haplorag.checks import find_problems
+from haplorag.checks import find_problems, is_made_here
 from haplorag.errors import InputError
+from haplorag.files import glance
 from haplorag.fingerprint import hash_module
+from haplorag.locking import lock_folder
 from haplorag.settings import read_settings
 
 
@@ -72,7 +75,26 @@ def panel_file(path):
     return lambda wildcards: settings.fill(path, chromosome=wildcards.chromosome)
 
 
+def glance_at(*patterns):
+    """Param function: what files from elsewhere look like, for one may be replaced by another of the same age."""
+
+    def look(wildcards):
+        chromosome = wildcards.get("chromosome", settings.chromosomes[0])
+        paths = [
+            settings.fill(path, chromosome=chromosome) for path in patterns if path
+        ]
+        return [
+            glance(Path(path))
+            for path in paths
+            if Path(path).exists() and not is_made_here(path, settings)
+        ]
+
+    return look
+
+
 settings = check_configuration()
+if settings.private:
+    os.umask(0o077)
 results = settings.results
 logs = f"{results}/logs"
 times = f"{results}/benchmarks"
@@ -167,8 +189,22 @@ if settings.training.tensorboard:
     )
 
 
+# A job that the kernel kills cannot say why.
+killed = "killed (signal 9), most likely for lack of memory; run fewer jobs at once (--cores), or lower batch_people"
+
 # Jobs find this checkout's code wherever they run.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}/workflow; ")
+shell.prefix(
+    f"set -euo pipefail; trap '[ $? -ne 137 ] || echo \"{killed}\" >&2' EXIT;"
+    f" export PYTHONPATH={workflow.basedir!r}/workflow; "
+)
+
+
+# Only a run that makes something gets here: not a dry run, a report or a job's own process.
+onstart:
+    try:
+        lock_folder(Path(results))
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:

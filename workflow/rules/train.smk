@@ -40,6 +40,9 @@ rule masks:
         code=code("masks"),
         drawn=draw_flag,
         sites=lambda wildcards, input: input.get("sites", []),
+        seen=lambda wildcards: glance_at(*given_masks(wildcards).get("given", []))(
+            wildcards
+        ),
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.masks {input.frequencies:q} {input.windows:q} {output.masks:q} {output.table:q}"

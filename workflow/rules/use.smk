@@ -87,6 +87,9 @@ rule peers:
     params:
         code=code("peers"),
         settings=lambda wildcards: as_json(peer_of(wildcards)),
+        seen=lambda wildcards: glance_at(
+            settings.panel.map, *peer_files(wildcards).get("imputed", [])
+        )(wildcards),
     shell:
         "python -m haplorag.steps.peers {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.masks:q}"
         " {input.reference:q} {output:q} --targets {input.targets:q} --peer {wildcards.peer} --settings {params.settings:q}"
@@ -292,6 +295,9 @@ rule imputation:
     params:
         code=code("imputation"),
         settings=lambda wildcards: as_json(settings.imputation),
+        seen=lambda wildcards: glance_at(
+            settings.imputation.targets[wildcards.target]
+        )(wildcards),
     shell:
         "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
         " --settings {params.settings:q} --threads {threads} --gpus {resources.gpu} > {log:q} 2>&1"

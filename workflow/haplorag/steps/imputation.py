@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections import deque
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 
 from haplorag import command, store
 from haplorag.errors import InputError
+from haplorag.files import borrowing_folder
 from haplorag.imputed import ImputedWriter, Site, writing_imputed
 from haplorag.imputing import Imputer, Panel, impute_windows, open_imputer, open_panel
 from haplorag.learning import choose_device
@@ -48,7 +48,7 @@ def imputation(
     fates: list[pd.DataFrame] = []
     started, written = time.perf_counter(), 0
     with (
-        tempfile.TemporaryDirectory(dir=output.parent, prefix=".imputation.") as scratch,
+        borrowing_folder(output) as scratch,
         writing_imputed(output, {name: header.lengths.get(name, 0) for name in here}, people) as writer,
     ):
         for chromosome, name in names.items():
@@ -56,7 +56,7 @@ def imputation(
                 log.warning("chromosome %s is not in the target; it is left out", chromosome)
                 continue
             panel = open_panel(opened, chromosome)
-            read = read_target(target, chromosome, people, panel, settings.max_unphased, Path(scratch) / "target.h5")
+            read = read_target(target, chromosome, people, panel, settings.max_unphased, scratch / "target.h5")
             fates.append(read.fates.assign(chromosome=name))
             written += _impute_chromosome(opened, panel, read, name, writer, settings, threads)
     table = pd.concat(fates, ignore_index=True)

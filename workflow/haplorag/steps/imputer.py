@@ -54,15 +54,20 @@ def imputer(
 ) -> None:
     """Write weights.safetensors, imputer.json (settings, checksums), README.md, and by chromosome sites, windows, shards."""
     facts = store.read_facts(history, "history")
+    store.check(weights, facts["files"][weights.name], "remove its folder and run again")
     sites = 0
     for chromosome, stored, known, cut, packed in zip(chromosomes, genotypes, frequencies, windows, shards, strict=True):
         folder = output / chromosome
         arrays = store.read_arrays(stored, "genotypes", *VARIANTS)
         arrays |= store.read_arrays(known, "frequencies", "frequency", "genotype_frequency")
         store.write_arrays(folder / "panel.h5", "panel", arrays, chromosome=chromosome)
+        store.check_seal(cut)
         shutil.copyfile(cut, folder / "windows.h5")
+        contents = store.read_facts(packed / "shards.json", "shards")
+        for entry in contents["windows"]:
+            store.check(packed / entry["file"], entry["sha256"], "remove its folder and run again")
         shutil.copytree(packed, folder / "shards", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
-        haplotypes = store.read_facts(folder / "shards/shards.json", "shards")["reference_haplotypes"]
+        haplotypes = contents["reference_haplotypes"]
         sites += len(arrays["frequency"])
     shutil.copyfile(weights, output / "weights.safetensors")
     card = {
@@ -75,7 +80,7 @@ def imputer(
         "rows": "\n".join(_list_rows(facts["epochs"][facts["best_epoch"]]["validation"])),
     }
     (output / "README.md").write_text(CARD.format(**card))
-    contents = {
+    described = {
         "version": version("haplorag"),
         "model": facts["model"],
         "chromosomes": chromosomes,
@@ -83,7 +88,7 @@ def imputer(
         "neighbours": neighbours.model_dump(mode="json"),
         "files": list_files(output),
     }
-    store.write_facts(output / "imputer.json", "imputer", contents)
+    store.write_facts(output / "imputer.json", "imputer", described)
     log.info("%s: %d sites on %d chromosomes, best epoch %03d", facts["model"], sites, len(chromosomes), facts["best_epoch"])
 
 

@@ -6,13 +6,13 @@ import logging
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from haplorag import command, store
 from haplorag.errors import InputError
+from haplorag.files import borrowing_folder
 from haplorag.imputed import read_imputed
 from haplorag.people import find_people, read_samples
 from haplorag.settings import Peer
@@ -48,7 +48,7 @@ def peers(
     people = find_people(read_samples(samples), "test")
     shape = (1, len(drawn["names"]), len(people), len(frequency), 2)
     threads = command.count_threads(threads)
-    with store.creating_arrays(output, "predictions") as file, tempfile.TemporaryDirectory(dir=output.parent) as scratch:
+    with store.creating_arrays(output, "predictions") as file, borrowing_folder(output) as scratch:
         store.put_predictions(file, [peer], drawn["names"].tolist(), people, shape)
         for row, mask in enumerate(drawn["names"].tolist()):
             hidden = drawn["hidden"][row]
@@ -57,7 +57,7 @@ def peers(
                 imputed = Path(settings.file.replace("{mask}", mask))
                 names = None
             else:
-                imputed = _run_tool(settings, reference, target, genetic_map, Path(scratch), threads)
+                imputed = _run_tool(settings, reference, target, genetic_map, scratch, threads)
                 names = [f"p{person}" for person in people]
             probability = np.broadcast_to(frequency[None, :, None], shape[2:]).copy()
             found = read_imputed(imputed, chromosome, sites, names or _names_of(samples, people), probability)

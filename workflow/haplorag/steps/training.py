@@ -6,12 +6,10 @@ import logging
 import math
 import shutil
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from haplorag import command, journal, store
-from haplorag.errors import InputError
 from haplorag.settings import Network, Optimisation
 
 log = logging.getLogger(__name__)
@@ -53,8 +51,7 @@ def training(
     """
     facts = store.read_facts(from_history, "history")
     for path in (from_weights, from_state, from_best):
-        if store.checksum(path) != facts["files"][path.name]:
-            raise InputError(f"{path}: damaged, its checksum is not the one in {from_history}; remove its folder and run again")
+        store.check(path, facts["files"][path.name], "remove its folder and run again")
     if facts["stopped"]:
         log.info("epoch %03d: training stopped before, the best epoch is %03d", epoch, facts["best_epoch"])
         _pass_on({from_weights: weights, from_state: state, from_best: best})
@@ -85,9 +82,9 @@ def training(
         progress = Progress(**(halfway.load() or {"step": saved["step"]}))
         panel = read_samples(samples), genotypes, frequencies, windows, shards
         drawn = open_chromosomes(*panel, masks, neighbours)
-        keep = partial(halfway.save, math.inf if not writes else settings.save_minutes)
         learned = built, optimiser, drawn, network, settings, progress
-        progress = train_epoch(*learned, name=model, epoch=epoch, seed=seed, save=keep)
+        with halfway.saving(settings.save_minutes if writes else math.inf) as save:
+            progress = train_epoch(*learned, name=model, epoch=epoch, seed=seed, save=save)
         if not writes:
             return
         judged = validate(built, open_chromosomes(*panel, validation_masks, validation_neighbours), network, settings)
