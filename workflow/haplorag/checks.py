@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from haplorag.containers import count_indexed
 from haplorag.errors import InputError
 from haplorag.people import read_people, read_roles
 from haplorag.settings import Settings
@@ -34,6 +35,8 @@ def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
         vcf = settings.fill(settings.panel.vcf, chromosome=chromosome)
         if not is_made_here(vcf, settings):
             yield partial(_check_vcf, Path(vcf), chromosome)
+            if chromosome == settings.chromosomes[0] and "{chromosome}" not in settings.panel.vcf:
+                yield partial(_warn_of_others, Path(vcf), settings.chromosomes)
         for key, pattern in _list_plain_files(settings):
             path = settings.fill(pattern, chromosome=chromosome)
             if chromosome == settings.chromosomes[0] or "{chromosome}" in pattern:
@@ -115,6 +118,15 @@ def _check_vcf(path: Path, chromosome: str) -> None:
         raise InputError(
             f"{path}: has no chromosome {chromosome}, only {', '.join(names[:5])}{begins}; fix `chromosomes` or panel.vcf"
         )
+
+
+def _warn_of_others(path: Path, chromosomes: list[str]) -> None:
+    """Warn of chromosomes in a file of several that the configuration does not name, as far as its index tells."""
+    counted = [name for name, records in (count_indexed(path) or {}).items() if records]
+    others = [name for name in counted if match_chromosome(name, chromosomes) is None]
+    if others:
+        first = others[0]
+        log.warning("%s: %d chromosomes are left out, %s the first; set `chromosomes` to use them", path, len(others), first)
 
 
 def _check_target(name: str, path: Path) -> None:
