@@ -22,11 +22,11 @@ from haplorag import store
 from haplorag.frequencies import read_frequencies
 from haplorag.masking import choose_typed, draw_chromosome
 from haplorag.metrics import dosage_r2_by_site, group_sites
-from haplorag.mosaic import MISMATCH, SWITCHES_PER_CENTIMORGAN, find_places, trace_mosaic
+from haplorag.mosaic import MISMATCH, trace_mosaic
 from haplorag.people import find_people, read_samples
 from haplorag.retrieval import search_neighbours
 from haplorag.settings import Mask, Neighbours
-from haplorag.stretches import cut_stretches
+from haplorag.stretches import SWITCHES_PER_CENTIMORGAN, cut_stretches, find_places
 from haplorag.windowing import open_shards, read_windows
 
 MASKS = {f"hide_{rate}": Mask(strategy="random", rate=rate / 100) for rate in (10, 50, 80, 90)}

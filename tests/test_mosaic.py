@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haplorag.mosaic import MISMATCH, SWITCHES_PER_CENTIMORGAN, Places, find_places, trace_mosaic
-from haplorag.stretches import cut_stretches
+from haplorag.mosaic import MISMATCH, trace_mosaic
+from haplorag.stretches import SWITCHES_PER_CENTIMORGAN, Places, cut_stretches, find_places
 
 NOBODY = np.array([-1])
 

@@ -16,11 +16,11 @@ from torch import Tensor
 from haplorag import store
 from haplorag.frequencies import Frequencies, read_frequencies
 from haplorag.masking import choose_typed, seed_of
-from haplorag.mosaic import find_places, trace_mosaic
+from haplorag.mosaic import trace_mosaic
 from haplorag.network.batch import Batch, Mosaic
 from haplorag.people import rank_reference
 from haplorag.settings import Network
-from haplorag.stretches import Stretches, cut_stretches
+from haplorag.stretches import Stretches, cut_stretches, find_places
 from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
 
 # Windows whose items are in memory together, so that batches of different windows take turns.

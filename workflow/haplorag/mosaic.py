@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numba
 import numpy as np
 
-from haplorag.stretches import Stretches, compiled
+from haplorag.stretches import SWITCHES_PER_CENTIMORGAN, Places, Stretches, compiled
 
-# Switches of the copied haplotype per cM, times the number of haplotypes in the panel: 4 Ne / 100 with Ne = 3e5; and the chance
-# of an allele that is not the copied one. Chosen on validation people, see docs/experiments.md.
-SWITCHES_PER_CENTIMORGAN = 12000.0
+# The chance of an allele that is not the copied one. Chosen on validation people, see docs/experiments.md.
 MISMATCH = 3e-3
-# Core sites between the same typed sites, and so close that this many switches are expected between them, are copied with the
-# same weights.
-PLACE_SWITCHES = 0.01
 MOST_THREADS = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 # However near two sites are: without any switch a weight once lost would never come back.
 LEAST_CHANCE = 1e-7
-
-
-@dataclass(frozen=True)
-class Places:
-    """Stretches of core sites that share their weights.
-
-    `of_site` int64 [L] is the place of each core site, `first` int64 [P + 1] where each begins, `before` int64 [P] how many
-    typed sites lie up to it, `centimorgan` float64 [P] where it lies.
-    """
-
-    of_site: np.ndarray
-    first: np.ndarray
-    before: np.ndarray
-    centimorgan: np.ndarray
-
-
-def find_places(typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, haplotypes: int) -> Places:
-    """Group core sites that lie between the same typed sites and in the same short stretch.
-
-    `typed` int [T] and `core` int [L] are sorted columns of `centimorgan` [C]; `haplotypes` is the size of the panel.
-    """
-    before = np.searchsorted(typed, core, side="right")
-    stretch = np.floor(centimorgan[core] / (PLACE_SWITCHES * haplotypes / SWITCHES_PER_CENTIMORGAN))
-    starts = np.append(True, (np.diff(before) != 0) | (np.diff(stretch) != 0))[: len(core)]
-    of_site = np.cumsum(starts) - 1
-    first = np.flatnonzero(starts)
-    mean = np.add.reduceat(centimorgan[core].astype(np.float64), first) / np.diff(np.append(first, len(core)))
-    return Places(of_site, np.append(first, len(core)), before[first], mean)
 
 
 def trace_mosaic(
@@ -87,64 +52,64 @@ def _trace(
     asked, chance, reach_left, reach_right, panel, first, before, ids, owner, mismatch, alternate, posterior
 ):  # fmt: skip
     """Fill `alternate` and `posterior`; `chance` [T + 1] is that of a switch before each typed site and after the last."""
+    for query in numba.prange(len(asked)):
+        own = 2 * owner[query]
+        share = np.float32(1) / np.float32(panel.group.shape[1] - (2 if own >= 0 else 0))
+        _trace_one(
+            asked[query], chance, reach_left, reach_right, panel, first, before, ids[query], own, share, mismatch,
+            alternate[query], posterior[query],
+        )  # fmt: skip
+
+
+@compiled()
+def _trace_one(
+    alleles, chance, reach_left, reach_right, panel, first, before, ids, own, share, mismatch, alternate, posterior
+):  # fmt: skip
+    """Trace one haplotype: forward to the state each stretch is entered with, then backward, each gone through once more."""
     stretches, haplotypes = panel.group.shape
     longest, widest = np.diff(panel.typed).max(), np.diff(panel.offset).max()
-    for query in numba.prange(len(asked)):
-        own, alleles = 2 * owner[query], asked[query]
-        share = np.float32(1) / np.float32(haplotypes - (2 if own >= 0 else 0))
-        # Within a stretch: what each group keeps of its state and what it gains, after none, one, two, ... typed sites.
-        kept, gained = np.empty((longest + 1, widest), np.float32), np.empty((longest + 1, widest), np.float32)
-        total, members, weight = np.ones(longest + 1, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
-        ahead, behind, both = np.empty(widest, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
-        # Forward: the state every stretch is entered with.
-        entered, entered_total = np.zeros((stretches, haplotypes), np.float32), np.ones(stretches, np.float32)
-        for stretch in range(stretches - 1):
-            _count_members(members, panel, stretch, own)
-            _sum_by_group(ahead, entered[stretch], panel.group[stretch])
-            total[0] = entered_total[stretch]
-            steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
-            _carry(entered[stretch], kept[steps], gained[steps], panel.group[stretch], own, entered[stretch + 1])
-            entered_total[stretch + 1] = total[steps]
-        # Backward, each stretch gone through forward once more.
-        state, state_total = np.zeros(haplotypes, np.float32), np.float32(1)
-        stays, gains = np.empty(widest, np.float32), np.empty(widest, np.float32)
-        place = len(before) - 1
-        for stretch in range(stretches - 1, -1, -1):
-            group, start = panel.group[stretch], panel.typed[stretch]
-            groups = _count_members(members, panel, stretch, own)
-            _sum_by_group(ahead, entered[stretch], group)
-            _sum_by_group(behind, state, group)
-            _sum_products(both, entered[stretch], state, group)
-            total[0] = entered_total[stretch]
-            steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
-            stays[:groups], gains[:groups] = 1, 0
-            for step in range(steps, -1, -1):
-                while place >= 0 and before[place] == start + step and (step or not stretch):
-                    far, near = reach_right[place], reach_left[place]
-                    back = (1 - far) / state_total, far * share
-                    front = (1 - near) / total[step], near * share
-                    weighed = _weigh(
-                        weight[:groups], stays, gains, back, kept[step], gained[step], front, both, behind, ahead, members
-                    )
-                    for column in range(first[place], first[place + 1]):
-                        at = panel.core_start[stretch] + (column - panel.core[stretch]) * groups
-                        carried = _sum_carriers(weight[:groups], panel.core_alleles[at : at + groups])
-                        alternate[query, column] = carried / weighed
-                    for column in range(ids.shape[1]):
-                        row = ids[query, column]
-                        posterior[query, place, column] = 0
-                        if row >= 0 and row != own and row != own + 1:
-                            of = group[row]
-                            there = (state[row] * stays[of] + gains[of]) * back[0] + back[1]
-                            here = (entered[stretch, row] * kept[step, of] + gained[step, of]) * front[0] + front[1]
-                            posterior[query, place, column] = there * here / weighed
-                    place -= 1
-                if step:
-                    site = start + step - 1
-                    stay, leak = (1 - chance[site + 1]) / state_total, chance[site + 1] * share
-                    held = _alleles(panel, stretch, step - 1)
-                    state_total = _step(stays, gains, stays, gains, held, alleles[site], stay, leak, members, behind, mismatch)
-            _carry(state, stays, gains, group, own, state)
+    # Within a stretch: what each group keeps of its state and what it gains, after none, one, two, ... typed sites.
+    kept, gained = np.empty((longest + 1, widest), np.float32), np.empty((longest + 1, widest), np.float32)
+    total, members, weight = np.ones(longest + 1, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
+    ahead, behind, both = np.empty(widest, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
+    entered, entered_total = np.zeros((stretches, haplotypes), np.float32), np.ones(stretches, np.float32)
+    for stretch in range(stretches - 1):
+        group = panel.group[stretch]
+        _count_members(members, panel, stretch, own)
+        _sum_by_group(ahead, entered[stretch], group)
+        total[0] = entered_total[stretch]
+        steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
+        _carry(entered[stretch], kept[steps], gained[steps], group, own, entered[stretch + 1])
+        entered_total[stretch + 1] = total[steps]
+    state, state_total = np.zeros(haplotypes, np.float32), np.float32(1)
+    stays, gains = np.empty(widest, np.float32), np.empty(widest, np.float32)
+    place = len(before) - 1
+    for stretch in range(stretches - 1, -1, -1):
+        group, start = panel.group[stretch], panel.typed[stretch]
+        groups = _count_members(members, panel, stretch, own)
+        _sum_by_group(ahead, entered[stretch], group)
+        _sum_by_group(behind, state, group)
+        _sum_products(both, entered[stretch], state, group)
+        total[0] = entered_total[stretch]
+        steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
+        stays[:groups], gains[:groups] = 1, 0
+        for step in range(steps, -1, -1):
+            # Places before the first typed site of a stretch belong to the stretch before.
+            while place >= 0 and before[place] == start + step and (step or not stretch):
+                far, near = reach_right[place], reach_left[place]
+                back = state, stays, gains, (1 - far) / state_total, far * share
+                front = entered[stretch], kept[step], gained[step], (1 - near) / total[step], near * share
+                weighed = _weigh(weight[:groups], back, front, both, behind, ahead, members)
+                sites = slice(first[place], first[place + 1])
+                _sum_carriers(weight[:groups], panel, stretch, first[place], weighed, alternate[sites])
+                _look_up(ids, own, group, back, front, weighed, posterior[place])
+                place -= 1
+            if step:
+                site = start + step - 1
+                stay, leak = (1 - chance[site + 1]) / state_total, chance[site + 1] * share
+                held = _alleles(panel, stretch, step - 1)
+                state_total = _step(stays, gains, stays, gains, held, alleles[site], stay, leak, members, behind, mismatch)
+        _carry(state, stays, gains, group, own, state)
 
 
 @compiled()
@@ -188,12 +153,18 @@ def _step(kept, gained, kept_on, gained_on, held, allele, stay, leak, members, s
 
 
 @compiled()
-def _weigh(weight, stays, gains, back, kept, gained, front, both, behind, ahead, members):
-    """Weights of the groups at a place, the sum over their haplotypes of state behind times state ahead; their sum."""
+def _weigh(weight, back, front, both, behind, ahead, members):
+    """Weights of the groups at a place, the sum over their haplotypes of state behind times state ahead; their sum.
+
+    `back` and `front` hold the states that haplotypes come with from either side, what groups keep of them and gain, and the
+    chances of neither switching nor having switched on the way to the place.
+    """
+    _, stays, gains, stay, leak = back
+    _, kept, gained, stay_ahead, leak_ahead = front
     weighed = np.float32(0)
     for group in range(len(weight)):
-        there, there_gained = stays[group] * back[0], gains[group] * back[0] + back[1]
-        here, here_gained = kept[group] * front[0], gained[group] * front[0] + front[1]
+        there, there_gained = stays[group] * stay, gains[group] * stay + leak
+        here, here_gained = kept[group] * stay_ahead, gained[group] * stay_ahead + leak_ahead
         from_behind = there * (here * both[group] + here_gained * behind[group])
         weight[group] = from_behind + there_gained * (here * ahead[group] + here_gained * members[group])
         weighed += weight[group]
@@ -201,7 +172,30 @@ def _weigh(weight, stays, gains, back, kept, gained, front, both, behind, ahead,
 
 
 @compiled()
-def _sum_carriers(weight, alleles):
+def _look_up(ids, own, group, back, front, weighed, posterior):
+    """Posterior of single haplotypes at a place; none of the query's own, nor of id -1."""
+    state, stays, gains, stay, leak = back
+    entered, kept, gained, stay_ahead, leak_ahead = front
+    for column in range(len(ids)):
+        row = ids[column]
+        posterior[column] = 0
+        if row >= 0 and row != own and row != own + 1:
+            of = group[row]
+            there = (state[row] * stays[of] + gains[of]) * stay + leak
+            here = (entered[row] * kept[of] + gained[of]) * stay_ahead + leak_ahead
+            posterior[column] = there * here / weighed
+
+
+@compiled()
+def _sum_carriers(weight, panel, stretch, site, weighed, alternate):
+    """Share of the weights that groups with ALT have at each site of a place."""
+    for number in range(len(alternate)):
+        at = panel.core_start[stretch] + (site + number - panel.core[stretch]) * len(weight)
+        alternate[number] = _sum_where(weight, panel.core_alleles[at : at + len(weight)]) / weighed
+
+
+@compiled()
+def _sum_where(weight, alleles):
     carried = np.float32(0)
     for group in range(len(weight)):
         carried += weight[group] * np.float32(alleles[group])

@@ -1,15 +1,50 @@
-"""Stretches of a chromosome along which many haplotypes of a panel are equal, so that they can be followed as one."""
+"""How a chromosome is divided for tracing: stretches where many haplotypes are equal, places where weights are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
+# Switches of the copied haplotype per cM, times the number of haplotypes in the panel: 4 Ne / 100 with Ne = 3e5. Chosen on
+# validation people, see docs/experiments.md.
+SWITCHES_PER_CENTIMORGAN = 12000.0
+# Core sites between the same typed sites, and so close that this many switches are expected between them, are copied with the
+# same weights.
+PLACE_SWITCHES = 0.01
 # What a haplotype costs at the ends of a stretch, beside a group at one typed site of it.
 HAPLOTYPE_COST = 3.0
+
+
+@dataclass(frozen=True)
+class Places:
+    """Stretches of core sites that share their weights.
+
+    `of_site` int64 [L] is the place of each core site, `first` int64 [P + 1] where each begins, `before` int64 [P] how many
+    typed sites lie up to it, `centimorgan` float64 [P] where it lies.
+    """
+
+    of_site: np.ndarray
+    first: np.ndarray
+    before: np.ndarray
+    centimorgan: np.ndarray
+
+
+def find_places(typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, haplotypes: int) -> Places:
+    """Group core sites that lie between the same typed sites and in the same short stretch.
+
+    `typed` int [T] and `core` int [L] are sorted columns of `centimorgan` [C]; `haplotypes` is the size of the panel.
+    """
+    before = np.searchsorted(typed, core, side="right")
+    stretch = np.floor(centimorgan[core] / (PLACE_SWITCHES * haplotypes / SWITCHES_PER_CENTIMORGAN))
+    starts = np.append(True, (np.diff(before) != 0) | (np.diff(stretch) != 0))[: len(core)]
+    of_site = np.cumsum(starts) - 1
+    first = np.flatnonzero(starts)
+    mean = np.add.reduceat(centimorgan[core].astype(np.float64), first) / np.diff(np.append(first, len(core)))
+    return Places(of_site, np.append(first, len(core)), before[first], mean)
 
 
 class Stretches(NamedTuple):
