@@ -1,10 +1,15 @@
 """The mosaic of the whole panel: against a plain forward-backward over every site, by eye, and at its edges."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import ROOT
 from haplorag.mosaic import MISMATCH, trace_mosaic
 from haplorag.stretches import SWITCHES_PER_CENTIMORGAN, Places, cut_stretches, find_places
 
@@ -112,6 +117,35 @@ def test_a_missing_allele_says_nothing():
     missing, _ = trace_mosaic(alleles, centimorgan, stretches, places, nobody, NOBODY)
     untyped, _, _ = trace(alleles, panel, centimorgan, core, nobody)
     np.testing.assert_allclose(missing, untyped, atol=2e-3)
+
+
+TRACE = """
+import hashlib, sys
+import numpy as np
+from haplorag.mosaic import trace_mosaic
+from haplorag.stretches import cut_stretches, find_places
+generator = np.random.default_rng(1)
+founders = generator.integers(0, 2, (900, 12), dtype=np.uint8)
+panel = founders[:, generator.integers(0, 12, 400)] ^ (generator.random((900, 400)) < 0.01)
+core, typed = np.arange(200, 700), np.flatnonzero(generator.random(900) < 0.3)
+centimorgan = np.sort(generator.random(900)) * 0.8
+stretches = cut_stretches(panel[typed], panel[core], np.searchsorted(typed, core, side="right"))
+ids, owner, places = np.tile(np.arange(32), (60, 1)), np.arange(60) // 2, find_places(typed, core, centimorgan, 400)
+asked = np.ascontiguousarray(panel[typed][:, :60].T.astype(np.int8))
+said = trace_mosaic(asked, centimorgan[typed], stretches, places, ids, owner, int(sys.argv[1]))
+print(hashlib.sha256(b"".join(part.tobytes() for part in said)).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_compiled_now_or_before_and_with_any_threads_the_bytes_are_the_same(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT / "workflow")}
+    said = {
+        subprocess.run([sys.executable, "-c", TRACE, threads], env=environment, check=True, capture_output=True).stdout
+        for threads in ("1", "1", "2")
+    }
+    assert len(said) == 1
+    assert len(list(tmp_path.rglob("*.nbc"))) > 3
 
 
 @given(st.integers(0, 2**32), st.integers(1, 200))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numba
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from haplorag.stretches import SWITCHES_PER_CENTIMORGAN, Places, Stretches, compiled
 
 # The chance of an allele that is not the copied one. Chosen on validation people, see docs/experiments.md.
 MISMATCH = 3e-3
-MOST_THREADS = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 # However near two sites are: without any switch a weight once lost would never come back.
 LEAST_CHANCE = 1e-7
 
@@ -38,21 +38,28 @@ def trace_mosaic(
     around = np.concatenate([[-np.inf], typed_cm, [np.inf]])
     gaps = np.diff(around), places.centimorgan - around[places.before], around[places.before + 1] - places.centimorgan
     chances = [np.maximum(-np.expm1(-np.maximum(gap, 0) * per_cm), LEAST_CHANCE).astype(np.float32) for gap in gaps]
-    numba.set_num_threads(min(threads, MOST_THREADS))
     alternate = np.empty((len(asked), len(places.of_site)), dtype=np.float32)
     posterior = np.empty((len(asked), len(places.before), ids.shape[1]), dtype=np.float32)
-    numbers = ids.astype(np.int64), owner.astype(np.int64), np.float32(MISMATCH)
-    shape = places.first, places.before.astype(np.int64)
-    _trace(np.ascontiguousarray(asked), *chances, stretches, *shape, *numbers, alternate, posterior)
+    asked, ids, owner = np.ascontiguousarray(asked), ids.astype(np.int64), owner.astype(np.int64)
+    shape = stretches, places.first, places.before.astype(np.int64)
+
+    def trace(start: int) -> None:
+        part = slice(start, start + each)
+        _trace(asked[part], *chances, *shape, ids[part], owner[part], np.float32(MISMATCH), alternate[part], posterior[part])
+
+    # Threads of our own, see `compiled`.
+    each = max(1, -(-len(asked) // threads))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(trace, range(0, len(asked), each)))
     return alternate, posterior
 
 
-@compiled(parallel=True)
+@compiled
 def _trace(
     asked, chance, reach_left, reach_right, panel, first, before, ids, owner, mismatch, alternate, posterior
 ):  # fmt: skip
     """Fill `alternate` and `posterior`; `chance` [T + 1] is that of a switch before each typed site and after the last."""
-    for query in numba.prange(len(asked)):
+    for query in range(len(asked)):
         own = 2 * owner[query]
         share = np.float32(1) / np.float32(panel.group.shape[1] - (2 if own >= 0 else 0))
         _trace_one(
@@ -61,7 +68,7 @@ def _trace(
         )  # fmt: skip
 
 
-@compiled()
+@compiled
 def _trace_one(
     alleles, chance, reach_left, reach_right, panel, first, before, ids, own, share, mismatch, alternate, posterior
 ):  # fmt: skip
@@ -112,7 +119,7 @@ def _trace_one(
         _carry(state, stays, gains, group, own, state)
 
 
-@compiled()
+@compiled
 def _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch):
     """Fill the rows of `kept`, `gained` and `total` along a stretch; gives how many typed sites it has."""
     start, groups = panel.typed[stretch], panel.offset[stretch + 1] - panel.offset[stretch]
@@ -127,7 +134,7 @@ def _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, a
     return steps
 
 
-@compiled()
+@compiled
 def _alleles(panel, stretch, step):
     """Alleles of the groups at a typed site of a stretch."""
     groups = panel.offset[stretch + 1] - panel.offset[stretch]
@@ -135,7 +142,7 @@ def _alleles(panel, stretch, step):
     return panel.typed_alleles[at : at + groups]
 
 
-@compiled()
+@compiled
 def _step(kept, gained, kept_on, gained_on, held, allele, stay, leak, members, sums, mismatch):
     """Move the groups on by a typed site: a switch by chance, then how well their allele agrees; the sum of all states."""
     reference, change = np.float32(1), np.float32(0)
@@ -152,7 +159,7 @@ def _step(kept, gained, kept_on, gained_on, held, allele, stay, leak, members, s
     return moved
 
 
-@compiled()
+@compiled
 def _weigh(weight, back, front, both, behind, ahead, members):
     """Weights of the groups at a place, the sum over their haplotypes of state behind times state ahead; their sum.
 
@@ -171,7 +178,7 @@ def _weigh(weight, back, front, both, behind, ahead, members):
     return weighed
 
 
-@compiled()
+@compiled
 def _look_up(ids, own, group, back, front, weighed, posterior):
     """Posterior of single haplotypes at a place; none of the query's own, nor of id -1."""
     state, stays, gains, stay, leak = back
@@ -186,7 +193,7 @@ def _look_up(ids, own, group, back, front, weighed, posterior):
             posterior[column] = there * here / weighed
 
 
-@compiled()
+@compiled
 def _sum_carriers(weight, panel, stretch, site, weighed, alternate):
     """Share of the weights that groups with ALT have at each site of a place."""
     for number in range(len(alternate)):
@@ -194,7 +201,7 @@ def _sum_carriers(weight, panel, stretch, site, weighed, alternate):
         alternate[number] = _sum_where(weight, panel.core_alleles[at : at + len(weight)]) / weighed
 
 
-@compiled()
+@compiled
 def _sum_where(weight, alleles):
     carried = np.float32(0)
     for group in range(len(weight)):
@@ -202,7 +209,7 @@ def _sum_where(weight, alleles):
     return carried
 
 
-@compiled()
+@compiled
 def _count_members(members, panel, stretch, own):
     """Sizes of a stretch's groups without the query's own two haplotypes; gives how many groups there are."""
     groups = panel.offset[stretch + 1] - panel.offset[stretch]
@@ -213,21 +220,21 @@ def _count_members(members, panel, stretch, own):
     return groups
 
 
-@compiled()
+@compiled
 def _sum_by_group(sums, state, group):
     sums[:] = 0
     for row in range(len(state)):
         sums[group[row]] += state[row]
 
 
-@compiled()
+@compiled
 def _sum_products(sums, ahead, behind, group):
     sums[:] = 0
     for row in range(len(ahead)):
         sums[group[row]] += ahead[row] * behind[row]
 
 
-@compiled()
+@compiled
 def _carry(state, kept, gained, group, own, onward):
     """States of haplotypes at the other end of a stretch; the query's own two have none."""
     for row in range(len(state)):
