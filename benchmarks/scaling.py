@@ -1,0 +1,196 @@
+"""How do time, memory and disk of each stage grow with sites, people, neighbours and the size of a window?
+
+    python benchmarks/scaling.py
+    python benchmarks/scaling.py --vcf FILE      # parts of a phased VCF of 24,000 sites and 2,000 people or more
+
+Runs every stage at four sizes, each in a process of its own and on one thread, and fits exponents by least squares of the
+logarithms. Time is the least CPU time of two runs of the stage, without the start of Python; an exponent of memory is that of
+what a stage takes beyond the loaded program. Ten minutes on a free core. Exits 1 where a goal is missed.
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from goals import ROOT, judge, measure
+
+# Nothing of haplorag is imported here: a child's peak memory starts at that of the process that started it.
+SITES, FEW_PEOPLE = (3000, 6000, 12000, 24000), 250
+PEOPLE, FEW_SITES = (250, 500, 1000, 2000), 3000
+REFERENCE = (225, 450, 900, 1800)  # of the most people; the others stay in the store
+COUNTS = (16, 32, 64, 128)
+CORES = (128, 256, 512, 1024)
+TARGETS = (4, 8, 16, 32)
+DEMO = {"recombination_rate": 1e-8, "mutation_rate": 1.25e-8, "min_minor_count": 1, "target_people": 1, "target_typed": 0.1}
+MANY_SITES = {**DEMO, "people_per_population": 84, "length_bp": 6_000_000}
+MANY_PEOPLE = {**DEMO, "people_per_population": 667, "length_bp": 500_000}
+OVERLAY = {
+    "genotypes": {"min_minor_count": 0},
+    "masks": {"training": {"mixture": {"array": None, "af_guided": None, "random_90": None}}},
+    "models": ["copying"],
+}
+
+
+def main() -> None:
+    """Measure, print a table for each stage and size, and the goals."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--vcf", type=Path, help="a phased VCF in place of the simulated ones")
+    given = parser.parse_args()
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        found = measure_all(Path(scratch), given.vcf)
+    exponents = {case: show(*case, sizes) for case, sizes in found.items()}
+    print(f"{time.perf_counter() - started:.0f} s in all\n")
+    # What the code says of itself: a VCF is streamed, every window is on its own, a search looks at every haplotype once,
+    # groups of equal haplotypes are followed as one, a training step does not know how large the panel is.
+    goals = [
+        ("genotypes", "sites", "time", "below", 1.1),
+        ("genotypes", "sites", "memory", "below", 0.1),
+        ("genotypes", "people", "time", "below", 1.1),
+        ("genotypes", "people", "memory", "below", 1.1),
+        ("shards", "sites", "memory", "below", 0.1),
+        ("shards", "haplotypes", "disk", "below", 1.05),
+        ("masks", "sites", "time", "below", 1.1),
+        ("neighbours", "sites", "time", "below", 1.1),
+        ("neighbours", "haplotypes", "time", "below", 1.1),
+        ("neighbours", "K", "time", "below", 1),
+        ("tracing", "sites", "time", "below", 1.1),
+        ("tracing", "typed sites", "time", "below", 1.1),
+        ("tracing", "haplotypes", "time", "below", 1),
+        ("training step", "haplotypes", "time", "below", 0.1),
+        ("training step", "K", "time", "below", 1.1),
+        ("copying_only", "sites", "time", "below", 1.1),
+        ("copying_only", "haplotypes", "time", "below", 1),
+        ("full", "people", "time", "below", 1.1),
+    ]
+    met = [
+        judge(f"{stage}, exponent of {kind} in {size}", exponents[stage, size][kind], words, bound)
+        for stage, size, kind, words, bound in goals
+    ]
+    sys.exit(0 if all(met) else 1)
+
+
+def measure_all(scratch: Path, vcf: Path | None) -> dict[tuple[str, str], dict[int, dict]]:
+    """Figures by (stage, name of the size) and size."""
+    found: dict[tuple[str, str], dict[int, dict]] = {}
+
+    def note(folder: Path, size: str, value: int, *stages: str) -> None:
+        for stage in stages:
+            found.setdefault((stage, size), {})[value] = call(stage, folder)
+
+    sources = (
+        [vcf, vcf] if vcf else [simulate(scratch / name, demo) for name, demo in (("long", MANY_SITES), ("wide", MANY_PEOPLE))]
+    )
+    for sites in SITES:
+        folder = lay_out(scratch / f"sites_{sites}", {"source": str(sources[0]), "sites": sites, "people": FEW_PEOPLE})
+        for stage in ("cut", "samples"):
+            call(stage, folder)
+        note(folder, "sites", sites, "genotypes")
+        call("frequencies", folder)
+        call("windows", folder)
+        note(folder, "sites", sites, "shards", "masks", "neighbours", "tracing")
+        call("imputer", folder)
+        note(folder, "sites", sites, "copying_only", "full")
+    for people in PEOPLE:
+        folder = lay_out(scratch / f"people_{people}", {"source": str(sources[1]), "sites": FEW_SITES, "people": people})
+        for stage in ("cut", "samples"):
+            call(stage, folder)
+        note(folder, "people", people, "genotypes")
+    for stage in ("frequencies", "windows", "masks"):
+        call(stage, folder)
+    for reference in REFERENCE:
+        smaller = derive(
+            folder, f"reference_{reference}", ("genotypes", "frequencies", "windows", "masks"), {"reference": reference}
+        )
+        call("samples", smaller)
+        note(smaller, "haplotypes", 2 * reference, "shards", "neighbours", "tracing", "training step")
+        call("imputer", smaller)
+        note(smaller, "haplotypes", 2 * reference, "copying_only", "full")
+    for people in TARGETS:
+        target = derive(smaller, f"target_{people}", ("imputer", "samples", "genotypes"), {"target": people})
+        note(target, "people", people, "copying_only", "full")
+    everything = ("samples", "genotypes", "frequencies", "windows", "shards", "masks")
+    middle = scratch / f"sites_{SITES[2]}"
+    for count in COUNTS:
+        settings = {"neighbours": {"count": count}, "network": {"copying": {"neighbours": count}}}
+        searched = derive(middle, f"count_{count}", everything, {}, settings)
+        note(searched, "K", count, "neighbours", "training step")
+        call("imputer", searched)
+        note(searched, "K", count, "full")
+    for core in CORES:
+        settings = {"windows": {"core_sites": core, "flank_sites": 8 * core}, "neighbours": {"reach_typed": core}}
+        settings["network"] = {"copying": {"panel_typed": core, "flank_typed": core}}
+        cut = derive(middle, f"core_{core}", ("samples", "genotypes", "frequencies"), {}, settings)
+        for stage in ("windows", "shards", "masks"):
+            call(stage, cut)
+        note(cut, "typed sites", core, "neighbours", "tracing", "training step")
+    return found
+
+
+def lay_out(folder: Path, case: dict, settings: dict | None = None) -> Path:
+    """A folder for one size, with what is wanted of it and its overlay of the configuration."""
+    folder.mkdir()
+    (folder / "case.json").write_text(json.dumps(case))
+    (folder / "overlay.yaml").write_text(json.dumps({**OVERLAY, **(settings or {})}))
+    return folder
+
+
+def derive(source: Path, name: str, shared: tuple[str, ...], case: dict, settings: dict | None = None) -> Path:
+    """A folder that shares some artifacts with another."""
+    case = {**json.loads((source / "case.json").read_text()), **case}
+    folder = lay_out(source.with_name(name), case, settings)
+    for artifact in shared:
+        shutil.copytree(source / artifact, folder / artifact, copy_function=os.link)
+    return folder
+
+
+def simulate(folder: Path, demo: dict) -> Path:
+    """The simulated panel's VCF."""
+    files = [str(folder / name) for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")]
+    words = ["--vcf", str(folder / "1.vcf.gz"), "--chromosomes", "1", "--seed", "17", "--settings", json.dumps(demo)]
+    measure([sys.executable, "-m", "haplorag.steps.demo", *files, *words])
+    return folder / "1.vcf.gz"
+
+
+def call(stage: str, folder: Path) -> dict:
+    """Run a stage in a process of its own and give its figures."""
+    figures = folder / "figures.json"
+    measure(["env", "OMP_NUM_THREADS=1", sys.executable, str(ROOT / "benchmarks/stages.py"), stage, str(folder), str(figures)])
+    return json.loads(figures.read_text())
+
+
+def show(stage: str, size: str, found: dict[int, dict]) -> dict[str, float]:
+    """Print a stage's table and give its exponents of time, memory and disk."""
+    unit = next(iter(found.values()))["unit"]
+    print(f"{stage} by {size}\n{size:>12}{'CPU s':>10}{'peak MB':>9}{'MB more':>9}{'disk MB':>9}   CPU us and bytes a {unit}")
+    for value, row in found.items():
+        each = f"{row['cpu'] / row['units'] * 1e6:12.4g}{row['bytes'] / row['units']:10.4g}"
+        print(f"{value:12,}{row['cpu']:10.3f}{row['peak'] / 1e6:9.0f}{row['more'] / 1e6:9.1f}{row['bytes'] / 1e6:9.3f}{each}")
+    exponents, words = {}, []
+    for kind, key in (("time", "cpu"), ("memory", "more"), ("disk", "bytes")):
+        if all(row[key] > 0 for row in found.values()):
+            exponents[kind], error = fit(list(found), [row[key] for row in found.values()])
+            words.append(f"{kind} {exponents[kind]:.2f} +- {error:.2f}")
+    print(f"   exponents: {', '.join(words)}\n", flush=True)
+    return exponents
+
+
+def fit(sizes: list[int], values: list[float]) -> tuple[float, float]:
+    """Exponent of a power law by least squares of the logarithms, and its standard error."""
+    x, y = ([math.log(value) for value in part] for part in (sizes, values))
+    x = [value - sum(x) / len(x) for value in x]
+    spread = sum(value**2 for value in x)
+    slope = sum(a * b for a, b in zip(x, y, strict=True)) / spread
+    rest = [b - slope * a for a, b in zip(x, y, strict=True)]
+    scatter = sum((value - sum(rest) / len(rest)) ** 2 for value in rest)
+    return slope, math.sqrt(scatter / (len(x) - 2) / spread)
+
+
+if __name__ == "__main__":
+    main()
