@@ -1,16 +1,17 @@
 """How do time, memory and disk of each stage grow with sites, people, neighbours and the size of a window?
 
-    python benchmarks/scaling.py
-    python benchmarks/scaling.py --vcf FILE      # parts of a phased VCF of 24,000 sites and 2,000 people or more
+    PYTHONPATH=workflow python benchmarks/scaling.py
+    PYTHONPATH=workflow python benchmarks/scaling.py --vcf FILE     # of 16,000 sites and 2,000 people or more, not simulated
 
 Runs every stage at four sizes, each in a process of its own and on one thread, and fits exponents by least squares of the
-logarithms. Time is the least CPU time of two runs of the stage, without the start of Python; an exponent of memory is that of
-what a stage takes beyond the loaded program. Ten minutes on a free core. Exits 1 where a goal is missed.
+logarithms, with their standard errors. Time is CPU time; memory is what a stage takes beyond the loaded program. Five minutes
+on a free core. Exits 1 where a goal is missed.
 """
 
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import shutil
 import sys
@@ -18,18 +19,23 @@ import tempfile
 import time
 from pathlib import Path
 
-from goals import ROOT, judge, measure
+os.environ["OMP_NUM_THREADS"] = "1"  # before libraries read it
 
-# Nothing of haplorag is imported here: a child's peak memory starts at that of the process that started it.
-SITES, FEW_PEOPLE = (3000, 6000, 12000, 24000), 250
-PEOPLE, FEW_SITES = (250, 500, 1000, 2000), 3000
+from goals import judge
+from haplorag.settings import Demo
+from haplorag.steps.demo import demo as simulate_panel
+from stages import SEED, take
+
+SITES, FEW_PEOPLE = (2000, 4000, 8000, 16000), 250
+PEOPLE, FEW_SITES = (250, 500, 1000, 2000), 2000
 REFERENCE = (225, 450, 900, 1800)  # of the most people; the others stay in the store
 COUNTS = (16, 32, 64, 128)
-CORES = (128, 256, 512, 1024)
+CORES = (64, 128, 256, 512)
 TARGETS = (4, 8, 16, 32)
+KINDS = {"time": "cpu", "memory": "memory", "disk": "disk"}
 DEMO = {"recombination_rate": 1e-8, "mutation_rate": 1.25e-8, "min_minor_count": 1, "target_people": 1, "target_typed": 0.1}
-MANY_SITES = {**DEMO, "people_per_population": 84, "length_bp": 6_000_000}
-MANY_PEOPLE = {**DEMO, "people_per_population": 667, "length_bp": 500_000}
+MANY_SITES = {**DEMO, "people_per_population": 84, "length_bp": 3_800_000}
+MANY_PEOPLE = {**DEMO, "people_per_population": 667, "length_bp": 300_000}
 OVERLAY = {
     "genotypes": {"min_minor_count": 0},
     "masks": {"training": {"mixture": {"array": None, "af_guided": None, "random_90": None}}},
@@ -82,7 +88,8 @@ def measure_all(scratch: Path, vcf: Path | None) -> dict[tuple[str, str], dict[i
 
     def note(folder: Path, size: str, value: int, *stages: str) -> None:
         for stage in stages:
-            found.setdefault((stage, size), {})[value] = call(stage, folder)
+            figures = found.setdefault((stage, size), {})[value] = call(stage, folder)
+            print(f"{stage}, {value} {size}: {figures['cpu']:.2f} s", file=sys.stderr)
 
     sources = (
         [vcf, vcf] if vcf else [simulate(scratch / name, demo) for name, demo in (("long", MANY_SITES), ("wide", MANY_PEOPLE))]
@@ -116,7 +123,7 @@ def measure_all(scratch: Path, vcf: Path | None) -> dict[tuple[str, str], dict[i
         target = derive(smaller, f"target_{people}", ("imputer", "samples", "genotypes"), {"target": people})
         note(target, "people", people, "copying_only", "full")
     everything = ("samples", "genotypes", "frequencies", "windows", "shards", "masks")
-    middle = scratch / f"sites_{SITES[2]}"
+    middle = scratch / f"sites_{SITES[1]}"
     for count in COUNTS:
         settings = {"neighbours": {"count": count}, "network": {"copying": {"neighbours": count}}}
         searched = derive(middle, f"count_{count}", everything, {}, settings)
@@ -150,30 +157,28 @@ def derive(source: Path, name: str, shared: tuple[str, ...], case: dict, setting
     return folder
 
 
-def simulate(folder: Path, demo: dict) -> Path:
+def simulate(folder: Path, settings: dict) -> Path:
     """The simulated panel's VCF."""
-    files = [str(folder / name) for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")]
-    words = ["--vcf", str(folder / "1.vcf.gz"), "--chromosomes", "1", "--seed", "17", "--settings", json.dumps(demo)]
-    measure([sys.executable, "-m", "haplorag.steps.demo", *files, *words])
-    return folder / "1.vcf.gz"
+    vcf, others = folder / "1.vcf.gz", [folder / name for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")]
+    simulate_panel(*others, vcf=[vcf], chromosomes=["1"], settings=Demo(**settings), seed=SEED)
+    return vcf
 
 
 def call(stage: str, folder: Path) -> dict:
     """Run a stage in a process of its own and give its figures."""
-    figures = folder / "figures.json"
-    measure(["env", "OMP_NUM_THREADS=1", sys.executable, str(ROOT / "benchmarks/stages.py"), stage, str(folder), str(figures)])
-    return json.loads(figures.read_text())
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(take, (stage, folder))
 
 
 def show(stage: str, size: str, found: dict[int, dict]) -> dict[str, float]:
     """Print a stage's table and give its exponents of time, memory and disk."""
     unit = next(iter(found.values()))["unit"]
-    print(f"{stage} by {size}\n{size:>12}{'CPU s':>10}{'peak MB':>9}{'MB more':>9}{'disk MB':>9}   CPU us and bytes a {unit}")
+    print(f"{stage} by {size}\n{size:>12}{'CPU s':>10}{'memory MB':>11}{'disk MB':>10}    CPU us and bytes a {unit}")
     for value, row in found.items():
-        each = f"{row['cpu'] / row['units'] * 1e6:12.4g}{row['bytes'] / row['units']:10.4g}"
-        print(f"{value:12,}{row['cpu']:10.3f}{row['peak'] / 1e6:9.0f}{row['more'] / 1e6:9.1f}{row['bytes'] / 1e6:9.3f}{each}")
+        each = f"{row['cpu'] / row['units'] * 1e6:14.4g}{row['disk'] / row['units']:11.4g}"
+        print(f"{value:12,}{row['cpu']:10.3f}{row['memory'] / 1e6:11.1f}{row['disk'] / 1e6:10.3f}{each}")
     exponents, words = {}, []
-    for kind, key in (("time", "cpu"), ("memory", "more"), ("disk", "bytes")):
+    for kind, key in KINDS.items():
         if all(row[key] > 0 for row in found.values()):
             exponents[kind], error = fit(list(found), [row[key] for row in found.values()])
             words.append(f"{kind} {exponents[kind]:.2f} +- {error:.2f}")

@@ -1,18 +1,13 @@
-"""Runs one stage at one size, for scaling.py, and writes down what it cost; a helper, not a benchmark of its own.
-
-    PYTHONPATH=workflow python benchmarks/stages.py STAGE FOLDER FIGURES
-
-FOLDER holds case.json (what is wanted), overlay.yaml (on top of config/config.yaml) and the artifacts of stages run before,
-laid out as in a results folder. FIGURES is a JSON file.
-"""
+"""The stages that scaling.py measures, each at one size, and how their cost is taken; no benchmark of its own."""
 
 import argparse
+import ctypes
+import gc
 import gzip
 import json
-import math
+import logging
 import resource
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +15,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pysam
+import torch
 
+import training
 from haplorag import store
+from haplorag.batches import _read_stretches, open_chromosome, trace_view
+from haplorag.imputed import write_phased
+from haplorag.network import build_network, count_parameters
+from haplorag.optimisation import save_weights
 from haplorag.people import find_people, read_samples
+from haplorag.retrieval import read_shard
 from haplorag.settings import Settings
+from haplorag.steps.frequencies import frequencies as count_frequencies
+from haplorag.steps.genotypes import genotypes as convert
+from haplorag.steps.imputation import imputation
+from haplorag.steps.imputer import imputer as gather
+from haplorag.steps.masks import masks as hide
+from haplorag.steps.neighbours import neighbours as retrieve
+from haplorag.steps.shards import shards as pack
+from haplorag.steps.windows import windows as lay
 
-CHROMOSOME, EPOCH, MODEL, SEED, REPEATS = "1", "001", "copying", 17, 2
+CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
 # People kept out of the reference, and how many sites of a target are typed: one of so many.
 TESTED, TRAINED, TARGET, TYPED_EVERY = 32, 40, 8, 10
 
@@ -59,40 +69,39 @@ class Job:
     output: Path | None = None
 
 
-def main() -> None:
-    """Run a stage twice and write its figures."""
-    stage, folder, figures = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    from training import read
+def take(stage: str, folder: Path) -> dict:
+    """Run a stage once to load what it needs and once for its cost: CPU seconds, bytes of memory it took, units, bytes on disk.
 
-    case = Case(folder, json.loads((folder / "case.json").read_text()), read(folder / "overlay.yaml"))
+    Memory is the peak of the second run above what the process held before it, what was freed given back.
+    """
+    case = Case(folder, json.loads((folder / "case.json").read_text()), training.read(folder / "overlay.yaml"))
     job = STAGES[stage](case)
-    before, best = most_memory(), math.inf
-    for _ in range(REPEATS):
-        forget()
-        spent = cpu_seconds()
-        job.run()
-        best = min(best, cpu_seconds() - spent)
-    peak = most_memory()
-    facts = {"cpu": best, "peak": peak, "more": peak - before, "bytes": count_bytes(job.output)}
-    figures.write_text(json.dumps({**facts, "unit": job.unit, "units": job.count()}))
+    # Parts of a panel are odd in ways that matter to nobody here.
+    logging.disable(logging.WARNING)
+    job.run()
+    for kept in (read_shard, _read_stretches):
+        kept.cache_clear()
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    # Linux forgets the peak so far; see proc(5).
+    Path("/proc/self/clear_refs").write_text("5")
+    held, spent = read_status("VmRSS"), cpu_seconds()
+    job.run()
+    spent = cpu_seconds() - spent
+    memory = read_status("VmHWM") - held
+    return {"cpu": spent, "memory": memory, "disk": count_bytes(job.output), "unit": job.unit, "units": job.count()}
 
 
-def most_memory() -> int:
-    """Peak memory of this process in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def read_status(name: str) -> int:
+    """A figure of this process in bytes: VmRSS is the memory it holds, VmHWM the most it held."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024
 
 
 def cpu_seconds() -> float:
     """CPU time of this process and of those it waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def forget() -> None:
-    """Empty what modules that are loaded keep of the run before."""
-    for module, function in (("haplorag.retrieval", "read_shard"), ("haplorag.batches", "_read_stretches")):
-        if module in sys.modules:
-            getattr(sys.modules[module], function).cache_clear()
 
 
 def count_bytes(path: Path | None) -> int:
@@ -106,7 +115,7 @@ def cut(case: Case) -> Job:
     """The first sites of some people, evenly spread, of a VCF, as chromosome 1."""
     source, wanted, people = Path(case.wanted["source"]), case.wanted["sites"], case.wanted["people"]
     path = case.folder / "vcf" / f"{CHROMOSOME}.vcf.gz"
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
 
     def run() -> None:
         with gzip.open(source, "rt") as lines, pysam.BGZFile(str(path), "wb") as file:
@@ -139,69 +148,55 @@ def samples(case: Case) -> Job:
 
 def genotypes(case: Case) -> Job:
     """Conversion of the VCF; a unit is a genotype of a site and a person."""
-    from haplorag.steps.genotypes import genotypes as step
-
     vcf, output = case.folder / "vcf" / f"{CHROMOSOME}.vcf.gz", case.path("genotypes")
     tally = output.with_suffix(".tally.tsv")
 
     def run() -> None:
-        step(vcf, case.path("samples"), output, tally, settings=case.settings.genotypes, chromosome=CHROMOSOME)
+        convert(vcf, case.path("samples"), output, tally, settings=case.settings.genotypes, chromosome=CHROMOSOME)
 
     return Job(run, "genotype", lambda: count_sites(case) * case.wanted["people"], output)
 
 
 def frequencies(case: Case) -> Job:
     """Allele frequencies."""
-    from haplorag.steps.frequencies import frequencies as step
-
     paths = case.paths("genotypes", "samples", "frequencies")
-    return Job(lambda: step(*paths), "site", lambda: count_sites(case), paths[-1])
+    return Job(lambda: count_frequencies(*paths), "site", lambda: count_sites(case), paths[-1])
 
 
 def windows(case: Case) -> Job:
     """Windows."""
-    from haplorag.steps.windows import windows as step
-
     inputs, output = case.path("frequencies"), case.path("windows")
 
     def run() -> None:
-        step(inputs, output, output.with_suffix(".tsv"), settings=case.settings.windows, chromosome=CHROMOSOME)
+        lay(inputs, output, output.with_suffix(".tsv"), settings=case.settings.windows, chromosome=CHROMOSOME)
 
     return Job(run, "site", lambda: count_sites(case), output)
 
 
 def shards(case: Case) -> Job:
     """Packed reference haplotypes; a unit is an allele of a site and a haplotype."""
-    from haplorag.steps.shards import shards as step
-
     paths = case.paths("genotypes", "samples", "windows", "shards")
-    return Job(lambda: step(*paths), "allele", lambda: count_sites(case) * 2 * len(reference(case)), paths[-1])
+    return Job(lambda: pack(*paths), "allele", lambda: count_sites(case) * 2 * len(reference(case)), paths[-1])
 
 
 def masks(case: Case) -> Job:
     """The masks of an epoch, one hiding at random half of the sites; a unit is a site."""
-    from haplorag.steps.masks import masks as step
-
     output = case.path("masks")
     inputs = (*case.paths("frequencies", "windows"), output, output.with_suffix(".tsv"))
     where = {"draw": EPOCH, "chromosome": CHROMOSOME, "seed": SEED, "curriculum": case.settings.masks.training}
-    return Job(lambda: step(*inputs, **where), "site", lambda: count_sites(case), output)
+    return Job(lambda: hide(*inputs, **where), "site", lambda: count_sites(case), output)
 
 
 def neighbours(case: Case) -> Job:
     """The neighbours of an epoch; a unit is a haplotype in a window."""
-    from haplorag.steps.neighbours import neighbours as step
-
     paths = case.paths("genotypes", "samples", "windows", "masks", "shards", "neighbours")
     where = {"draw": EPOCH, "chromosome": CHROMOSOME, "seed": SEED, "curriculum": case.settings.masks.training}
     count = lambda: 2 * len(store.read_arrays(paths[-1], "neighbours", "person")["person"])  # noqa: E731
-    return Job(lambda: step(*paths, settings=case.settings.neighbours, **where), "haplotype and window", count, paths[-1])
+    return Job(lambda: retrieve(*paths, settings=case.settings.neighbours, **where), "haplotype and window", count, paths[-1])
 
 
 def tracing(case: Case) -> Job:
     """The haplotypes of an epoch traced through the whole panel; a unit is a haplotype in a window."""
-    from haplorag.batches import open_chromosome, trace_view
-
     order = ("genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
     chromosome = open_chromosome(read_samples(case.path("samples")), *case.paths(*order))
     found, typed = chromosome.retrieved, case.settings.network[MODEL].panel_typed
@@ -216,30 +211,21 @@ def tracing(case: Case) -> Job:
 
 
 def step(case: Case) -> Job:
-    """Ten times a batch forward, backward and a step of the optimiser, data ready; a unit is a site of a haplotype."""
-    import training
-
+    """A batch forward, backward and a step of the optimiser, its data ready; a unit is a site of a haplotype."""
     known = argparse.Namespace(results=case.folder, chromosome=CHROMOSOME, model=MODEL, threads=1)
     made = training.Case(case.settings, known)
     batch, labels = made.cut()
 
     def run() -> None:
-        for _ in range(10):
-            made.loss(made.network, batch, labels).backward()
-            made.optimiser.step()
-            made.optimiser.zero_grad(set_to_none=True)
+        made.loss(made.network, batch, labels).backward()
+        made.optimiser.step()
+        made.optimiser.zero_grad(set_to_none=True)
 
-    return Job(run, "site of a haplotype", lambda: 10 * labels.numel())
+    return Job(run, "site of a haplotype", labels.numel)
 
 
 def imputer(case: Case) -> Job:
     """An imputer with untrained weights."""
-    import torch
-
-    from haplorag.network import build_network, count_parameters
-    from haplorag.optimisation import save_weights
-    from haplorag.steps.imputer import imputer as gather
-
     torch.manual_seed(SEED)
     reads, folder = case.settings.network[MODEL], case.folder / "training"
     network = build_network(reads)
@@ -260,9 +246,6 @@ def imputer(case: Case) -> Job:
 
 def impute(case: Case, network: str) -> Job:
     """Imputation of test people of whom one site of ten is typed; a unit is a genotype that comes out."""
-    from haplorag.imputed import write_phased
-    from haplorag.steps.imputation import imputation
-
     people = find_people(read_samples(case.path("samples")), "test")[: case.wanted.get("target", TARGET)]
     names = [f"variants/{name}" for name in ("POS", "REF", "ALT", "ID")]
     sites = list(zip(*store.read_arrays(case.path("genotypes"), "genotypes", *names).values(), strict=True))
@@ -304,7 +287,3 @@ STAGES = {
     "copying_only": lambda case: impute(case, "copying_only"),
     "full": lambda case: impute(case, "full"),
 }
-
-
-if __name__ == "__main__":
-    main()
