@@ -41,6 +41,8 @@ OVERLAY = {
     "masks": {"training": {"mixture": {"array": None, "af_guided": None, "random_90": None}}},
     "models": ["copying"],
 }
+# Where sites are few, what lies beside a window ends with the chromosome: a short reach keeps that from looking like growth.
+SHORT_REACH = {"neighbours": {"reach_typed": 100}, "network": {"copying": {"panel_typed": 100}}}
 
 
 def main() -> None:
@@ -95,7 +97,8 @@ def measure_all(scratch: Path, vcf: Path | None) -> dict[tuple[str, str], dict[i
         [vcf, vcf] if vcf else [simulate(scratch / name, demo) for name, demo in (("long", MANY_SITES), ("wide", MANY_PEOPLE))]
     )
     for sites in SITES:
-        folder = lay_out(scratch / f"sites_{sites}", {"source": str(sources[0]), "sites": sites, "people": FEW_PEOPLE})
+        case = {"source": str(sources[0]), "sites": sites, "people": FEW_PEOPLE}
+        folder = lay_out(scratch / f"sites_{sites}", case, SHORT_REACH)
         for stage in ("cut", "samples"):
             call(stage, folder)
         note(folder, "sites", sites, "genotypes")
