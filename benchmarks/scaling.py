@@ -32,6 +32,7 @@ REFERENCE = (225, 450, 900, 1800)  # of the most people; the others stay in the 
 COUNTS = (16, 32, 64, 128)
 CORES = (64, 128, 256, 512)
 TARGETS = (4, 8, 16, 32)
+BY_WINDOW = "sites of a window"  # a figure of a haplotype in a window, not of all of them
 KINDS = {"time": "cpu", "memory": "memory", "disk": "disk"}
 DEMO = {"recombination_rate": 1e-8, "mutation_rate": 1.25e-8, "min_minor_count": 1, "target_people": 1, "target_typed": 0.1}
 MANY_SITES = {**DEMO, "people_per_population": 84, "length_bp": 3_800_000}
@@ -69,7 +70,7 @@ def main() -> None:
         ("neighbours", "haplotypes", "time", "below", 1.1),
         ("neighbours", "K", "time", "below", 1),
         ("tracing", "sites", "time", "below", 1.1),
-        ("tracing", "typed sites", "time", "below", 1.1),
+        ("tracing", BY_WINDOW, "time", "below", 1.1),
         ("tracing", "haplotypes", "time", "below", 1),
         ("training step", "haplotypes", "time", "below", 0.1),
         ("training step", "K", "time", "below", 1.1),
@@ -84,63 +85,93 @@ def main() -> None:
     sys.exit(0 if all(met) else 1)
 
 
-def measure_all(scratch: Path, vcf: Path | None) -> dict[tuple[str, str], dict[int, dict]]:
+class Figures(dict):
     """Figures by (stage, name of the size) and size."""
-    found: dict[tuple[str, str], dict[int, dict]] = {}
 
-    def note(folder: Path, size: str, value: int, *stages: str) -> None:
+    def note(self, folder: Path, size: str, value: int, *stages: str) -> None:
+        """Measure stages in a folder."""
         for stage in stages:
-            figures = found.setdefault((stage, size), {})[value] = call(stage, folder)
+            figures = self.setdefault((stage, size), {})[value] = call(stage, folder)
             print(f"{stage}, {value} {size}: {figures['cpu']:.2f} s", file=sys.stderr)
 
-    sources = (
-        [vcf, vcf] if vcf else [simulate(scratch / name, demo) for name, demo in (("long", MANY_SITES), ("wide", MANY_PEOPLE))]
-    )
+
+def measure_all(scratch: Path, vcf: Path | None) -> Figures:
+    """Measure all stages by all sizes."""
+    found = Figures()
+    long, wide = (vcf, vcf) if vcf else (simulate(scratch / "long", MANY_SITES), simulate(scratch / "wide", MANY_PEOPLE))
+    measure_by_sites(found, scratch, long)
+    measure_by_count(found, scratch / f"sites_{SITES[1]}")
+    measure_by_core(found, scratch / f"sites_{SITES[1]}")
+    measure_by_people(found, scratch, wide)
+    measure_by_haplotypes(found, scratch / f"people_{PEOPLE[-1]}")
+    measure_by_targets(found, scratch / f"reference_{REFERENCE[-1]}")
+    return found
+
+
+def measure_by_sites(found: Figures, scratch: Path, vcf: Path) -> None:
+    """The first sites of a VCF."""
     for sites in SITES:
-        case = {"source": str(sources[0]), "sites": sites, "people": FEW_PEOPLE}
-        folder = lay_out(scratch / f"sites_{sites}", case, SHORT_REACH)
-        for stage in ("cut", "samples"):
-            call(stage, folder)
-        note(folder, "sites", sites, "genotypes")
-        call("frequencies", folder)
-        call("windows", folder)
-        note(folder, "sites", sites, "shards", "masks", "neighbours", "tracing")
-        call("imputer", folder)
-        note(folder, "sites", sites, "copying_only", "full")
-    for people in PEOPLE:
-        folder = lay_out(scratch / f"people_{people}", {"source": str(sources[1]), "sites": FEW_SITES, "people": people})
-        for stage in ("cut", "samples"):
-            call(stage, folder)
-        note(folder, "people", people, "genotypes")
-    for stage in ("frequencies", "windows", "masks"):
-        call(stage, folder)
-    for reference in REFERENCE:
-        smaller = derive(
-            folder, f"reference_{reference}", ("genotypes", "frequencies", "windows", "masks"), {"reference": reference}
-        )
-        call("samples", smaller)
-        note(smaller, "haplotypes", 2 * reference, "shards", "neighbours", "tracing", "training step")
-        call("imputer", smaller)
-        note(smaller, "haplotypes", 2 * reference, "copying_only", "full")
-    for people in TARGETS:
-        target = derive(smaller, f"target_{people}", ("imputer", "samples", "genotypes"), {"target": people})
-        note(target, "people", people, "copying_only", "full")
-    everything = ("samples", "genotypes", "frequencies", "windows", "shards", "masks")
-    middle = scratch / f"sites_{SITES[1]}"
+        folder = lay_out(scratch / f"sites_{sites}", {"source": str(vcf), "sites": sites, "people": FEW_PEOPLE}, SHORT_REACH)
+        prepare(folder, "cut", "samples")
+        found.note(folder, "sites", sites, "genotypes")
+        prepare(folder, "frequencies", "windows")
+        found.note(folder, "sites", sites, "shards", "masks", "neighbours", "tracing")
+        prepare(folder, "imputer")
+        found.note(folder, "sites", sites, "copying_only", "full")
+
+
+def measure_by_count(found: Figures, panel: Path) -> None:
+    """More or fewer neighbours of the same panel, searched and read."""
+    shared = ("samples", "genotypes", "frequencies", "windows", "shards", "masks")
     for count in COUNTS:
         settings = {"neighbours": {"count": count}, "network": {"copying": {"neighbours": count}}}
-        searched = derive(middle, f"count_{count}", everything, {}, settings)
-        note(searched, "K", count, "neighbours", "training step")
-        call("imputer", searched)
-        note(searched, "K", count, "full")
+        folder = derive(panel, f"count_{count}", shared, {}, settings)
+        found.note(folder, "K", count, "neighbours", "training step")
+        prepare(folder, "imputer")
+        found.note(folder, "K", count, "full")
+
+
+def measure_by_core(found: Figures, panel: Path) -> None:
+    """Longer or shorter windows of the same panel, and what is seen beside them in proportion."""
     for core in CORES:
         settings = {"windows": {"core_sites": core, "flank_sites": 8 * core}, "neighbours": {"reach_typed": core}}
         settings["network"] = {"copying": {"panel_typed": core, "flank_typed": core}}
-        cut = derive(middle, f"core_{core}", ("samples", "genotypes", "frequencies"), {}, settings)
-        for stage in ("windows", "shards", "masks"):
-            call(stage, cut)
-        note(cut, "typed sites", core, "neighbours", "tracing", "training step")
-    return found
+        folder = derive(panel, f"core_{core}", ("samples", "genotypes", "frequencies"), {}, settings)
+        prepare(folder, "windows", "shards", "masks")
+        found.note(folder, BY_WINDOW, core, "neighbours", "tracing", "training step")
+
+
+def measure_by_people(found: Figures, scratch: Path, vcf: Path) -> None:
+    """Some of the people of a VCF."""
+    for people in PEOPLE:
+        folder = lay_out(scratch / f"people_{people}", {"source": str(vcf), "sites": FEW_SITES, "people": people})
+        prepare(folder, "cut", "samples")
+        found.note(folder, "people", people, "genotypes")
+
+
+def measure_by_haplotypes(found: Figures, panel: Path) -> None:
+    """Some of the people of a panel as the reference, at the same sites and masks."""
+    prepare(panel, "frequencies", "windows", "masks")
+    for reference in REFERENCE:
+        shared = ("genotypes", "frequencies", "windows", "masks")
+        folder = derive(panel, f"reference_{reference}", shared, {"reference": reference})
+        prepare(folder, "samples")
+        found.note(folder, "haplotypes", 2 * reference, "shards", "neighbours", "tracing", "training step")
+        prepare(folder, "imputer")
+        found.note(folder, "haplotypes", 2 * reference, "copying_only", "full")
+
+
+def measure_by_targets(found: Figures, panel: Path) -> None:
+    """More or fewer people to impute."""
+    for people in TARGETS:
+        folder = derive(panel, f"target_{people}", ("imputer", "samples", "genotypes"), {"target": people})
+        found.note(folder, "people", people, "copying_only", "full")
+
+
+def prepare(folder: Path, *stages: str) -> None:
+    """Run stages that are not measured here."""
+    for stage in stages:
+        call(stage, folder)
 
 
 def lay_out(folder: Path, case: dict, settings: dict | None = None) -> Path:
@@ -176,14 +207,15 @@ def call(stage: str, folder: Path) -> dict:
 def show(stage: str, size: str, found: dict[int, dict]) -> dict[str, float]:
     """Print a stage's table and give its exponents of time, memory and disk."""
     unit = next(iter(found.values()))["unit"]
-    print(f"{stage} by {size}\n{size:>12}{'CPU s':>10}{'memory MB':>11}{'disk MB':>10}    CPU us and bytes a {unit}")
+    print(f"{stage} by {size}\n{size:>18}{'CPU s':>10}{'memory MB':>11}{'disk MB':>10}    CPU us and bytes a {unit}")
     for value, row in found.items():
         each = f"{row['cpu'] / row['units'] * 1e6:14.4g}{row['disk'] / row['units']:11.4g}"
-        print(f"{value:12,}{row['cpu']:10.3f}{row['memory'] / 1e6:11.1f}{row['disk'] / 1e6:10.3f}{each}")
+        print(f"{value:18,}{row['cpu']:10.3f}{row['memory'] / 1e6:11.1f}{row['disk'] / 1e6:10.3f}{each}")
     exponents, words = {}, []
     for kind, key in KINDS.items():
         if all(row[key] > 0 for row in found.values()):
-            exponents[kind], error = fit(list(found), [row[key] for row in found.values()])
+            each = [row[key] / (row["units"] if kind != "memory" and size == BY_WINDOW else 1) for row in found.values()]
+            exponents[kind], error = fit(list(found), each)
             words.append(f"{kind} {exponents[kind]:.2f} +- {error:.2f}")
     print(f"   exponents: {', '.join(words)}\n", flush=True)
     return exponents

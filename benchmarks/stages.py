@@ -70,26 +70,34 @@ class Job:
 
 
 def take(stage: str, folder: Path) -> dict:
-    """Run a stage once to load what it needs and once for its cost: CPU seconds, bytes of memory it took, units, bytes on disk.
+    """Run a stage to load what it needs, once more for its CPU seconds, and for its memory; with units and bytes on disk.
 
-    Memory is the peak of the second run above what the process held before it, what was freed given back.
+    Memory is the peak of the third run above what the process held before it, what was freed given back.
     """
     case = Case(folder, json.loads((folder / "case.json").read_text()), training.read(folder / "overlay.yaml"))
     job = STAGES[stage](case)
     # Parts of a panel are odd in ways that matter to nobody here.
     logging.disable(logging.WARNING)
     job.run()
-    for kept in (read_shard, _read_stretches):
-        kept.cache_clear()
+    forget()
+    spent = cpu_seconds()
+    job.run()
+    spent = cpu_seconds() - spent
+    forget()
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     # Linux forgets the peak so far; see proc(5).
     Path("/proc/self/clear_refs").write_text("5")
-    held, spent = read_status("VmRSS"), cpu_seconds()
+    held = read_status("VmRSS")
     job.run()
-    spent = cpu_seconds() - spent
     memory = read_status("VmHWM") - held
     return {"cpu": spent, "memory": memory, "disk": count_bytes(job.output), "unit": job.unit, "units": job.count()}
+
+
+def forget() -> None:
+    """Empty what is kept of the run before."""
+    for kept in (read_shard, _read_stretches):
+        kept.cache_clear()
 
 
 def read_status(name: str) -> int:
@@ -211,7 +219,7 @@ def tracing(case: Case) -> Job:
 
 
 def step(case: Case) -> Job:
-    """A batch forward, backward and a step of the optimiser, its data ready; a unit is a site of a haplotype."""
+    """A batch forward, backward and a step of the optimiser, its data ready; a unit is a haplotype in a window."""
     known = argparse.Namespace(results=case.folder, chromosome=CHROMOSOME, model=MODEL, threads=1)
     made = training.Case(case.settings, known)
     batch, labels = made.cut()
@@ -221,7 +229,7 @@ def step(case: Case) -> Job:
         made.optimiser.step()
         made.optimiser.zero_grad(set_to_none=True)
 
-    return Job(run, "site of a haplotype", labels.numel)
+    return Job(run, "haplotype and window", lambda: len(labels))
 
 
 def imputer(case: Case) -> Job:
