@@ -142,6 +142,8 @@ def count_bytes(folder: Path) -> int:
 def fit(epochs: pd.Series, values: pd.Series) -> tuple[float, float]:
     """Slope by least squares and its standard error, over epochs in which the figure is known."""
     known = values.notna()
+    if values[known].nunique() < 2:
+        return 0.0, 0.0
     x, y = epochs[known] - epochs[known].mean(), values[known] - values[known].mean()
     slope = float((x * y).sum() / (x**2).sum())
     return slope, math.sqrt(float(((y - slope * x) ** 2).sum()) / (len(x) - 2) / float((x**2).sum()))
