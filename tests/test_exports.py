@@ -6,7 +6,7 @@ import pytest
 
 from haplorag import store
 from haplorag.people import find_people
-from haplorag.steps.exports import exports
+from haplorag.steps.exports import _fill_major, exports
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,31 @@ def test_targets_hold_typed_sites_only(exported, simulated):
         position, calls = read(exported / f"{mask}.vcf.gz")
         assert position == arrays["variants/POS"][~hidden].tolist()
         np.testing.assert_array_equal(calls, arrays["calldata/GT"][~hidden][:, people])
+
+
+def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch):
+    """However small the blocks, the same files; nothing larger is read at once."""
+    read_calls, seen = store.read_calls, []
+
+    def watch(file, sites, people):
+        seen.append(sites[-1] - sites[0] + 1)
+        return read_calls(file, sites, people)
+
+    monkeypatch.setattr("haplorag.steps.exports.BLOCK_SITES", 50)
+    monkeypatch.setattr(store, "read_calls", watch)
+    targets = [tmp_path / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
+    inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
+    exports(*inputs, tmp_path / "reference.vcf.gz", targets=targets, chromosome="1")
+    assert len(seen) > 10
+    assert max(seen) <= 50
+    for path in (tmp_path / "reference.vcf.gz", *targets):
+        assert path.read_bytes() == (exported / path.name).read_bytes()
+
+
+def test_a_missing_reference_allele_is_the_major_one():
+    mostly_alternate, mostly_reference = [[1, 1], [-1, 1], [0, -1]], [[0, 0], [-1, 0], [1, -1]]
+    np.testing.assert_array_equal(_fill_major(np.array(mostly_alternate, np.int8)), [[1, 1], [1, 1], [0, 1]])
+    np.testing.assert_array_equal(_fill_major(np.array(mostly_reference, np.int8)), [[0, 0], [0, 0], [1, 0]])
 
 
 def test_people_are_not_named(exported):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from conftest import SEED
 from haplorag import store
+from haplorag.batches import trace_view
 from haplorag.errors import InputError
 from haplorag.imputed import LEVELS, estimate_r2, format_entry
 from haplorag.masking import seed_of
@@ -141,6 +142,23 @@ def test_copying_only_is_li_and_stephens_model(plainer, impute, simulated, tmp_p
     # Windows that are traced as one see a little more beyond their ends.
     assert np.abs(haplotypes - expected).mean() < 2e-3
     assert np.corrcoef(haplotypes.ravel(), expected.ravel())[0, 1] > 0.995
+
+
+def test_few_people_are_not_traced_with_a_whole_chromosome_of_the_panel(impute, simulated, monkeypatch):
+    """What is traced at once is bounded by the panel's alleles too, however few the people."""
+    seen = []
+
+    def watch(view, *arguments):
+        seen.append(len(view.core_sites) * view.shards.reference_haplotypes)
+        return trace_view(view, *arguments)
+
+    monkeypatch.setattr("haplorag.imputing.trace_view", watch)
+    facts = store.read_facts(simulated.shards / "shards.json", "shards")
+    window = facts["windows"][0]["sites"] * facts["reference_haplotypes"]
+    monkeypatch.setattr("haplorag.imputing.TRACED_TOGETHER", 2 * window)
+    impute(simulated.folder / "demo/target.vcf.gz", network="copying_only")
+    assert len(seen) == -(-len(facts["windows"]) // 2) > 1
+    assert max(seen) <= 3 * window
 
 
 def complement(allele: str) -> str:

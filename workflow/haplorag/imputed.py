@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,9 +135,9 @@ def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> I
 
 
 def write_phased(
-    path: Path, chromosome: str, sites: list[tuple[int, str, str, str]], calls: np.ndarray, people: list[str]
+    path: Path, chromosome: str, sites: list[tuple[int, str, str, str]], calls: Iterable[np.ndarray], people: list[str]
 ) -> None:
-    """Write phased genotypes int8 [S, n, 2] (-1 missing) at sites (position, REF, ALT, id) as bgzipped, indexed VCF."""
+    """Write phased genotypes, int8 [n, 2] (-1 missing) a site, at sites (position, REF, ALT, id) as bgzipped, indexed VCF."""
     signs = np.array([f"{first}|{second}" for first in ".01" for second in ".01"], dtype=object)
     with store.replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb") as file:

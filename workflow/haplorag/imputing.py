@@ -21,8 +21,8 @@ from haplorag.retrieval import search_neighbours
 from haplorag.settings import Imputation, Neighbours, Network
 from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
 
-# Where only the model over the whole panel speaks, as many windows are traced as one as give this many probabilities (400 MB):
-# what lies beside them is passed once for all.
+# Where only the model over the whole panel speaks, as many windows are traced as one as give this many probabilities (400 MB)
+# or hold this many alleles of the panel (100 MB): what lies beside them is passed once for all.
 TRACED_TOGETHER = 100_000_000
 
 
@@ -102,7 +102,8 @@ def impute_windows(
         raise InputError(f"{imputer.folder}: its network does not copy; set imputation.network to full")
     impute, together = _predict, 1
     if copying_only:
-        impute, together = _trace, max(1, TRACED_TOGETHER // (2 * people * int(np.diff(panel.windows.cores).max())))
+        widest, most = int(np.diff(panel.windows.cores).max()), max(2 * people, panel.shards.reference_haplotypes)
+        impute, together = _trace, max(1, TRACED_TOGETHER // (most * widest))
     for first in range(0, len(panel.windows), together):
         windows = range(first, min(first + together, len(panel.windows)))
         sites = np.unique(np.concatenate([panel.windows.context(window) for window in windows]))

@@ -55,7 +55,7 @@ rule exports:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        **growing(memory=(1000, 100), minutes=(10, 0.05)),
+        **growing(memory=(1000, 10), minutes=(10, 0.05)),
     params:
         code=code("exports"),
     shell:

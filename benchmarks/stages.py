@@ -1,0 +1,297 @@
+"""The stages that scaling.py measures, each at one size, and how their cost is taken; no benchmark of its own."""
+
+import argparse
+import ctypes
+import gc
+import gzip
+import json
+import logging
+import resource
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pysam
+import torch
+
+import training
+from haplorag import store
+from haplorag.batches import _read_stretches, open_chromosome, trace_view
+from haplorag.imputed import write_phased
+from haplorag.network import build_network, count_parameters
+from haplorag.optimisation import save_weights
+from haplorag.people import find_people, read_samples
+from haplorag.retrieval import read_shard
+from haplorag.settings import Settings
+from haplorag.steps.frequencies import frequencies as count_frequencies
+from haplorag.steps.genotypes import genotypes as convert
+from haplorag.steps.imputation import imputation
+from haplorag.steps.imputer import imputer as gather
+from haplorag.steps.masks import masks as hide
+from haplorag.steps.neighbours import neighbours as retrieve
+from haplorag.steps.shards import shards as pack
+from haplorag.steps.windows import windows as lay
+
+CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
+# People kept out of the reference, and how many sites of a target are typed: one of so many.
+TESTED, TRAINED, TARGET, TYPED_EVERY = 32, 40, 8, 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """One size: its folder, what is wanted, settings, and the paths of artifacts."""
+
+    folder: Path
+    wanted: dict
+    settings: Settings
+
+    def path(self, stage: str) -> Path:
+        """Where a stage's artifact lies."""
+        names = {"samples": "samples.tsv", "shards": CHROMOSOME, "imputer": "", "target": "target.vcf.gz"}
+        draw = EPOCH if stage in ("masks", "neighbours") else ""
+        return self.folder / stage / draw / names.get(stage, f"{CHROMOSOME}.h5")
+
+    def paths(self, *stages: str) -> list[Path]:
+        """Where the artifacts of several stages lie."""
+        return [self.path(stage) for stage in stages]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run, what its units are called, how many they were, and what it leaves."""
+
+    run: Callable[[], object]
+    unit: str
+    count: Callable[[], int]
+    output: Path | None = None
+
+
+def take(stage: str, folder: Path) -> dict:
+    """Run a stage to load what it needs, once more for its CPU seconds, and for its memory; with units and bytes on disk.
+
+    Memory is the peak of the third run above what the process held before it, what was freed given back.
+    """
+    case = Case(folder, json.loads((folder / "case.json").read_text()), training.read(folder / "overlay.yaml"))
+    job = STAGES[stage](case)
+    # Parts of a panel are odd in ways that matter to nobody here.
+    logging.disable(logging.WARNING)
+    job.run()
+    forget()
+    spent = cpu_seconds()
+    job.run()
+    spent = cpu_seconds() - spent
+    forget()
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    # Linux forgets the peak so far; see proc(5).
+    Path("/proc/self/clear_refs").write_text("5")
+    held = read_status("VmRSS")
+    job.run()
+    memory = read_status("VmHWM") - held
+    return {"cpu": spent, "memory": memory, "disk": count_bytes(job.output), "unit": job.unit, "units": job.count()}
+
+
+def forget() -> None:
+    """Empty what is kept of the run before."""
+    for kept in (read_shard, _read_stretches):
+        kept.cache_clear()
+
+
+def read_status(name: str) -> int:
+    """A figure of this process in bytes: VmRSS is the memory it holds, VmHWM the most it held."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of those it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def count_bytes(path: Path | None) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    if path is None:
+        return 0
+    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+
+
+def cut(case: Case) -> Job:
+    """The first sites of some people, evenly spread, of a VCF, as chromosome 1."""
+    source, wanted, people = Path(case.wanted["source"]), case.wanted["sites"], case.wanted["people"]
+    path = case.folder / "vcf" / f"{CHROMOSOME}.vcf.gz"
+    path.parent.mkdir(exist_ok=True)
+
+    def run() -> None:
+        with gzip.open(source, "rt") as lines, pysam.BGZFile(str(path), "wb") as file:
+            header = next(line for line in lines if line.startswith("#CHROM")).rstrip("\n").split("\t")
+            columns = 9 + np.arange(people) * (len(header) - 9) // people
+            genotype = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">'
+            names = "\t".join(header[:9] + [f"p{number}" for number in range(people)])
+            file.write(f"##fileformat=VCFv4.2\n##contig=<ID={CHROMOSOME}>\n{genotype}\n{names}\n".encode())
+            for _, line in zip(range(wanted), lines, strict=False):
+                cells = line.rstrip("\n").split("\t")
+                kept = [CHROMOSOME, *cells[1:7], ".", "GT", *(cells[column] for column in columns)]
+                file.write(("\t".join(kept) + "\n").encode())
+        pysam.tabix_index(str(path), preset="vcf", force=True)
+
+    return Job(run, "genotype", lambda: wanted * people, path)
+
+
+def samples(case: Case) -> Job:
+    """The table of samples: some to test and to train on, as many reference people as are wanted, evenly spread."""
+    people = case.wanted["people"]
+    roles = np.full(people, "validation", dtype=object)
+    roles[np.arange(TESTED + TRAINED) * people // (TESTED + TRAINED)] = ["test"] * TESTED + ["training"] * TRAINED
+    free = np.flatnonzero(roles == "validation")
+    reference = case.wanted.get("reference", len(free))
+    roles[free[np.arange(reference) * len(free) // reference]] = "reference"
+    names = [f"p{number}" for number in range(people)]
+    table = pd.DataFrame({"sample": names, "population": "all", "super_population": "all", "role": roles})
+    return Job(lambda: store.write_table(case.path("samples"), table), "person", lambda: people, case.path("samples"))
+
+
+def genotypes(case: Case) -> Job:
+    """Conversion of the VCF; a unit is a genotype of a site and a person."""
+    vcf, output = case.folder / "vcf" / f"{CHROMOSOME}.vcf.gz", case.path("genotypes")
+    tally = output.with_suffix(".tally.tsv")
+
+    def run() -> None:
+        convert(vcf, case.path("samples"), output, tally, settings=case.settings.genotypes, chromosome=CHROMOSOME)
+
+    return Job(run, "genotype", lambda: count_sites(case) * case.wanted["people"], output)
+
+
+def frequencies(case: Case) -> Job:
+    """Allele frequencies."""
+    paths = case.paths("genotypes", "samples", "frequencies")
+    return Job(lambda: count_frequencies(*paths), "site", lambda: count_sites(case), paths[-1])
+
+
+def windows(case: Case) -> Job:
+    """Windows."""
+    inputs, output = case.path("frequencies"), case.path("windows")
+
+    def run() -> None:
+        lay(inputs, output, output.with_suffix(".tsv"), settings=case.settings.windows, chromosome=CHROMOSOME)
+
+    return Job(run, "site", lambda: count_sites(case), output)
+
+
+def shards(case: Case) -> Job:
+    """Packed reference haplotypes; a unit is an allele of a site and a haplotype."""
+    paths = case.paths("genotypes", "samples", "windows", "shards")
+    return Job(lambda: pack(*paths), "allele", lambda: count_sites(case) * 2 * len(reference(case)), paths[-1])
+
+
+def masks(case: Case) -> Job:
+    """The masks of an epoch, one hiding at random half of the sites; a unit is a site."""
+    output = case.path("masks")
+    inputs = (*case.paths("frequencies", "windows"), output, output.with_suffix(".tsv"))
+    where = {"draw": EPOCH, "chromosome": CHROMOSOME, "seed": SEED, "curriculum": case.settings.masks.training}
+    return Job(lambda: hide(*inputs, **where), "site", lambda: count_sites(case), output)
+
+
+def neighbours(case: Case) -> Job:
+    """The neighbours of an epoch; a unit is a haplotype in a window."""
+    paths = case.paths("genotypes", "samples", "windows", "masks", "shards", "neighbours")
+    where = {"draw": EPOCH, "chromosome": CHROMOSOME, "seed": SEED, "curriculum": case.settings.masks.training}
+    count = lambda: 2 * len(store.read_arrays(paths[-1], "neighbours", "person")["person"])  # noqa: E731
+    return Job(lambda: retrieve(*paths, settings=case.settings.neighbours, **where), "haplotype and window", count, paths[-1])
+
+
+def tracing(case: Case) -> Job:
+    """The haplotypes of an epoch traced through the whole panel; a unit is a haplotype in a window."""
+    order = ("genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
+    chromosome = open_chromosome(read_samples(case.path("samples")), *case.paths(*order))
+    found, typed = chromosome.retrieved, case.settings.network[MODEL].panel_typed
+
+    def run() -> None:
+        for items in found.group():
+            owner = chromosome.owner[found.person[items]].repeat(2)
+            nobody = found.ids[items].reshape(2 * len(items), -1)[:, :0]
+            trace_view(chromosome.view(items), chromosome.read(items), nobody, owner, typed, 1)
+
+    return Job(run, "haplotype and window", lambda: 2 * len(found.person))
+
+
+def step(case: Case) -> Job:
+    """A batch forward, backward and a step of the optimiser, its data ready; a unit is a haplotype in a window."""
+    known = argparse.Namespace(results=case.folder, chromosome=CHROMOSOME, model=MODEL, threads=1)
+    made = training.Case(case.settings, known)
+    batch, labels = made.cut()
+
+    def run() -> None:
+        made.loss(made.network, batch, labels).backward()
+        made.optimiser.step()
+        made.optimiser.zero_grad(set_to_none=True)
+
+    return Job(run, "haplotype and window", lambda: len(labels))
+
+
+def imputer(case: Case) -> Job:
+    """An imputer with untrained weights."""
+    torch.manual_seed(SEED)
+    reads, folder = case.settings.network[MODEL], case.folder / "training"
+    network = build_network(reads)
+    save_weights(folder / "weights.safetensors", network)
+    epochs = [{"epoch": 0, "validation": {}, "score": 0.0}]
+    facts = {"model": MODEL, "parameters": count_parameters(network), "best_epoch": 0, "epochs": epochs}
+    store.write_facts(folder / "history.json", "history", facts)
+    panel = {stage: [case.path(stage)] for stage in ("genotypes", "frequencies", "windows", "shards")}
+    output = case.path("imputer")
+
+    def run() -> None:
+        shutil.rmtree(output, ignore_errors=True)
+        inputs = folder / "weights.safetensors", folder / "history.json", output
+        gather(*inputs, chromosomes=[CHROMOSOME], network=reads, neighbours=case.settings.neighbours, **panel)
+
+    return Job(run, "site", lambda: count_sites(case), output)
+
+
+def impute(case: Case, network: str) -> Job:
+    """Imputation of test people of whom one site of ten is typed; a unit is a genotype that comes out."""
+    people = find_people(read_samples(case.path("samples")), "test")[: case.wanted.get("target", TARGET)]
+    names = [f"variants/{name}" for name in ("POS", "REF", "ALT", "ID")]
+    sites = list(zip(*store.read_arrays(case.path("genotypes"), "genotypes", *names).values(), strict=True))
+    typed = np.arange(0, len(sites), TYPED_EVERY)
+    with store.opening_arrays(case.path("genotypes"), "genotypes") as file:
+        calls = store.read_calls(file, typed, people).reshape(len(people), 2, -1).transpose(2, 0, 1)
+    target, output = case.path("target"), case.folder / f"{network}.vcf.gz"
+    write_phased(target, CHROMOSOME, [sites[site] for site in typed], calls, [f"t{row}" for row in people])
+    settings = case.settings.imputation.model_copy(update={"network": network})
+
+    def run() -> None:
+        imputation(case.path("imputer"), target, output, case.folder / "sites.tsv", settings=settings)
+
+    return Job(run, "genotype", lambda: len(sites) * len(people), output)
+
+
+def reference(case: Case) -> np.ndarray:
+    """Rows of the reference people."""
+    return find_people(read_samples(case.path("samples")), "reference")
+
+
+def count_sites(case: Case) -> int:
+    """Sites of the store."""
+    return len(store.read_arrays(case.path("genotypes"), "genotypes", "variants/POS")["variants/POS"])
+
+
+STAGES = {
+    "cut": cut,
+    "samples": samples,
+    "genotypes": genotypes,
+    "frequencies": frequencies,
+    "windows": windows,
+    "shards": shards,
+    "masks": masks,
+    "neighbours": neighbours,
+    "tracing": tracing,
+    "training step": step,
+    "imputer": imputer,
+    "copying_only": lambda case: impute(case, "copying_only"),
+    "full": lambda case: impute(case, "full"),
+}
