@@ -4,8 +4,8 @@
     PYTHONPATH=workflow python benchmarks/scaling.py --vcf FILE     # of 16,000 sites and 2,000 people or more, not simulated
 
 Runs every stage at four sizes, each in a process of its own and on one thread, and fits exponents by least squares of the
-logarithms, with their standard errors. Time is CPU time; memory is what a stage takes beyond the loaded program. Five minutes
-on a free core. Exits 1 where a goal is missed.
+logarithms, with their standard errors. Time is the least CPU time of some runs; memory is what a stage takes beyond the loaded
+program. Ten to fifteen minutes. Exits 1 where a goal is missed.
 """
 
 import argparse

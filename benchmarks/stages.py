@@ -36,6 +36,8 @@ from haplorag.steps.shards import shards as pack
 from haplorag.steps.windows import windows as lay
 
 CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
+# A stage is timed so many times, or until so many CPU seconds are spent: a short one is disturbed most by what else runs.
+MOST_RUNS, ENOUGH_SECONDS = 7, 4.0
 # People kept out of the reference, and how many sites of a target are typed: one of so many.
 TESTED, TRAINED, TARGET, TYPED_EVERY = 32, 40, 8, 10
 
@@ -70,19 +72,22 @@ class Job:
 
 
 def take(stage: str, folder: Path) -> dict:
-    """Run a stage to load what it needs, once more for its CPU seconds, and for its memory; with units and bytes on disk.
+    """Run a stage to load what it needs, then for its CPU seconds, then for its memory; with units and bytes on disk.
 
-    Memory is the peak of the third run above what the process held before it, what was freed given back.
+    Time is the least of some runs. Memory is the peak of the last above what the process held before it, what was freed
+    given back.
     """
     case = Case(folder, json.loads((folder / "case.json").read_text()), training.read(folder / "overlay.yaml"))
     job = STAGES[stage](case)
     # Parts of a panel are odd in ways that matter to nobody here.
     logging.disable(logging.WARNING)
     job.run()
-    forget()
-    spent = cpu_seconds()
-    job.run()
-    spent = cpu_seconds() - spent
+    times: list[float] = []
+    while len(times) < MOST_RUNS and sum(times) < ENOUGH_SECONDS:
+        forget()
+        spent = cpu_seconds()
+        job.run()
+        times.append(cpu_seconds() - spent)
     forget()
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
@@ -91,7 +96,7 @@ def take(stage: str, folder: Path) -> dict:
     held = read_status("VmRSS")
     job.run()
     memory = read_status("VmHWM") - held
-    return {"cpu": spent, "memory": memory, "disk": count_bytes(job.output), "unit": job.unit, "units": job.count()}
+    return {"cpu": min(times), "memory": memory, "disk": count_bytes(job.output), "unit": job.unit, "units": job.count()}
 
 
 def forget() -> None:

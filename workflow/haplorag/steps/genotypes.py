@@ -27,8 +27,9 @@ USUAL = {"read", "kept", "heterozygotes", "below_min_minor_count", "other_chromo
 def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: Genotypes, chromosome: str) -> None:
     """Write calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples, and the tally of records by fate.
 
-    Sites with too many missing alleles or too few minor alleles among reference people are dropped and counted. Memory does
-    not grow with the number of sites. Raises InputError where too many heterozygotes are unphased or no site is left.
+    Sites with too many missing alleles or too few minor alleles among reference people are dropped and counted. Genotypes
+    are in memory a block at a time, positions and alleles of all sites until the end. Raises InputError where too many
+    heterozygotes are unphased or no site is left.
     """
     table = read_samples(samples)
     names = table["sample"].tolist()
