@@ -5,7 +5,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 ROOT = Path(__file__).parents[1]
 MET = {"at least": float.__ge__, "at most": float.__le__, "below": float.__lt__, "above": float.__gt__}
@@ -16,6 +20,25 @@ def judge(name: str, figure: float, words: str, bound: float, unit: str = "") ->
     met = MET[words](float(figure), float(bound))
     print(f"goal {name}: {figure:,.4g}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})", flush=True)
     return met
+
+
+def fit_slope(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+    """Slope by least squares and its standard error, over points whose y is known."""
+    known = np.isfinite(y)
+    x, y = np.asarray(x)[known], np.asarray(y)[known]
+    if len(np.unique(y)) < 2:
+        return 0.0, 0.0
+    (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
+    return float(slope), float(np.sqrt(covariance[0, 0]))
+
+
+def count_bytes(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder; those that go while one counts are left out."""
+    total = 0
+    for file in [path] if path.is_file() else path.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size if file.is_file() else 0
+    return total
 
 
 def surroundings() -> dict[str, str]:

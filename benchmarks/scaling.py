@@ -10,7 +10,6 @@ program. Ten to fifteen minutes. Exits 1 where a goal is missed.
 
 import argparse
 import json
-import math
 import multiprocessing
 import os
 import shutil
@@ -21,7 +20,9 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before libraries read it
 
-from goals import judge
+import numpy as np
+
+from goals import fit_slope, judge
 from haplorag.settings import Demo
 from haplorag.steps.demo import demo as simulate_panel
 from stages import SEED, take
@@ -215,21 +216,10 @@ def show(stage: str, size: str, found: dict[int, dict]) -> dict[str, float]:
     for kind, key in KINDS.items():
         if all(row[key] > 0 for row in found.values()):
             each = [row[key] / (row["units"] if kind != "memory" and size == BY_WINDOW else 1) for row in found.values()]
-            exponents[kind], error = fit(list(found), each)
+            exponents[kind], error = fit_slope(np.log(list(found)), np.log(each))
             words.append(f"{kind} {exponents[kind]:.2f} +- {error:.2f}")
     print(f"   exponents: {', '.join(words)}\n", flush=True)
     return exponents
-
-
-def fit(sizes: list[int], values: list[float]) -> tuple[float, float]:
-    """Exponent of a power law by least squares of the logarithms, and its standard error."""
-    x, y = ([math.log(value) for value in part] for part in (sizes, values))
-    x = [value - sum(x) / len(x) for value in x]
-    spread = sum(value**2 for value in x)
-    slope = sum(a * b for a, b in zip(x, y, strict=True)) / spread
-    rest = [b - slope * a for a, b in zip(x, y, strict=True)]
-    scatter = sum((value - sum(rest) / len(rest)) ** 2 for value in rest)
-    return slope, math.sqrt(scatter / (len(x) - 2) / spread)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,12 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from goals import ROOT, judge
+from goals import ROOT, count_bytes, fit_slope, judge
 
 MODEL, CHROMOSOME = "copying", "1"
 SECONDS = 0.25  # between two looks
 STANDARD_ERRORS = 3
+STAYS = {".snakemake_timestamp", ".lock"}
 COLUMNS = {
     "seconds": "of the training job",
     "peak_mb": "peak memory of the training job, as the kernel counts it (metrics.tsv)",
@@ -55,14 +56,15 @@ def main() -> None:
         folder = Path(scratch).resolve()
         seen = watch(folder, given.epochs, given.cores)
         table = pd.DataFrame([{"epoch": epoch, **seen[epoch], **read(folder, epoch)} for epoch in range(1, given.epochs + 1)])
-        left = [path for path in (folder / "results").rglob(".*") if path.is_file() and path.name != ".snakemake_timestamp"]
+        hidden = [path for path in (folder / "results").rglob(".*") if path.is_file()]
+        left = [path for path in hidden if path.name not in STAYS and not path.name.startswith(".sha256.")]
     print(table[["epoch", *COLUMNS]].to_string(index=False, float_format=lambda value: f"{value:.1f}"), end="\n\n")
     print(*(f"{name:15}{words}" for name, words in COLUMNS.items()), sep="\n", end="\n\n")
     for name in GROWING:
-        print(f"{name} grows by {fit(table['epoch'], table[name])[0]:.3g} an epoch")
+        print(f"{name} grows by {fit_slope(table['epoch'], table[name])[0]:.3g} an epoch")
     goals = []
     for name in FLAT:
-        slope, error = fit(table["epoch"], table[name])
+        slope, error = fit_slope(table["epoch"], table[name])
         print(f"{name}: {table[name].mean():.4g} on average, {slope:+.2g} an epoch, standard error {error:.2g}")
         goals.append((f"{name} is flat", in_errors(slope, error), "at most", STANDARD_ERRORS, " standard errors"))
     goals.append(("temporary files left", len(left), "at most", 0))
@@ -128,25 +130,6 @@ def read(folder: Path, epoch: int) -> dict[str, float]:
         "masks_kb": count_bytes(results / "masks" / name) / 1e3,
         "neighbours_kb": count_bytes(results / "neighbours" / name) / 1e3,
     }
-
-
-def count_bytes(folder: Path) -> int:
-    """Bytes of all files of a folder; those that go while one counts are left out."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
-
-
-def fit(epochs: pd.Series, values: pd.Series) -> tuple[float, float]:
-    """Slope by least squares and its standard error, over epochs in which the figure is known."""
-    known = values.notna()
-    if values[known].nunique() < 2:
-        return 0.0, 0.0
-    x, y = epochs[known] - epochs[known].mean(), values[known] - values[known].mean()
-    slope = float((x * y).sum() / (x**2).sum())
-    return slope, math.sqrt(float(((y - slope * x) ** 2).sum()) / (len(x) - 2) / float((x**2).sum()))
 
 
 def in_errors(slope: float, error: float) -> float:

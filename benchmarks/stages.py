@@ -18,6 +18,7 @@ import pysam
 import torch
 
 import training
+from goals import count_bytes
 from haplorag import store
 from haplorag.batches import _read_stretches, open_chromosome, trace_view
 from haplorag.imputed import write_phased
@@ -96,7 +97,8 @@ def take(stage: str, folder: Path) -> dict:
     held = read_status("VmRSS")
     job.run()
     memory = read_status("VmHWM") - held
-    return {"cpu": min(times), "memory": memory, "disk": count_bytes(job.output), "unit": job.unit, "units": job.count()}
+    disk = count_bytes(job.output) if job.output else 0
+    return {"cpu": min(times), "memory": memory, "disk": disk, "unit": job.unit, "units": job.count()}
 
 
 def forget() -> None:
@@ -115,13 +117,6 @@ def cpu_seconds() -> float:
     """CPU time of this process and of those it waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def count_bytes(path: Path | None) -> int:
-    """Bytes of a file, or of all files of a folder."""
-    if path is None:
-        return 0
-    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
 
 
 def cut(case: Case) -> Job:
@@ -242,16 +237,18 @@ def imputer(case: Case) -> Job:
     torch.manual_seed(SEED)
     reads, folder = case.settings.network[MODEL], case.folder / "training"
     network = build_network(reads)
-    save_weights(folder / "weights.safetensors", network)
+    weights = folder / "weights.safetensors"
+    save_weights(weights, network)
     epochs = [{"epoch": 0, "validation": {}, "score": 0.0}]
     facts = {"model": MODEL, "parameters": count_parameters(network), "best_epoch": 0, "epochs": epochs}
+    facts["files"] = {weights.name: store.checksum(weights)}
     store.write_facts(folder / "history.json", "history", facts)
     panel = {stage: [case.path(stage)] for stage in ("genotypes", "frequencies", "windows", "shards")}
     output = case.path("imputer")
 
     def run() -> None:
         shutil.rmtree(output, ignore_errors=True)
-        inputs = folder / "weights.safetensors", folder / "history.json", output
+        inputs = weights, folder / "history.json", output
         gather(*inputs, chromosomes=[CHROMOSOME], network=reads, neighbours=case.settings.neighbours, **panel)
 
     return Job(run, "site", lambda: count_sites(case), output)

@@ -43,14 +43,14 @@ def test_targets_hold_typed_sites_only(exported, simulated):
 
 def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch):
     """However small the blocks, the same files; nothing larger is read at once."""
-    read_calls, seen = store.read_calls, []
+    read_alleles, seen = store._read_alleles, []
 
-    def watch(file, sites, people):
+    def watch(file, sites):
         seen.append(sites[-1] - sites[0] + 1)
-        return read_calls(file, sites, people)
+        return read_alleles(file, sites)
 
-    monkeypatch.setattr("haplorag.steps.exports.BLOCK_SITES", 50)
-    monkeypatch.setattr(store, "read_calls", watch)
+    monkeypatch.setattr(store, "BLOCK_SITES", 50)
+    monkeypatch.setattr(store, "_read_alleles", watch)
     targets = [tmp_path / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
     inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
     exports(*inputs, tmp_path / "reference.vcf.gz", targets=targets, chromosome="1")
@@ -62,8 +62,8 @@ def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch
 
 def test_a_missing_reference_allele_is_the_major_one():
     mostly_alternate, mostly_reference = [[1, 1], [-1, 1], [0, -1]], [[0, 0], [-1, 0], [1, -1]]
-    np.testing.assert_array_equal(_fill_major(np.array(mostly_alternate, np.int8)), [[1, 1], [1, 1], [0, 1]])
-    np.testing.assert_array_equal(_fill_major(np.array(mostly_reference, np.int8)), [[0, 0], [0, 0], [1, 0]])
+    np.testing.assert_array_equal(_fill_major(np.array([mostly_alternate], np.int8)), [[[1, 1], [1, 1], [0, 1]]])
+    np.testing.assert_array_equal(_fill_major(np.array([mostly_reference], np.int8)), [[[0, 0], [0, 0], [1, 0]]])
 
 
 def test_people_are_not_named(exported):

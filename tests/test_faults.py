@@ -493,8 +493,8 @@ def test_an_input_that_was_replaced_is_read_again(life, simulated, tmp_path):
 
 TINY = ["--configfile", "tests/tiny.yaml"]
 RULES = (
-    "demo", "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "untrained", "training",
-    "imputer", "baselines", "predictions", "evaluation", "plots", "report", "imputation",
+    "demo", "samples", "genotypes", "frequencies", "relatives", "windows", "shards", "masks", "neighbours", "untrained",
+    "training", "imputer", "baselines", "predictions", "evaluation", "plots", "report", "imputation",
 )  # fmt: skip
 
 
@@ -516,5 +516,5 @@ def test_every_rule_is_killed_in_its_work(undisturbed, tmp_path, moment, how):
         place = {"watched": f"logs/{rule}", "wait": 0.5} if moment == "as it begins" else {}
         life.end(rule, how, "--forcerun", rule, **place)
     assert life.run() == 0, life.said()[-3000:]
-    assert_same(life.results, undisturbed, (*STAGES, "baselines", "predictions", "evaluation"))
+    assert_same(life.results, undisturbed, (*STAGES, "relatives", "baselines", "predictions", "evaluation"))
     assert not [path for path in life.results.rglob(".*") if ".part." in path.name or path.name == ".halfway.pt"]

@@ -92,10 +92,9 @@ def impute_windows(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Window, known alleles int8 [2n, L] and probability of ALT float32 [2n, L] at its core sites, window by window.
 
-    `read` gives haplotypes int8 [2n, C] of the target's n `people` at sites int [C] (-1 where untyped or missing), `typed` bool
-    [site].
-    With `copying_only` the model over the whole panel speaks alone, and many windows are traced at once. Raises InputError
-    where that is asked of a network that does not copy.
+    `read` gives haplotypes int8 [2n, C] of the target's n `people` at sites int [C] (-1 where untyped or missing), `typed` is
+    bool [site]. With `copying_only` the model over the whole panel speaks alone, and many windows are traced at once. Raises
+    InputError where that is asked of a network that does not copy.
     """
     copying_only = settings.network == "copying_only"
     if copying_only and not imputer.reads.copies:

@@ -21,6 +21,7 @@ VERSION = 1
 # Bytes of text that is kept in columns of one width.
 LONGEST_WORD = 64
 File = h5py.File
+BLOCK_SITES = 2048
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
@@ -159,10 +160,20 @@ def read_arrays(path: Path, word: str, *names: str) -> dict[str, np.ndarray]:
 
 def read_calls(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
     """Read haplotypes int8 [2 n, S] of some people (rows 2 i, 2 i + 1) at sorted sites from an open genotype store."""
+    calls = _read_alleles(file, sites)[:, people]
+    return np.ascontiguousarray(calls.transpose(1, 2, 0).reshape(2 * len(people), len(sites)))
+
+
+def read_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarray]:
+    """Read alleles int8 [S, n, 2] of everybody at sorted sites from an open genotype store, a few thousand sites at a time."""
+    cuts = np.searchsorted(sites, np.arange(BLOCK_SITES, sites.max(initial=0) + 1, BLOCK_SITES))
+    yield from (_read_alleles(file, block) for block in np.split(sites, cuts) if len(block))
+
+
+def _read_alleles(file: h5py.File, sites: np.ndarray) -> np.ndarray:
     first, last = int(sites[0]), int(sites[-1]) + 1
     # One contiguous read is far faster than picking rows in the file.
-    calls = file["calldata/GT"][first:last][sites - first][:, people]
-    return np.ascontiguousarray(calls.transpose(1, 2, 0).reshape(2 * len(people), len(sites)))
+    return file["calldata/GT"][first:last][sites - first]
 
 
 def _list_arrays(file: h5py.File) -> list[str]:

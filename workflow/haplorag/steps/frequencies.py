@@ -11,7 +11,6 @@ from haplorag import command, store
 from haplorag.people import read_samples
 
 log = logging.getLogger(__name__)
-BLOCK_SITES = 2048
 
 
 def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
@@ -25,11 +24,9 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
     groups = [np.flatnonzero(reference)]
     groups += [np.flatnonzero(reference & (table["super_population"] == name)) for name in populations]
     with store.opening_arrays(genotypes, "genotypes") as file:
-        calls, position = file["calldata/GT"], file["variants/POS"][:]
-        parts = [
-            [count_alleles(calls[start : start + BLOCK_SITES][:, group]) for group in groups]
-            for start in range(0, len(calls), BLOCK_SITES)
-        ]
+        position = file["variants/POS"][:]
+        blocks = store.read_blocks(file, np.arange(len(position)))
+        parts = [[count_alleles(calls[:, group]) for group in groups] for calls in blocks]
     counts = [np.concatenate(blocks) for blocks in zip(*parts, strict=True)]
     shares = [_divide(part, counts[0]) for part in counts]
     everyone, *by_population = shares

@@ -15,7 +15,6 @@ from haplorag.people import read_samples
 
 log = logging.getLogger(__name__)
 SITES = 10_000
-BLOCK_SITES = 2048
 COMMON_MAF = 0.05
 # Strangers' estimates reach this many standard deviations only in panels far larger than any there is.
 CERTAIN = 6
@@ -29,7 +28,7 @@ def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies
     """
     table = read_samples(samples)
     most = max(SITES // len(genotypes), 1)
-    parts = [_read_dosage(*paths, most) for paths in zip(genotypes, frequencies, strict=True)]
+    parts = [_read_dosage(*paths, most, len(table)) for paths in zip(genotypes, frequencies, strict=True)]
     dosage = np.concatenate(parts, axis=1)
     found = find_relatives(dosage, table["population"].to_numpy())
     first, second = (table.iloc[rows].reset_index(drop=True) for rows in found.pairs.T)
@@ -53,20 +52,14 @@ def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies
         )  # fmt: skip
 
 
-def _read_dosage(genotypes: Path, frequencies: Path, most: int) -> np.ndarray:
-    """ALT alleles int8 [n, S] of everyone at no more than `most` common sites, evenly spread; -1 where one is missing."""
+def _read_dosage(genotypes: Path, frequencies: Path, most: int, people: int) -> np.ndarray:
+    """ALT alleles int8 [n, S] of all `people` at no more than `most` common sites, evenly spread; -1 where one is missing."""
     frequency = read_frequencies(frequencies).frequency
     common = np.flatnonzero(np.minimum(frequency, 1 - frequency) >= COMMON_MAF)
     chosen = common[np.unique(np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64))]
     with store.opening_arrays(genotypes, "genotypes") as file:
-        calls = file["calldata/GT"]
-        parts = [np.empty((0, *calls.shape[1:]), dtype=np.int8)]
-        for start in range(0, len(calls), BLOCK_SITES):
-            here = chosen[(chosen >= start) & (chosen < start + BLOCK_SITES)]
-            if len(here):
-                parts.append(calls[start : start + BLOCK_SITES][here - start])
-    alleles = np.concatenate(parts)
-    return np.where((alleles < 0).any(axis=2), -1, alleles.sum(axis=2)).T.astype(np.int8)
+        parts = [np.where((calls < 0).any(axis=2), -1, calls.sum(axis=2)) for calls in store.read_blocks(file, chosen)]
+    return np.concatenate([np.empty((0, people), dtype=np.int64), *parts]).T.astype(np.int8)
 
 
 if __name__ == "__main__":
