@@ -20,7 +20,7 @@ import torch
 import training
 from goals import count_bytes
 from haplorag import store
-from haplorag.batches import _read_stretches, open_chromosome, trace_view
+from haplorag.batches import open_chromosome
 from haplorag.imputed import write_phased
 from haplorag.network import build_network, count_parameters
 from haplorag.optimisation import save_weights
@@ -35,6 +35,7 @@ from haplorag.steps.masks import masks as hide
 from haplorag.steps.neighbours import neighbours as retrieve
 from haplorag.steps.shards import shards as pack
 from haplorag.steps.windows import windows as lay
+from haplorag.tracing import _read_stretches, trace_view
 
 CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
 # A stage is timed so many times, or until so many CPU seconds are spent: a short one is disturbed most by what else runs.

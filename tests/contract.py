@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 
 from haplorag import command, store
@@ -153,7 +152,7 @@ def load(case: Path, scratch: Path) -> None:
         imputer = Path(shutil.copytree(os.environ["HAPLORAG_IMPUTER"], scratch / "imputer"))
         place = next(imputer.rglob("*.faiss")) if artefact.suffix == ".faiss" else imputer / "weights.safetensors"
         shutil.copyfile(artefact, place)
-        opened = open_imputer(imputer, torch.device("cpu"))
+        opened = open_imputer(imputer)
         panel = open_panel(opened, opened.chromosomes[0])
         panel.shards.by_site(np.arange(len(panel.position)))
 

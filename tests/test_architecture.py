@@ -47,7 +47,7 @@ def test_only_retrieval_imports_faiss():
 
 
 def test_networks_stay_where_they_belong():
-    allowed = {"batches", "optimisation", "learning", "sharing", "imputing", "untrained"}
+    allowed = {"batches", "optimisation", "learning", "sharing", "untrained"}
     assert not [
         path for path in [*STEPS, *CORE] if uses(path, "torch") and path.parent.name != "network" and path.stem not in allowed
     ]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from conftest import SEED
 from haplorag import store
-from haplorag.batches import trace_view
 from haplorag.errors import InputError
 from haplorag.imputed import LEVELS, estimate_r2, format_entry
 from haplorag.masking import seed_of
@@ -21,6 +20,7 @@ from haplorag.metrics import dosage_r2_by_site
 from haplorag.people import find_people
 from haplorag.steps.demo import write_vcf
 from haplorag.steps.imputation import imputation
+from haplorag.tracing import trace_view
 from test_baselines import METHODS
 from test_baselines import said as plainer
 from test_imputer import folder

@@ -4,13 +4,10 @@ import json
 import shutil
 
 import pytest
-import torch
 
 from haplorag.errors import InputError
 from haplorag.imputing import open_imputer, open_panel
 from haplorag.steps.imputer import imputer
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +24,7 @@ def folder(simulated, trained):
 
 def test_it_travels(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "elsewhere")
-    opened = open_imputer(tmp_path / "elsewhere", CPU)
+    opened = open_imputer(tmp_path / "elsewhere")
     panel = open_panel(opened, "1")
     assert len(panel.position) == len(panel.frequencies.frequency)
     sites = panel.windows.context(0)
@@ -49,7 +46,7 @@ def test_damage_is_noticed(folder, tmp_path, name):
     data[len(data) // 2] ^= 1
     (tmp_path / "x" / name).write_bytes(data)
     with pytest.raises(InputError, match=name):
-        open_imputer(tmp_path / "x", CPU)
+        open_imputer(tmp_path / "x")
 
 
 def test_another_format_is_refused(folder, tmp_path):
@@ -57,4 +54,4 @@ def test_another_format_is_refused(folder, tmp_path):
     facts = json.loads((tmp_path / "x/imputer.json").read_text())
     (tmp_path / "x/imputer.json").write_text(json.dumps(facts | {"format": "imputer/9"}))
     with pytest.raises(InputError, match="expected format imputer/1"):
-        open_imputer(tmp_path / "x", CPU)
+        open_imputer(tmp_path / "x")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from torch import Tensor
 from haplorag import store
 from haplorag.frequencies import Frequencies, read_frequencies
 from haplorag.masking import choose_typed, seed_of
-from haplorag.mosaic import trace_mosaic
 from haplorag.network.batch import Batch, Mosaic
 from haplorag.people import rank_reference
 from haplorag.settings import Network
-from haplorag.stretches import Stretches, cut_stretches, find_places
+from haplorag.tracing import trace_view
 from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
 
 # Windows whose items are in memory together, so that batches of different windows take turns.
@@ -112,30 +110,15 @@ def cut_batch(
         genotype_frequency=torch.from_numpy(frequencies.genotypes[population][:, at_core]),
     )
     if reads.copies:
-        batch.mosaic = trace_view(view, haplotypes, ids, owner, reads.panel_typed, torch.get_num_threads())
+        traced = trace_view(view, haplotypes, ids, owner, reads.panel_typed, torch.get_num_threads())
+        batch.mosaic = Mosaic(
+            alternate=torch.from_numpy(traced.alternate),
+            posterior=torch.from_numpy(traced.posterior),
+            of_site=torch.from_numpy(traced.places.of_site),
+            first=torch.from_numpy(traced.places.first[:-1]),
+            centimorgan=torch.from_numpy(traced.places.centimorgan.astype(np.float32)),
+        )
     return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
-
-
-def trace_view(
-    view: View, haplotypes: np.ndarray, ids: np.ndarray, owner: np.ndarray, panel_typed: int, threads: int
-) -> Mosaic:
-    """Trace haplotypes over a view's core and the nearest `panel_typed` typed sites a side; arguments as in `cut_batch`."""
-    columns, _ = choose_typed(view.hidden, view.core, panel_typed)
-    typed = view.sites[columns]
-    places = find_places(typed, view.core_sites, view.centimorgan, view.shards.reference_haplotypes)
-    stretches = _read_stretches(view.shards, typed.tobytes(), view.core_sites.tobytes())
-    alternate, posterior = trace_mosaic(haplotypes[:, columns], view.centimorgan[typed], stretches, places, ids, owner, threads)
-    here = torch.from_numpy(places.centimorgan.astype(np.float32))
-    first = torch.from_numpy(places.first[:-1])
-    return Mosaic(torch.from_numpy(alternate), torch.from_numpy(posterior), torch.from_numpy(places.of_site), first, here)
-
-
-@lru_cache(maxsize=4)
-def _read_stretches(shards: ShardSet, typed: bytes, core: bytes) -> Stretches:
-    """The whole panel at sorted typed and core sites, the bytes of int32 arrays; the last few are kept in memory."""
-    at_typed, at_core = (np.frombuffer(sites, dtype=np.int32) for sites in (typed, core))
-    before = np.searchsorted(at_typed, at_core, side="right")
-    return cut_stretches(shards.by_site(at_typed), shards.by_site(at_core), before)
 
 
 def open_chromosomes(

@@ -7,18 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from haplorag import store
-from haplorag.batches import cut_batch, trace_view
 from haplorag.errors import InputError
 from haplorag.frequencies import Frequencies
-from haplorag.masking import choose_typed
-from haplorag.network import build_network, predict
-from haplorag.optimisation import load_weights
-from haplorag.retrieval import search_neighbours
-from haplorag.settings import Imputation, Neighbours, Network
+from haplorag.settings import Neighbours, Network
+from haplorag.tracing import trace_view
 from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
 
 # Where only the model over the whole panel speaks, as many windows are traced as one as give this many probabilities (400 MB)
@@ -28,14 +22,12 @@ TRACED_TOGETHER = 100_000_000
 
 @dataclass(frozen=True)
 class Imputer:
-    """A network with its settings, and the folder its chromosomes lie in."""
+    """What an imputer says of itself, and the folder its network and its chromosomes lie in."""
 
     folder: Path
-    network: nn.Module
     reads: Network
     neighbours: Neighbours
     chromosomes: list[str]
-    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -51,16 +43,17 @@ class Panel:
     shards: ShardSet
 
 
-def open_imputer(folder: Path, device: torch.device) -> Imputer:
+# Probability of ALT float32 [2n, L] at the core of a view of a panel, given haplotypes int8 [2n, S] over it.
+Impute = Callable[[Panel, View, np.ndarray], np.ndarray]
+
+
+def open_imputer(folder: Path) -> Imputer:
     """Open an imputer's folder. Raises InputError where a file is missing, damaged or of another format."""
     facts = store.read_facts(folder / "imputer.json", "imputer")
     for name, expected in facts["files"].items():
         store.check(folder / name, expected, "copy the whole folder again, or remove it and run again")
-    reads = Network.model_validate(facts["network"])
-    network = build_network(reads)
-    load_weights(folder / "weights.safetensors", network)
-    neighbours = Neighbours.model_validate(facts["neighbours"])
-    return Imputer(folder, network.to(device).eval(), reads, neighbours, facts["chromosomes"], device)
+    settings = Network.model_validate(facts["network"]), Neighbours.model_validate(facts["neighbours"])
+    return Imputer(folder, *settings, facts["chromosomes"])
 
 
 def open_panel(imputer: Imputer, chromosome: str) -> Panel:
@@ -81,53 +74,47 @@ def list_files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): store.checksum(path) for path in paths}
 
 
+def count_together(panel: Panel, people: int) -> int:
+    """How many windows may be traced as one, for so many people, where no network is asked."""
+    widest, most = int(np.diff(panel.windows.cores).max()), max(2 * people, panel.shards.reference_haplotypes)
+    return max(1, TRACED_TOGETHER // (most * widest))
+
+
+def trace_with(imputer: Imputer, threads: int) -> Impute:
+    """The model over the whole panel, alone. Raises InputError where the imputer's network does not copy."""
+    if not imputer.reads.copies:
+        raise InputError(f"{imputer.folder}: its network does not copy; set imputation.network to full")
+
+    def impute(_: Panel, view: View, haplotypes: np.ndarray) -> np.ndarray:
+        ids, nobody = np.empty((len(haplotypes), 0), dtype=np.int32), np.full(len(haplotypes), -1)
+        return trace_view(view, haplotypes, ids, nobody, imputer.reads.panel_typed, threads).alternate
+
+    return impute
+
+
 def impute_windows(
-    imputer: Imputer,
+    impute: Impute,
     panel: Panel,
     read: Callable[[np.ndarray], np.ndarray],
-    people: int,
     typed: np.ndarray,
-    settings: Imputation,
-    threads: int,
+    batch_people: int,
+    together: int = 1,
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Window, known alleles int8 [2n, L] and probability of ALT float32 [2n, L] at its core sites, window by window.
 
-    `read` gives haplotypes int8 [2n, C] of the target's n `people` at sites int [C] (-1 where untyped or missing), `typed` is
-    bool [site]. With `copying_only` the model over the whole panel speaks alone, and many windows are traced at once. Raises
-    InputError where that is asked of a network that does not copy.
+    `read` gives haplotypes int8 [2n, C] of the target's n people at sites int [C] (-1 where untyped or missing), `typed` is
+    bool [site]. People are imputed `batch_people` at a time, and so many windows `together`.
     """
-    copying_only = settings.network == "copying_only"
-    if copying_only and not imputer.reads.copies:
-        raise InputError(f"{imputer.folder}: its network does not copy; set imputation.network to full")
-    impute, together = _predict, 1
-    if copying_only:
-        widest, most = int(np.diff(panel.windows.cores).max()), max(2 * people, panel.shards.reference_haplotypes)
-        impute, together = _trace, max(1, TRACED_TOGETHER // (most * widest))
     for first in range(0, len(panel.windows), together):
         windows = range(first, min(first + together, len(panel.windows)))
         sites = np.unique(np.concatenate([panel.windows.context(window) for window in windows]))
         start, stop = panel.windows.cores[windows[0]][0], panel.windows.cores[windows[-1]][1]
         core = int(np.searchsorted(sites, start)), int(np.searchsorted(sites, stop))
         view = View(sites, core, ~typed[sites], panel.windows.centimorgan, panel.shards)
-        haplotypes, step = read(sites), 2 * settings.batch_people
+        haplotypes, step = read(sites), 2 * batch_people
         pieces = [haplotypes[piece : piece + step] for piece in range(0, len(haplotypes), step)]
-        probability = np.concatenate([impute(imputer, panel, view, piece, threads) for piece in pieces])
+        probability = np.concatenate([impute(panel, view, piece) for piece in pieces])
         known = haplotypes[:, slice(*core)]
         for window in windows:
             here = slice(*(panel.windows.cores[window] - start))
             yield window, known[:, here], probability[:, here]
-
-
-def _trace(imputer: Imputer, panel: Panel, view: View, haplotypes: np.ndarray, threads: int) -> np.ndarray:
-    ids, nobody = np.empty((len(haplotypes), 0), dtype=np.int32), np.full(len(haplotypes), -1)
-    return trace_view(view, haplotypes, ids, nobody, imputer.reads.panel_typed, threads).alternate.numpy()
-
-
-def _predict(imputer: Imputer, panel: Panel, view: View, haplotypes: np.ndarray, threads: int) -> np.ndarray:
-    typed, inside = choose_typed(view.hidden, view.core, imputer.neighbours.reach_typed)
-    nobody = np.full(len(haplotypes), -1)
-    reference = view.shards.haplotypes(view.sites[typed])
-    ids, _ = search_neighbours(haplotypes[:, typed], reference, inside, nobody, imputer.neighbours, threads)
-    unknown = np.zeros(len(haplotypes) // 2, dtype=np.int64)
-    batch, _ = cut_batch(view, haplotypes, ids, nobody, panel.frequencies, unknown, imputer.reads)
-    return predict(imputer.network, batch.to(imputer.device)).cpu().numpy()

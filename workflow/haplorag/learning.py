@@ -41,7 +41,8 @@ def choose_device(gpus: int, threads: int) -> torch.device:
     if device.type == "cpu":
         # Otherwise threads add up gradients in whatever order they come.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        torch.use_deterministic_algorithms(True)
+        # As use_deterministic_algorithms(True), without the two seconds in which that loads a compiler.
+        torch.set_deterministic_debug_mode("error")
     log.info("on %s, %d threads%s", device, threads, "; no GPU was found" if gpus and device.type == "cpu" else "")
     return device
 

@@ -59,54 +59,57 @@ def _trace(
     asked, chance, reach_left, reach_right, panel, first, before, ids, owner, mismatch, alternate, posterior
 ):  # fmt: skip
     """Fill `alternate` and `posterior`; `chance` [T + 1] is that of a switch before each typed site and after the last."""
+    entered = np.zeros(panel.group.shape, np.float32)
     for query in range(len(asked)):
         own = 2 * owner[query]
         share = np.float32(1) / np.float32(panel.group.shape[1] - (2 if own >= 0 else 0))
         _trace_one(
-            asked[query], chance, reach_left, reach_right, panel, first, before, ids[query], own, share, mismatch,
+            asked[query], chance, reach_left, reach_right, panel, first, before, ids[query], own, share, mismatch, entered,
             alternate[query], posterior[query],
         )  # fmt: skip
 
 
 @compiled
 def _trace_one(
-    alleles, chance, reach_left, reach_right, panel, first, before, ids, own, share, mismatch, alternate, posterior
+    alleles, chance, reach_left, reach_right, panel, first, before, ids, own, share, mismatch, entered, alternate, posterior
 ):  # fmt: skip
-    """Trace one haplotype: forward to the state each stretch is entered with, then backward, each gone through once more."""
+    """Trace one haplotype: forward to the state each stretch is `entered` with, then backward, each gone through once more."""
     stretches, haplotypes = panel.group.shape
     longest, widest = np.diff(panel.typed).max(), np.diff(panel.offset).max()
     # Within a stretch: what each group keeps of its state and what it gains, after none, one, two, ... typed sites.
     kept, gained = np.empty((longest + 1, widest), np.float32), np.empty((longest + 1, widest), np.float32)
     total, members, weight = np.ones(longest + 1, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
-    ahead, behind, both = np.empty(widest, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
-    entered, entered_total = np.zeros((stretches, haplotypes), np.float32), np.ones(stretches, np.float32)
-    for stretch in range(stretches - 1):
+    ahead, behind, both = np.empty(len(panel.members), np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
+    entered_total = np.ones(stretches, np.float32)
+    for stretch in range(stretches):
         group = panel.group[stretch]
-        _count_members(members, panel, stretch, own)
-        _sum_by_group(ahead, entered[stretch], group)
-        total[0] = entered_total[stretch]
-        steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
-        _carry(entered[stretch], kept[steps], gained[steps], group, own, entered[stretch + 1])
-        entered_total[stretch + 1] = total[steps]
+        here = ahead[panel.offset[stretch] : panel.offset[stretch + 1]]
+        _sum_by_group(here, entered[stretch], group)
+        if stretch + 1 < stretches:
+            _count_members(members, panel, stretch, own)
+            total[0] = entered_total[stretch]
+            steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch)
+            _carry(entered[stretch], kept[steps], gained[steps], group, own, entered[stretch + 1])
+            entered_total[stretch + 1] = total[steps]
     state, state_total = np.zeros(haplotypes, np.float32), np.float32(1)
-    stays, gains = np.empty(widest, np.float32), np.empty(widest, np.float32)
+    # Two rows that take turns: a loop that writes where it reads is not vectorised.
+    stays, gains, turn = np.empty((2, widest), np.float32), np.empty((2, widest), np.float32), 0
     place = len(before) - 1
     for stretch in range(stretches - 1, -1, -1):
         group, start = panel.group[stretch], panel.typed[stretch]
+        here = ahead[panel.offset[stretch] : panel.offset[stretch + 1]]
         groups = _count_members(members, panel, stretch, own)
-        _sum_by_group(ahead, entered[stretch], group)
-        _sum_by_group(behind, state, group)
-        _sum_products(both, entered[stretch], state, group)
+        _sum_both(behind[:groups], both[:groups], state, entered[stretch], group)
         total[0] = entered_total[stretch]
-        steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch)
-        stays[:groups], gains[:groups] = 1, 0
+        steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch)
+        stays[turn, :groups], gains[turn, :groups] = 1, 0
         for step in range(steps, -1, -1):
             # Places before the first typed site of a stretch belong to the stretch before.
             while place >= 0 and before[place] == start + step and (step or not stretch):
                 far, near = reach_right[place], reach_left[place]
-                back = state, stays, gains, (1 - far) / state_total, far * share
+                back = state, stays[turn], gains[turn], (1 - far) / state_total, far * share
                 front = entered[stretch], kept[step], gained[step], (1 - near) / total[step], near * share
-                weighed = _weigh(weight[:groups], back, front, both, behind, ahead, members)
+                weighed = _weigh(weight[:groups], back, front, both, behind, here, members)
                 sites = slice(first[place], first[place + 1])
                 _sum_carriers(weight[:groups], panel, stretch, first[place], weighed, alternate[sites])
                 _look_up(ids, own, group, back, front, weighed, posterior[place])
@@ -115,8 +118,10 @@ def _trace_one(
                 site = start + step - 1
                 stay, leak = (1 - chance[site + 1]) / state_total, chance[site + 1] * share
                 held = _alleles(panel, stretch, step - 1)
-                state_total = _step(stays, gains, stays, gains, held, alleles[site], stay, leak, members, behind, mismatch)
-        _carry(state, stays, gains, group, own, state)
+                old, new = (stays[turn], gains[turn]), (stays[1 - turn], gains[1 - turn])
+                state_total = _step(*old, *new, held, alleles[site], stay, leak, members, behind, mismatch)
+                turn = 1 - turn
+        _carry(state, stays[turn], gains[turn], group, own, state)
 
 
 @compiled
@@ -228,10 +233,11 @@ def _sum_by_group(sums, state, group):
 
 
 @compiled
-def _sum_products(sums, ahead, behind, group):
-    sums[:] = 0
-    for row in range(len(ahead)):
-        sums[group[row]] += ahead[row] * behind[row]
+def _sum_both(sums, products, state, other, group):
+    sums[:], products[:] = 0, 0
+    for row in range(len(state)):
+        sums[group[row]] += state[row]
+        products[group[row]] += state[row] * other[row]
 
 
 @compiled

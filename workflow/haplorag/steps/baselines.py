@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
-from haplorag.batches import open_chromosome, trace_view
+from haplorag.batches import open_chromosome
 from haplorag.metrics import copy_nearest
 from haplorag.people import read_samples
+from haplorag.tracing import trace_view
 
 log = logging.getLogger(__name__)
 METHODS = ["allele_frequency", "nearest_haplotype", "neighbour_vote", "li_stephens"]
@@ -55,7 +56,7 @@ def baselines(
             says[0] = frequency[start:stop]
             says[1] = copy_nearest(alleles, apart, 1)
             says[2] = copy_nearest(alleles, apart, vote_neighbours)
-            says[3] = traced.alternate.numpy()
+            says[3] = traced.alternate
             says[:, :, ~hidden[start:stop]] = np.nan
             file["probability"][:, mask, :, start:stop] = says.reshape(len(METHODS), len(items), 2, -1).swapaxes(2, 3)
             carriers = np.where(np.isnan(says[0]), np.nan, alleles.mean(axis=1, dtype=np.float32))

@@ -14,8 +14,7 @@ from haplorag import command, store
 from haplorag.errors import InputError
 from haplorag.files import borrowing_folder
 from haplorag.imputed import ImputedWriter, Site, writing_imputed
-from haplorag.imputing import Imputer, Panel, impute_windows, open_imputer, open_panel
-from haplorag.learning import choose_device
+from haplorag.imputing import Impute, Imputer, Panel, count_together, impute_windows, open_imputer, open_panel, trace_with
 from haplorag.matching import FATES, USED
 from haplorag.settings import Imputation
 from haplorag.targets import Target, read_target
@@ -35,7 +34,8 @@ def imputation(
     InputError where the target is unphased or shares no chromosome with the imputer.
     """
     threads = command.count_threads(threads)
-    opened = open_imputer(imputer, choose_device(gpus, threads))
+    opened = open_imputer(imputer)
+    impute = _choose(opened, settings, threads, gpus)
     header = describe_vcf(target)
     people, named = header.samples, name_chromosomes(target, header)
     names = {chromosome: match_chromosome(chromosome, named) for chromosome in opened.chromosomes}
@@ -58,7 +58,7 @@ def imputation(
             panel = open_panel(opened, chromosome)
             read = read_target(target, chromosome, people, panel, settings.max_unphased, scratch / "target.h5")
             fates.append(read.fates.assign(chromosome=name))
-            written += _impute_chromosome(opened, panel, read, name, writer, settings, threads)
+            written += _impute_chromosome(impute, panel, read, name, writer, settings)
     table = pd.concat(fates, ignore_index=True)
     store.write_table(sites, table[["chromosome", "position", "ref", "alt", "fate", "explanation"]])
     for fate, count in table["fate"].value_counts().items():
@@ -67,14 +67,25 @@ def imputation(
     log.info("%d sites of %d people written, %.0f genotypes/s", written, len(people), pace)
 
 
+def _choose(imputer: Imputer, settings: Imputation, threads: int, gpus: int) -> Impute:
+    """The network, or the model it starts from."""
+    if settings.network == "copying_only":
+        return trace_with(imputer, threads)
+    # Loading torch takes seconds, and only the network asks for it.
+    from haplorag.predicting import load_network
+
+    return load_network(imputer, threads, gpus)
+
+
 def _impute_chromosome(
-    imputer: Imputer, panel: Panel, target: Target, name: str, writer: ImputedWriter, settings: Imputation, threads: int
+    impute: Impute, panel: Panel, target: Target, name: str, writer: ImputedWriter, settings: Imputation
 ) -> int:
     """Write a chromosome, window by window, the target's unused sites in between; gives the number of sites written."""
     typed = target.record >= 0
     weak, written, twins = 0, 0, Twins(panel.shards.reference_haplotypes // 2 + target.people)
     rest = deque(target.unused())
-    imputed = impute_windows(imputer, panel, target.read_haplotypes, target.people, typed, settings, threads)
+    together = count_together(panel, target.people) if settings.network == "copying_only" else 1
+    imputed = impute_windows(impute, panel, target.read_haplotypes, typed, settings.batch_people, together)
     for window, known, probability in command.show_progress(imputed, f"chromosome {name}, windows", len(panel.windows)):
         start, stop = panel.windows.cores[window]
         weak += int(typed[start:stop].sum()) < FEW_TYPED
