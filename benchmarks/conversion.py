@@ -4,7 +4,8 @@
 
 Ours and its peers run in turn, three times each; a figure is the least CPU time (user + system) of a whole process with its
 start. `--peers-python` names the interpreter with scikit-allel and bio2zarr (`pip install scikit-allel 'bio2zarr[vcf]'`);
-bcftools must be on the path. Exits 1 where a goal is missed, 2 where something is lacking.
+bcftools must be on the path. Two halves of the file, converted at once by a process each, bound what splitting a chromosome
+could gain. Exits 1 where a goal is missed, 2 where something is lacking.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
 
-from goals import ROOT, judge, measure
+from goals import ROOT, count_bytes, judge, measure
 
 # Nothing of haplorag is imported: a child's peak memory starts at that of the process that started it.
 STEP = (sys.executable, "-m")
@@ -38,15 +41,21 @@ def main() -> None:
     check_inputs(arguments)
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     with tempfile.TemporaryDirectory() as folder:
-        best, peak = measure_all(list_commands(arguments, Path(folder), config))
+        commands = list_commands(arguments, Path(folder), config)
+        best, peak = measure_all(commands)
+        whole, halves = measure_halves(commands["ours"], arguments.vcf, Path(folder))
         store = Path(folder) / "ours.h5"
         shards = pack_shards(store, Path(folder), find_chromosome(arguments.vcf), config)
         files = {"VCF": arguments.vcf, "our store": store, "our shards": shards, "scikit-allel": Path(folder) / "allel.h5"}
-        sizes = {name: size_of(path) for name, path in {**files, "bio2zarr": Path(folder) / "bio2zarr.zarr"}.items()}
+        sizes = {name: count_bytes(path) for name, path in {**files, "bio2zarr": Path(folder) / "bio2zarr.zarr"}.items()}
         sites, haplotypes = read_shape(store, shards)
     print_tables(best, peak, sizes)
     shards_mb = sizes["our shards"] / 1e6 * SITES / sites * HAPLOTYPES / haplotypes
     print(f"shards: {sites:,} sites x {haplotypes:,} haplotypes; extrapolated to {SITES:,} x {HAPLOTYPES:,} in proportion\n")
+    print(
+        f"{whole:.2f} s for the whole file, {halves:.2f} s for its halves at once, each to a store of its own: no split of a "
+        f"chromosome between two workers can be {whole / halves:.2f} times as fast\n"
+    )
     goals = [
         ("faster than scikit-allel", best["scikit-allel"] / best["ours"], "at least", 1.8, "x"),
         ("faster than bio2zarr", best["bio2zarr"] / best["ours"], "at least", 5, "x"),
@@ -109,6 +118,28 @@ def measure_all(commands: dict[str, list[str]]) -> tuple[dict[str, float], dict[
     return best, {name: max(peak for _, _, peak in figures) for name, figures in runs.items()}
 
 
+def measure_halves(command: list[str], vcf: Path, folder: Path) -> tuple[float, float]:
+    """Least wall seconds of three of the command, and of two processes at once that have half of the records each."""
+    cut = ["bcftools", "query", "-f", "%CHROM\t%POS\n", str(vcf)]
+    places = subprocess.run(cut, check=True, capture_output=True, text=True).stdout.splitlines()
+    chromosome, middle = places[len(places) // 2].split("\t")
+    parts = []
+    for number, region in enumerate((f"1-{middle}", f"{int(middle) + 1}-")):
+        half = folder / f"half{number}.vcf.gz"
+        measure(["bcftools", "view", "--targets", f"{chromosome}:{region}", "-Oz", "-o", str(half), str(vcf)])
+        measure(["bcftools", "index", "--tbi", str(half)])
+        names = {str(vcf): str(half), str(folder / "ours.h5"): f"{half}.h5", str(folder / "tally.tsv"): f"{half}.tsv"}
+        parts.append([names.get(word, word) for word in command])
+    whole, halves = [], []
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            whole.append(measure(command)[0])
+            started = time.perf_counter()
+            list(pool.map(measure, parts))
+            halves.append(time.perf_counter() - started)
+    return min(whole), min(halves)
+
+
 def pack_shards(store: Path, folder: Path, chromosome: str, config: dict) -> Path:
     """Run the steps that lead from the store to the packed reference haplotypes."""
     samples, frequencies, windows = folder / "samples.tsv", folder / "frequencies.h5", folder / "windows.h5"
@@ -130,11 +161,6 @@ def find_chromosome(vcf: Path) -> str:
     """Chromosome of the first record."""
     with gzip.open(vcf, "rt") as lines:
         return next(line for line in lines if not line.startswith("#")).split("\t", 1)[0]
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files of a folder."""
-    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
 
 
 def print_tables(best: dict[str, float], peak: dict[str, int], sizes: dict[str, int]) -> None:
