@@ -213,7 +213,7 @@ def tracing(case: Case) -> Job:
     def run() -> None:
         for items in found.group():
             owner = chromosome.owner[found.person[items]].repeat(2)
-            nobody = found.ids[items].reshape(2 * len(items), -1)[:, :0]
+            nobody = np.empty((2 * len(items), 0), dtype=np.int32)
             trace_view(chromosome.view(items), chromosome.read(items), nobody, owner, typed, 1)
 
     return Job(run, "haplotype and window", lambda: 2 * len(found.person))

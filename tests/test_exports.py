@@ -43,14 +43,14 @@ def test_targets_hold_typed_sites_only(exported, simulated):
 
 def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch):
     """However small the blocks, the same files; nothing larger is read at once."""
-    read_alleles, seen = store._read_alleles, []
+    read_rows, seen = store.read_rows, []
 
-    def watch(file, sites):
+    def watch(file, name, sites):
         seen.append(sites[-1] - sites[0] + 1)
-        return read_alleles(file, sites)
+        return read_rows(file, name, sites)
 
     monkeypatch.setattr(store, "BLOCK_SITES", 50)
-    monkeypatch.setattr(store, "_read_alleles", watch)
+    monkeypatch.setattr(store, "read_rows", watch)
     targets = [tmp_path / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
     inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
     exports(*inputs, tmp_path / "reference.vcf.gz", targets=targets, chromosome="1")

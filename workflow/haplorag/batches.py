@@ -14,7 +14,7 @@ from torch import Tensor
 
 from haplorag import store
 from haplorag.frequencies import Frequencies, read_frequencies
-from haplorag.masking import choose_typed, seed_of
+from haplorag.masking import choose_typed, group_items, seed_of
 from haplorag.network.batch import Batch, Mosaic
 from haplorag.people import rank_reference
 from haplorag.settings import Network
@@ -27,18 +27,21 @@ WINDOWS_TOGETHER = 16
 
 @dataclass(frozen=True)
 class Retrieved:
-    """What a draw retrieved: mask, window and person int32 [n] of each item, and its neighbours' ids int32 [n, 2, K]."""
+    """What a draw retrieved: mask, window and person int32 [n] of each item. Its neighbours stay in the file."""
 
+    path: Path
     mask: np.ndarray
     window: np.ndarray
     person: np.ndarray
-    ids: np.ndarray
 
     def group(self) -> list[np.ndarray]:
         """Items of each (mask, window), in that order."""
-        keys = np.stack([self.mask, self.window], axis=1)
-        cuts = np.flatnonzero((np.diff(keys, axis=0) != 0).any(axis=1)) + 1
-        return [part for part in np.split(np.arange(len(keys)), cuts) if len(part)]
+        return group_items(self.mask, self.window)
+
+    def read(self, name: str, items: np.ndarray) -> np.ndarray:
+        """`ids` or `distances` int32 [2n, K] of sorted items that share mask and window."""
+        with store.opening_arrays(self.path, "neighbours") as file:
+            return store.read_rows(file, name, items).reshape(2 * len(items), -1)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Chromosome:
     def cut(self, items: np.ndarray, haplotypes: np.ndarray, reads: Network) -> tuple[Batch, Tensor]:
         """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window, once read."""
         person = self.retrieved.person[items]
-        ids, owner = self.retrieved.ids[items].reshape(2 * len(items), -1), np.repeat(self.owner[person], 2)
+        ids, owner = self.retrieved.read("ids", items), np.repeat(self.owner[person], 2)
         return cut_batch(self.view(items), haplotypes, ids, owner, self.frequencies, self.population[person], reads)
 
 
@@ -143,7 +146,7 @@ def open_chromosome(
     """Open a chromosome for one draw. `shards` is its folder."""
     known = read_frequencies(frequencies)
     drawn = store.read_arrays(masks, "masks")
-    found = store.read_arrays(neighbours, "neighbours", "mask", "window", "person", "ids")
+    found = store.read_arrays(neighbours, "neighbours", "mask", "window", "person")
     return Chromosome(
         genotypes,
         read_windows(windows),
@@ -153,7 +156,7 @@ def open_chromosome(
         rank_reference(samples),
         drawn["names"].tolist(),
         drawn["hidden"],
-        Retrieved(**found),
+        Retrieved(neighbours, **found),
     )
 
 

@@ -98,6 +98,12 @@ def choose_items(
     return mask[order], window[order], person[order]
 
 
+def group_items(mask: np.ndarray, window: np.ndarray) -> list[np.ndarray]:
+    """Rows of the items of each (mask, window), given those of sorted items, int32 [n] each."""
+    cuts = np.flatnonzero((np.diff(mask) != 0) | (np.diff(window) != 0)) + 1
+    return [part for part in np.split(np.arange(len(mask)), cuts) if len(part)]
+
+
 def tabulate_rates(names: list[str], hidden: np.ndarray, frequency: np.ndarray) -> list[dict[str, object]]:
     """Count hidden sites of each mask by MAF class; `hidden` is bool [M, site]."""
     maf_class = np.digitize(np.minimum(frequency, 1 - frequency), MAF_EDGES)

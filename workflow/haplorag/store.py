@@ -17,11 +17,11 @@ from haplorag.errors import InputError
 from haplorag.files import SEAL_BYTES, Spool, check, check_seal, checksum, replacing, seal, write_bytes
 
 VERSION = 1
-# Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
-# Bytes of text that is kept in columns of one width.
-LONGEST_WORD = 64
 File = h5py.File
 BLOCK_SITES = 2048
+# Bytes of text that is kept in columns of one width, and how many words are put into columns at a time.
+LONGEST_WORD, BLOCK_WORDS = 64, 2**16
+# Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
@@ -46,18 +46,25 @@ def write_arrays(path: Path, word: str, arrays: dict[str, np.ndarray], **facts: 
 def put_array(file: h5py.File, name: str, values: np.ndarray) -> None:
     """Write one array into an open file, compressed and with checksums; text as UTF-8, long text uncompressed."""
     values = np.asarray(values)
-    if values.dtype.kind == "U" and values.size:
-        words = np.strings.encode(values, "utf-8")
-        if words.itemsize <= LONGEST_WORD:
-            kind = h5py.string_dtype("utf-8", words.itemsize)
-            file.create_dataset(name, data=words.astype(kind), dtype=kind, chunks=True, **COMPRESSION)
-            return
     if values.dtype.kind in "UO":
-        file.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype())
+        _put_words(file, name, values.tolist())
     elif values.size:
         file.create_dataset(name, data=values, chunks=True, **COMPRESSION)
     else:
         file.create_dataset(name, data=values)
+
+
+def _put_words(file: h5py.File, name: str, words: list[str]) -> None:
+    """Write text; one long word would make all others as wide, so that then each is written on its own."""
+    widest = max((len(word.encode()) for word in words), default=0)
+    if not 0 < widest <= LONGEST_WORD:
+        file.create_dataset(name, data=np.array(words, dtype=object), dtype=h5py.string_dtype())
+        return
+    kind = h5py.string_dtype("utf-8", widest)
+    column = file.create_dataset(name, (len(words),), kind, chunks=True, **COMPRESSION)
+    for start in range(0, len(words), BLOCK_WORDS):
+        here = [word.encode() for word in words[start : start + BLOCK_WORDS]]
+        column[start : start + len(here)] = np.array(here, dtype=kind)
 
 
 def put_predictions(file: h5py.File, methods: list[str], masks: list[str], people: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -74,6 +81,15 @@ def put_shares(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
     file.create_dataset(name, shape, np.float16, chunks=chunk, fillvalue=np.nan, **COMPRESSION)
 
 
+def put_neighbours(file: h5py.File, mask: np.ndarray, window: np.ndarray, person: np.ndarray, count: int) -> None:
+    """Write a draw's items, int32 [n] each, and lay out their neighbours: ids and distances int32 [n, 2, K], to fill in."""
+    for name, values in (("mask", mask), ("window", window), ("person", person)):
+        put_array(file, name, values)
+    chunk = max(1, min(len(person), 2**15 // count)), 2, count
+    for name in ("ids", "distances"):
+        file.create_dataset(name, (len(person), 2, count), np.int32, chunks=chunk, maxshape=(None, 2, count), **COMPRESSION)
+
+
 class Appender:
     """Appends blocks of sites to an open genotype store: calldata/GT and variants/*."""
 
@@ -84,7 +100,8 @@ class Appender:
         options: dict[str, Any] = {"maxshape": (None, *calls), "chunks": (rows, *calls), "fillvalue": -1, **packing}
         self._file = file
         self._calls = file.create_dataset("calldata/GT", (0, *calls), dtype=np.int8, **options)
-        self._variants: dict[str, list[Any]] = {"POS": [], "REF": [], "ALT": [], "ID": []}
+        self._positions: list[np.ndarray] = []
+        self._words: dict[str, list[str]] = {"REF": [], "ALT": [], "ID": []}
 
     @property
     def sites(self) -> int:
@@ -96,13 +113,15 @@ class Appender:
         start = self.sites
         self._calls.resize(start + len(block.positions), axis=0)
         self._calls[start:] = block.alleles
-        for name, values in zip(self._variants, (block.positions, block.refs, block.alts, block.ids), strict=True):
-            self._variants[name].extend(values)
+        self._positions.append(block.positions)
+        for words, more in zip(self._words.values(), (block.refs, block.alts, block.ids), strict=True):
+            words.extend(more)
 
     def finish(self, samples: list[str]) -> None:
         """Write what is kept in memory until the end: the sites and the samples' names."""
-        for name, values in self._variants.items():
-            put_array(self._file, f"variants/{name}", np.array(values, dtype=np.int32 if name == "POS" else str))
+        put_array(self._file, "variants/POS", np.concatenate([np.empty(0, dtype=np.int32), *self._positions]))
+        for name, words in self._words.items():
+            _put_words(self._file, f"variants/{name}", words)
         put_array(self._file, "samples", np.array(samples, dtype=str))
 
 
@@ -160,20 +179,20 @@ def read_arrays(path: Path, word: str, *names: str) -> dict[str, np.ndarray]:
 
 def read_calls(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
     """Read haplotypes int8 [2 n, S] of some people (rows 2 i, 2 i + 1) at sorted sites from an open genotype store."""
-    calls = _read_alleles(file, sites)[:, people]
+    calls = read_rows(file, "calldata/GT", sites)[:, people]
     return np.ascontiguousarray(calls.transpose(1, 2, 0).reshape(2 * len(people), len(sites)))
 
 
 def read_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarray]:
     """Read alleles int8 [S, n, 2] of everybody at sorted sites from an open genotype store, a few thousand sites at a time."""
     cuts = np.searchsorted(sites, np.arange(BLOCK_SITES, sites.max(initial=0) + 1, BLOCK_SITES))
-    yield from (_read_alleles(file, block) for block in np.split(sites, cuts) if len(block))
+    yield from (read_rows(file, "calldata/GT", block) for block in np.split(sites, cuts) if len(block))
 
 
-def _read_alleles(file: h5py.File, sites: np.ndarray) -> np.ndarray:
-    first, last = int(sites[0]), int(sites[-1]) + 1
-    # One contiguous read is far faster than picking rows in the file.
-    return file["calldata/GT"][first:last][sites - first]
+def read_rows(file: h5py.File, name: str, rows: np.ndarray) -> np.ndarray:
+    """Read some sorted rows of an array. All between them are read too: one long read is far faster than many short ones."""
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    return file[name][first:last][rows - first]
 
 
 def _list_arrays(file: h5py.File) -> list[str]:

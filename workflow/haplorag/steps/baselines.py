@@ -39,7 +39,6 @@ def baselines(
     """
     chromosome = open_chromosome(read_samples(samples), genotypes, frequencies, windows, shards, masks, neighbours)
     frequency, found = chromosome.frequencies.frequency, chromosome.retrieved
-    distances = store.read_arrays(neighbours, "neighbours", "distances")["distances"]
     people = np.unique(found.person)
     shape = (len(METHODS), len(chromosome.names), len(people), len(frequency), 2)
     with store.creating_arrays(output, "predictions") as file:
@@ -49,7 +48,7 @@ def baselines(
             mask, window = found.mask[items[0]], found.window[items[0]]
             start, stop = chromosome.windows.cores[window]
             view, hidden, nobody = chromosome.view(items), chromosome.hidden[mask], np.full(2 * len(items), -1)
-            ids, apart = (values[items].reshape(2 * len(items), -1) for values in (found.ids, distances))
+            ids, apart = (found.read(name, items) for name in ("ids", "distances"))
             alleles = chromosome.shards.haplotypes(view.core_sites, np.maximum(ids, 0).ravel()).reshape(*ids.shape, -1)
             traced = trace_view(view, chromosome.read(items), ids[:, :0], nobody, panel_typed, command.count_threads(threads))
             says = np.empty((len(METHODS), 2 * len(items), stop - start), dtype=np.float32)

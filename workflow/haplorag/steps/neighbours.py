@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
-from haplorag.masking import choose_items, choose_typed
+from haplorag.masking import choose_items, choose_typed, group_items
 from haplorag.people import find_people, rank_reference, read_samples
 from haplorag.retrieval import search_neighbours
 from haplorag.settings import Curriculum, Neighbours
@@ -48,31 +48,25 @@ def neighbours(
     else:
         mask, window, person = _list_all(find_people(people, draw), len(cut), len(hidden))
     owner = rank_reference(people)[person]
-    ids = np.full((len(person), 2, settings.count), -1, dtype=np.int32)
-    distances = ids.copy()
     started = time.perf_counter()
-    with store.opening_arrays(genotypes, "genotypes") as file:
-        for number in command.show_progress(np.unique(window), "windows"):
+    with store.creating_arrays(output, "neighbours") as file, store.opening_arrays(genotypes, "genotypes") as stored:
+        file.attrs["draw"] = draw
+        store.put_neighbours(file, mask, window, person, settings.count)
+        for items in command.show_progress(group_items(mask, window), "windows"):
+            row, number = mask[items[0]], window[items[0]]
             sites = cut.context(number)
-            for row in np.unique(mask[window == number]):
-                items = np.flatnonzero((window == number) & (mask == row))
-                columns, core = choose_typed(hidden[row][sites], cut.core_columns(number), settings.reach_typed)
-                found = search_neighbours(
-                    store.read_calls(file, sites[columns], person[items]),
-                    packed.haplotypes(sites[columns]),
-                    core,
-                    np.repeat(owner[items], 2),
-                    settings,
-                    threads,
-                )
-                ids[items], distances[items] = (part.reshape(len(items), 2, -1) for part in found)
-    store.write_arrays(
-        output,
-        "neighbours",
-        {"mask": mask, "window": window, "person": person, "ids": ids, "distances": distances},
-        draw=draw,
-    )
-    rate = ids.size / max(time.perf_counter() - started, 1e-9)
+            columns, core = choose_typed(hidden[row][sites], cut.core_columns(number), settings.reach_typed)
+            found = search_neighbours(
+                store.read_calls(stored, sites[columns], person[items]),
+                packed.haplotypes(sites[columns]),
+                core,
+                np.repeat(owner[items], 2),
+                settings,
+                threads,
+            )
+            for name, values in zip(("ids", "distances"), found, strict=True):
+                file[name][items[0] : items[-1] + 1] = values.reshape(len(items), 2, -1)
+    rate = 2 * len(person) * settings.count / max(time.perf_counter() - started, 1e-9)
     log.info("%d items, %d neighbours each way, %.0f neighbours/s", len(person), settings.count, rate)
 
 
