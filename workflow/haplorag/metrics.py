@@ -12,7 +12,6 @@ COUNTS = (
     "same", "carried", "same_carried", "alleles", "squared_error", "called", "alternate", "hits",
 )  # fmt: skip
 SCORES = ("aggregate_r2", "concordance", "nonref_concordance", "brier", "f1", "precision", "recall", "accuracy")
-SITES_TOGETHER = 8192
 # A sum of squares this small, per person, is what rounding leaves where nothing varies.
 RESIDUE = 1e-9
 
@@ -120,7 +119,7 @@ def score_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
 def tally_method(
     probability: np.ndarray, alleles: np.ndarray, groups: np.ndarray, minor_is_alt: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Count what one method says: float64 [draw, G, 14 + 3], which adds up over chromosomes, and r2 [site] of the first draw.
+    """Count what one method says: float64 [draw, G, 14 + 3], which adds up over sites, and r2 [site] of the first draw.
 
     probability and alleles [person, site, 2], groups bool [G, site], weights [draw, person]. After the counts of `COUNTS` come
     the sum of r2 over sites, the number of sites where it is defined, and of all sites.
@@ -128,15 +127,10 @@ def tally_method(
     counts = np.einsum("bn,ngc->bgc", weights, count_people(probability, alleles, groups, minor_is_alt), optimize=True)
     genotype = np.where((alleles < 0).any(axis=2), -1, alleles.sum(axis=2))
     dosage = probability.sum(axis=2, dtype=np.float64)
-    sites = np.zeros((3, len(weights), len(groups)))
-    by_site = np.empty(dosage.shape[1])
-    for start in range(0, dosage.shape[1], SITES_TOGETHER):
-        part = slice(start, start + SITES_TOGETHER)
-        r2 = r2_of_moments(sum_moments(dosage[:, part], genotype[:, part], weights))
-        by_site[part] = r2[0]
-        members = groups[:, part].T.astype(np.float64)
-        sites += [np.nan_to_num(r2) @ members, ~np.isnan(r2) @ members, np.ones(r2.shape) @ members]
-    return np.concatenate([counts, np.moveaxis(sites, 0, -1)], axis=-1), by_site
+    r2 = r2_of_moments(sum_moments(dosage, genotype, weights))
+    members = groups.T.astype(np.float64)
+    sites = np.stack([np.nan_to_num(r2) @ members, ~np.isnan(r2) @ members, np.ones(r2.shape) @ members], axis=-1)
+    return np.concatenate([counts, sites], axis=-1), r2[0]
 
 
 def score_tally(tally: np.ndarray) -> dict[str, np.ndarray]:

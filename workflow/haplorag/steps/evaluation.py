@@ -17,7 +17,6 @@ from haplorag.settings import Evaluation
 from haplorag.tables import cut_stretches, describe_accuracy, describe_calibration, describe_recall, list_epochs, summarise
 
 log = logging.getLogger(__name__)
-SITES_TOGETHER = 4096
 
 
 def evaluation(
@@ -45,33 +44,38 @@ def evaluation(
     """
     people = read_samples(samples)
     rows = find_people(people, "test")
+    drawn = {
+        population: (members, resample_people(len(members), settings.bootstrap, seed_of(seed, "bootstrap", population)))
+        for population, members in _list_populations(people.iloc[rows])
+    }
     tallies: dict[tuple[str, str, str, str], np.ndarray] = {}
     reliability: dict[tuple[str, str], np.ndarray] = {}
     recalled: dict[str, np.ndarray] = {}
     stretches = []
     for chromosome, stored, known in zip(chromosomes, genotypes, frequencies, strict=True):
         arrays = store.read_arrays(known, "frequencies", "position", "frequency")
-        truth = _read_alleles(stored, rows)
-        for path in (path for path in predictions if path.stem == chromosome):
-            for mask, sites, carriers in _read_carriers(path):
-                frequency = arrays["frequency"][sites]
-                groups = group_sites(frequency, settings.maf_bins, settings.rare_maf)[1]
-                counts = count_recalled(carriers, truth[:, sites], groups, frequency <= 0.5)
-                recalled[mask] = recalled.get(mask, 0) + counts
-            for mask, method, sites, probability in _read_methods(path):
-                alleles = truth[:, sites]
-                groups = group_sites(arrays["frequency"][sites], settings.maf_bins, settings.rare_maf)[1]
-                minor_is_alt = arrays["frequency"][sites] <= 0.5
-                for population, members in _list_populations(people.iloc[rows]):
-                    weights = resample_people(len(members), settings.bootstrap, seed_of(seed, "bootstrap", population))
-                    tally, r2 = tally_method(probability[members], alleles[members], groups, minor_is_alt, weights)
+        paths = [path for path in predictions if path.stem == chromosome]
+        judged: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
+        for here, truth in command.show_progress(_read_truth(stored, rows), f"chromosome {chromosome}, blocks"):
+            position, frequency = arrays["position"][here], arrays["frequency"][here]
+            by_bin = group_sites(frequency, settings.maf_bins, settings.rare_maf)[1]
+            for mask, method, sites, said in (found for path in paths for found in _read_predictions(path, here)):
+                alleles, groups, minor_is_alt = truth[:, sites], by_bin[:, sites], frequency[sites] <= 0.5
+                if method is None:
+                    recalled[mask] = recalled.get(mask, 0) + count_recalled(said, alleles, groups, minor_is_alt)
+                    continue
+                for population, (members, weights) in drawn.items():
+                    tally, r2 = tally_method(said[members], alleles[members], groups, minor_is_alt, weights)
                     for where in (chromosome, "all"):
                         key = mask, method, where, population
                         tallies[key] = tallies.get(key, 0) + tally
                     if population == "all":
-                        stretches += cut_stretches(mask, method, chromosome, arrays["position"][sites], r2)
-                        log.info("%s, %s, %s: mean r2 %.4f at %d sites", chromosome, mask, method, np.nanmean(r2), len(r2))
-                reliability[mask, method] = reliability.get((mask, method), 0) + calibrate(probability, alleles)
+                        judged.setdefault((mask, method), []).append((position[sites], r2))
+                reliability[mask, method] = reliability.get((mask, method), 0) + calibrate(said, alleles)
+        for (mask, method), parts in judged.items():
+            position, r2 = (np.concatenate(part) for part in zip(*parts, strict=True))
+            stretches += cut_stretches(mask, method, chromosome, position, r2)
+            log.info("%s, %s, %s: mean r2 %.4f at %d sites", chromosome, mask, method, np.nanmean(r2), len(r2))
     trained = [store.read_facts(path, "history") for path in histories]
     names = group_sites(np.zeros(0), settings.maf_bins, settings.rare_maf)[0]
     table = pd.concat([describe_accuracy(key, tally, names) for key, tally in tallies.items()], ignore_index=True)
@@ -86,32 +90,29 @@ def evaluation(
     store.write_facts(summary, "summary", summarise(table, people, trained))
 
 
-def _read_alleles(path: Path, rows: np.ndarray) -> np.ndarray:
+def _read_truth(path: Path, rows: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Stretches of sites, and alleles int8 [person, site, 2] there."""
     with store.opening_arrays(path, "genotypes") as file:
-        calls = file["calldata/GT"]
-        blocks = [calls[start : start + SITES_TOGETHER][:, rows] for start in range(0, len(calls), SITES_TOGETHER)]
-    return np.concatenate(blocks).swapaxes(0, 1)
+        start = 0
+        for calls in store.read_blocks(file, np.arange(len(file["variants/POS"]))):
+            yield slice(start, start + len(calls)), calls[:, rows].swapaxes(0, 1)
+            start += len(calls)
 
 
-def _read_methods(path: Path) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Mask, method, hidden sites, and probability of ALT float32 [person, site, 2]."""
+def _read_predictions(path: Path, here: slice) -> Iterator[tuple[str, str | None, np.ndarray, np.ndarray]]:
+    """Mask, method, which sites of a stretch are hidden, and probability of ALT float32 [person, site, 2] at these.
+
+    Where a file has it, the share of neighbours that carry ALT comes as that of no method.
+    """
     with store.opening_arrays(path, "predictions") as file:
-        for mask_row, mask in enumerate(store.get_array(file, "masks")):
-            for method_row, method in enumerate(store.get_array(file, "methods")):
-                probability = file["probability"][method_row, mask_row]
-                sites = np.flatnonzero(~np.isnan(probability[0, :, 0]))
+        methods = store.get_array(file, "methods")
+        for row, mask in enumerate(store.get_array(file, "masks")):
+            found = [(method, file["probability"][number, row, :, here]) for number, method in enumerate(methods)]
+            found += [(None, file["carriers"][row, :, here])] if "carriers" in file else []
+            for method, said in found:
+                sites = np.flatnonzero(~np.isnan(said[0, :, 0]))
                 if len(sites):
-                    yield mask, method, sites, probability[:, sites].astype(np.float32)
-
-
-def _read_carriers(path: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Mask, hidden sites and share of neighbours with ALT [person, site, 2], where a file tells of them."""
-    with store.opening_arrays(path, "predictions") as file:
-        for row, mask in enumerate(store.get_array(file, "masks") if "carriers" in file else ()):
-            carriers = file["carriers"][row]
-            sites = np.flatnonzero(~np.isnan(carriers[0, :, 0]))
-            if len(sites):
-                yield mask, sites, carriers[:, sites]
+                    yield mask, method, sites, said[:, sites].astype(np.float32)
 
 
 def _list_populations(people: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
