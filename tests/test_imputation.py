@@ -89,6 +89,14 @@ def test_a_chromosome_keeps_its_length(impute, simulated, tmp_path):
         assert vcf.header.contigs["1"].length == 12345678
 
 
+def test_a_chromosome_without_records_is_not_in_the_target(impute, simulated, tmp_path):
+    """A header may declare the whole genome; a file without an index tells only by its records what it has."""
+    text = gzip.decompress((simulated.folder / "demo/target.vcf.gz").read_bytes())
+    (tmp_path / "t.vcf").write_bytes(text.replace(b"\n1\t", b"\n9\t"))
+    with pytest.raises(InputError, match="has none of the imputer's chromosomes 1"):
+        impute(tmp_path / "t.vcf")
+
+
 @pytest.mark.skipif(not shutil.which("vcf-validator"), reason="needs vcftools")
 def test_vcf_validator_finds_nothing(imputed):
     done = subprocess.run(["vcf-validator", imputed], capture_output=True, text=True)

@@ -75,3 +75,15 @@ def test_a_models_own_training_values_win():
 def test_one_target_stands_for_those_listed():
     config = {**copy.deepcopy(CONFIG), "target": "/some where/my $(touch x).vcf.gz"}
     assert read_settings(config).imputation.targets == {"my___touch_x_": "/some where/my $(touch x).vcf.gz"}
+
+
+@pytest.mark.parametrize("word", ["listed", "named"])
+def test_a_target_with_a_file_a_chromosome_is_a_target_each(word):
+    config = {**copy.deepcopy(CONFIG), "chromosomes": ["7", "X"]}
+    if word == "listed":
+        config["imputation"]["targets"] = {"study": "{data}/study.{chromosome}.vcf.gz", "whole": "a.vcf.gz"}
+        others = {"whole": "a.vcf.gz"}
+    else:
+        config["target"], others = "{data}/study.{chromosome}.vcf.gz", {}
+    expected = {f"study.{name}": f"{{data}}/study.{name}.vcf.gz" for name in ("7", "X")}
+    assert read_settings(config).imputation.targets == expected | others

@@ -72,6 +72,12 @@ def test_the_pipeline_ends_in_a_report_and_an_imputed_vcf(finished):
     assert (finished / "results/imputation/demo.vcf.gz.tbi").exists()
 
 
+def test_a_target_of_several_files_is_a_job_for_each(finished, tmp_path):
+    for chromosome in ("1", "2"):
+        (tmp_path / f"study.{chromosome}.vcf.gz").write_bytes((finished / "results/demo/target.vcf.gz").read_bytes())
+    assert plan(finished, "impute", "--config", f"target={tmp_path}/study.{{chromosome}}.vcf.gz") == {"imputation": 2}
+
+
 def test_a_second_run_plans_nothing(finished):
     assert not plan(finished)
 

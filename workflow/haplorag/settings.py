@@ -283,13 +283,18 @@ class Settings(Section):
     imputation: Imputation
 
     @model_validator(mode="after")
-    def _target_stands_for_targets(self) -> Settings:
-        if self.target is None:
-            return self
-        name = re.sub(r"\.(vcf|bcf)(\.b?gz)?$", "", PurePath(self.target).name)
-        named = re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", name)) or "target"
-        chosen = self.imputation.model_copy(update={"targets": {named: self.target}})
-        return self.model_copy(update={"imputation": chosen})
+    def _list_targets(self) -> Settings:
+        targets = self.imputation.targets
+        if self.target is not None:
+            name = re.sub(r"\.+(vcf|bcf)(\.b?gz)?$", "", PurePath(self.target.replace("{chromosome}", "")).name)
+            targets = {re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", name)) or "target": self.target}
+        # One that has a file for each chromosome is a target for each.
+        apart = {
+            f"{name}.{chromosome}" if "{chromosome}" in path else name: path.replace("{chromosome}", chromosome)
+            for name, path in targets.items()
+            for chromosome in self.chromosomes
+        }
+        return self.model_copy(update={"imputation": self.imputation.model_copy(update={"targets": apart})})
 
     @model_validator(mode="after")
     def _models_are_described(self) -> Settings:

@@ -31,8 +31,12 @@ def describe_vcf(path: Path) -> Header:
 
 def name_chromosomes(path: Path, header: Header) -> list[str]:
     """Chromosomes that a file's index counts, else those its header declares, else those of its records."""
-    known = count_indexed(path) or header.lengths
-    return list(known or dict.fromkeys(record.chromosome for record in read_records(path, header)))
+    return list(count_indexed(path) or header.lengths) or find_chromosomes(path, header)
+
+
+def find_chromosomes(path: Path, header: Header) -> list[str]:
+    """Chromosomes of a file's records: without an index all are read."""
+    return list(count_indexed(path) or dict.fromkeys(record.chromosome for record in read_records(path, header)))
 
 
 def open_vcf(path: Path) -> VCF:

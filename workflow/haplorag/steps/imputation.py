@@ -19,7 +19,7 @@ from haplorag.matching import FATES, USED
 from haplorag.settings import Imputation
 from haplorag.targets import Target, read_target
 from haplorag.twins import Twins
-from haplorag.vcf import describe_vcf, match_chromosome, name_chromosomes
+from haplorag.vcf import describe_vcf, find_chromosomes, match_chromosome
 
 log = logging.getLogger(__name__)
 FEW_TYPED = 20
@@ -37,24 +37,23 @@ def imputation(
     opened = open_imputer(imputer)
     impute = _choose(opened, settings, threads, gpus)
     header = describe_vcf(target)
-    people, named = header.samples, name_chromosomes(target, header)
-    names = {chromosome: match_chromosome(chromosome, named) for chromosome in opened.chromosomes}
+    people, named = header.samples, find_chromosomes(target, header)
+    matched = {chromosome: match_chromosome(chromosome, named) for chromosome in opened.chromosomes}
+    here = {chromosome: name for chromosome, name in matched.items() if name}
     if not people:
         raise InputError(f"{target}: has no samples; give a VCF with genotypes")
-    here = [name for name in names.values() if name]
     if not here:
-        raise InputError(f"{target}: has none of the imputer's chromosomes {', '.join(names)}; fix its names or its build")
+        raise InputError(f"{target}: has none of the imputer's chromosomes {', '.join(matched)}; fix its names or its build")
+    if lacking := [chromosome for chromosome in matched if chromosome not in here]:
+        log.warning("chromosomes that are not in the target are left out: %s", ", ".join(lacking))
     output.parent.mkdir(parents=True, exist_ok=True)
     fates: list[pd.DataFrame] = []
     started, written = time.perf_counter(), 0
     with (
         borrowing_folder(output) as scratch,
-        writing_imputed(output, {name: header.lengths.get(name, 0) for name in here}, people) as writer,
+        writing_imputed(output, {name: header.lengths.get(name, 0) for name in here.values()}, people) as writer,
     ):
-        for chromosome, name in names.items():
-            if name is None:
-                log.warning("chromosome %s is not in the target; it is left out", chromosome)
-                continue
+        for chromosome, name in here.items():
             panel = open_panel(opened, chromosome)
             read = read_target(target, chromosome, people, panel, settings.max_unphased, scratch / "target.h5")
             fates.append(read.fates.assign(chromosome=name))
