@@ -92,21 +92,27 @@ def simulated(tmp_path_factory, settings) -> Simulated:
     vcf, panel = folder / "demo/1.vcf.gz", folder / "demo/panel.tsv"
     target, truth = folder / "demo/target.vcf.gz", folder / "demo/target.truth.vcf.gz"
     demo(panel, target, truth, vcf=[vcf], chromosomes=["1"], settings=settings.demo, seed=SEED)
-    samples(vcf, panel, made.samples, settings=settings.samples, seed=SEED)
-    tally = folder / "genotypes/1.tally.tsv"
+    prepare(made, vcf, panel, SEED)
+    return made
+
+
+def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
+    """Run the data stages, with roles of the people, masks and neighbours by a seed."""
+    settings = made.settings
+    samples(vcf, panel, made.samples, settings=settings.samples, seed=seed)
+    tally = made.folder / "genotypes/1.tally.tsv"
     genotypes(vcf, made.samples, made.genotypes, tally, settings=settings.genotypes, chromosome="1")
     frequencies(made.genotypes, made.samples, made.frequencies)
-    windows(made.frequencies, made.windows, folder / "windows/1.tsv", settings=settings.windows, chromosome="1")
+    windows(made.frequencies, made.windows, made.folder / "windows/1.tsv", settings=settings.windows, chromosome="1")
     shards(made.genotypes, made.samples, made.windows, made.shards)
     for draw in ("validation", "test", "001"):
         curriculum = as_told(settings.masks.training) if draw == "001" else None
         fixed = None if curriculum else as_told(FixedMasks(masks=getattr(settings.masks, draw)))
-        table = folder / f"masks/{draw}/1.tsv"
-        where = {"draw": draw, "chromosome": "1", "seed": SEED, "curriculum": curriculum}
+        table = made.folder / f"masks/{draw}/1.tsv"
+        where = {"draw": draw, "chromosome": "1", "seed": seed, "curriculum": curriculum}
         masks(made.frequencies, made.windows, made.drawn("masks", draw), table, fixed=fixed, **where)
         inputs = made.genotypes, made.samples, made.windows, made.drawn("masks", draw), made.shards
         neighbours(*inputs, made.drawn("neighbours", draw), settings=settings.neighbours, **where)
-    return made
 
 
 def panel_of(made: Simulated) -> dict:

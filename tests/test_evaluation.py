@@ -8,6 +8,7 @@ import pytest
 
 from conftest import SEED
 from haplorag import store
+from haplorag.lineage import describe_family
 from haplorag.metrics import dosage_r2_by_site
 from haplorag.people import find_people
 from haplorag.steps.evaluation import evaluation
@@ -35,6 +36,7 @@ def judged(simulated, trained):
     said = np.stack([truth, 0.5 * truth + 0.5 * noise]).astype(np.float16)[:, None].repeat(len(hidden["names"]), axis=1)
     said[:, ~np.broadcast_to(hidden["hidden"][:, None, :, None], said.shape[1:])] = np.nan
     with store.creating_arrays(folder / "1.h5", "predictions") as file:
+        file.attrs["sources"] = describe_family(("neighbours", simulated.drawn("neighbours", "test")))
         store.put_predictions(file, ["knows", "guesses"], hidden["names"].tolist(), people, said.shape)
         file["probability"][:] = said
     evaluate(folder, folder / "1.h5", simulated, trained)

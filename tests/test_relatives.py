@@ -57,12 +57,14 @@ def write_case(folder, haplotypes):
     table = {"sample": names, "population": population, "super_population": "S", "role": roles}
     store.write_table(folder / "samples.tsv", pd.DataFrame(table))
     calls = haplotypes.T.reshape(-1, people, 2)
-    store.write_arrays(folder / "1.h5", "genotypes", {"calldata/GT": calls}, vcf="1.vcf", chromosome="1", sha256="")
+    store.write_arrays(
+        folder / "1.h5", "genotypes", {"calldata/GT": calls}, vcf="1.vcf", chromosome="1", sha256="", sources="{}"
+    )
     frequency = haplotypes.mean(axis=0, dtype=np.float32)
     arrays = {"frequency": frequency, "genotype_frequency": np.zeros((len(calls), 3), np.float32)}
     arrays |= {"populations": np.array(["S"]), "population_frequency": frequency[None]}
     arrays |= {"population_genotype_frequency": np.zeros((1, len(calls), 3), np.float32)}
-    store.write_arrays(folder / "f.h5", "frequencies", arrays)
+    store.write_arrays(folder / "f.h5", "frequencies", arrays, sources="{}")
     relatives(folder / "samples.tsv", folder / "o.tsv", genotypes=[folder / "1.h5"], frequencies=[folder / "f.h5"])
     return store.read_table(folder / "o.tsv")
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from haplorag import store
 from haplorag.frequencies import Frequencies, read_frequencies
+from haplorag.lineage import check_family
 from haplorag.masking import choose_typed, group_items, seed_of
 from haplorag.network.batch import Batch, Mosaic
 from haplorag.people import rank_reference
@@ -143,7 +144,9 @@ def open_chromosomes(
 def open_chromosome(
     samples: pd.DataFrame, genotypes: Path, frequencies: Path, windows: Path, shards: Path, masks: Path, neighbours: Path
 ) -> Chromosome:
-    """Open a chromosome for one draw. `shards` is its folder."""
+    """Open a chromosome for one draw. `shards` is its folder. Raises InputError where the files come from two runs."""
+    stages = "genotypes", "frequencies", "windows", "shards", "masks", "neighbours"
+    check_family(*zip(stages, (genotypes, frequencies, windows, shards, masks, neighbours), strict=True))
     known = read_frequencies(frequencies)
     drawn = store.read_arrays(masks, "masks")
     found = store.read_arrays(neighbours, "neighbours", "mask", "window", "person")

@@ -158,6 +158,12 @@ def seal(path: Path) -> None:
         handle.write(text)
 
 
+def read_seal(path: Path) -> str:
+    """The checksum that a sealed file carries, unchecked."""
+    with path.open("rb") as handle:
+        return handle.read(SEAL_BYTES).rstrip(b"\0").decode("ascii", "replace").strip()
+
+
 def check_seal(path: Path) -> None:
     """Raise InputError where a sealed file cannot be read, was cut, or has one byte that was not written so."""
     try:

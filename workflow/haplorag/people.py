@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,13 @@ def rank_reference(samples: pd.DataFrame) -> np.ndarray:
     """Rank of each person among the reference people, int32 [person], -1 for everyone else."""
     is_reference = (samples["role"] == "reference").to_numpy()
     return np.where(is_reference, np.cumsum(is_reference) - 1, -1).astype(np.int32)
+
+
+def list_populations(people: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+    """Super-populations by name, and which rows are theirs, int64 [n]; `all` comes first and is everybody."""
+    yield "all", np.arange(len(people))
+    for population in sorted(people["super_population"].unique()):
+        yield population, np.flatnonzero(people["super_population"] == population)
 
 
 def _refuse_repeats(path: Path, names: Iterable[tuple[int, str]]) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from haplorag import command, store
+from haplorag.lineage import check_family
 from haplorag.masking import seed_of
 from haplorag.metrics import calibrate, count_recalled, group_sites, resample_people, tally_method
-from haplorag.people import find_people, read_samples
+from haplorag.people import find_people, list_populations, read_samples
 from haplorag.settings import Evaluation
 from haplorag.tables import cut_stretches, describe_accuracy, describe_calibration, describe_recall, list_epochs, summarise
 
@@ -46,7 +47,7 @@ def evaluation(
     rows = find_people(people, "test")
     drawn = {
         population: (members, resample_people(len(members), settings.bootstrap, seed_of(seed, "bootstrap", population)))
-        for population, members in _list_populations(people.iloc[rows])
+        for population, members in list_populations(people.iloc[rows])
     }
     tallies: dict[tuple[str, str, str, str], np.ndarray] = {}
     reliability: dict[tuple[str, str], np.ndarray] = {}
@@ -55,6 +56,8 @@ def evaluation(
     for chromosome, stored, known in zip(chromosomes, genotypes, frequencies, strict=True):
         arrays = store.read_arrays(known, "frequencies", "position", "frequency")
         paths = [path for path in predictions if path.stem == chromosome]
+        panel = ("samples", samples), ("genotypes", stored), ("frequencies", known)
+        check_family(*panel, *(("predictions", path) for path in paths))
         judged: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
         for here, truth in command.show_progress(_read_truth(stored, rows), f"chromosome {chromosome}, blocks"):
             position, frequency = arrays["position"][here], arrays["frequency"][here]
@@ -113,12 +116,6 @@ def _read_predictions(path: Path, here: slice) -> Iterator[tuple[str, str | None
                 sites = np.flatnonzero(~np.isnan(said[0, :, 0]))
                 if len(sites):
                     yield mask, method, sites, said[:, sites].astype(np.float32)
-
-
-def _list_populations(people: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
-    yield "all", np.arange(len(people))
-    for population in sorted(people["super_population"].unique()):
-        yield population, np.flatnonzero(people["super_population"] == population)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 
 from haplorag import command, store
 from haplorag.imputed import write_phased
+from haplorag.lineage import check_family
 from haplorag.people import find_people, read_samples
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ def exports(genotypes: Path, samples: Path, masks: Path, reference: Path, *, tar
     A missing reference allele is written as the site's major allele, as the models read it. Genotypes are read in blocks of
     sites, so that memory does not grow with the people times the sites.
     """
+    check_family(("samples", samples), ("genotypes", genotypes), ("masks", masks))
     people = read_samples(samples)
     sites = list(zip(*store.read_arrays(genotypes, "genotypes", *VARIANTS).values(), strict=True))
     drawn = store.read_arrays(masks, "masks")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
+from haplorag.lineage import describe_family
 from haplorag.people import read_samples
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
             "population_genotype_frequency": np.stack([part[:, 1:] for part in by_population]),
             "allele_number": counts[0][:, 1].astype(np.int32),
         },
+        sources=describe_family(("samples", samples), ("genotypes", genotypes)),
     )
     log.info("%d sites, %d reference people, %d super-populations", len(position), len(groups[0]), len(populations))
 

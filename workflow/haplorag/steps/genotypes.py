@@ -12,6 +12,7 @@ import pandas as pd
 from haplorag import command, store
 from haplorag.blocks import Block, Reader
 from haplorag.errors import InputError
+from haplorag.lineage import describe_family
 from haplorag.people import read_samples
 from haplorag.settings import Genotypes
 from haplorag.twins import Twins
@@ -51,7 +52,8 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
         if writer.sites < FEW_SITES:
             log.warning("%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch", vcf, writer.sites)
         writer.finish(names)
-        file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=store.checksum(vcf))
+        sources = describe_family(("samples", samples))
+        file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=store.checksum(vcf), sources=sources)
         verified = verify_store(vcf, file, chromosome)
         reader.tally["kept"] = writer.sites
     reader.warn_notes()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from haplorag import command, store
 from haplorag.imputing import list_files
+from haplorag.lineage import check_family
 from haplorag.settings import Neighbours, Network
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def imputer(
     store.check(weights, facts["files"][weights.name], "remove its folder and run again")
     sites = 0
     for chromosome, stored, known, cut, packed in zip(chromosomes, genotypes, frequencies, windows, shards, strict=True):
+        check_family(("genotypes", stored), ("frequencies", known), ("windows", cut), ("shards", packed))
         folder = output / chromosome
         arrays = store.read_arrays(stored, "genotypes", *VARIANTS)
         arrays |= store.read_arrays(known, "frequencies", "frequency", "genotype_frequency")

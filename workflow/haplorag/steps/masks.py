@@ -10,6 +10,7 @@ import pandas as pd
 
 from haplorag import command, store
 from haplorag.errors import InputError
+from haplorag.lineage import describe_family
 from haplorag.masking import choose_rate, draw_chromosome, tabulate_rates
 from haplorag.settings import Curriculum, FixedMasks, Mask
 from haplorag.vcf import plain_name
@@ -48,7 +49,8 @@ def masks(
         names = (draw, chromosome, name)
         hidden[row] = draw_chromosome(mask, rate, arrays["frequency"], arrays["position"], cores, seed, *names)
         log.info("%s: %.1f %% of %d sites hidden", name, 100 * hidden[row].mean(), hidden.shape[1])
-    store.write_arrays(output, "masks", {"names": np.array(list(named)), "hidden": hidden}, draw=draw)
+    sources = describe_family(("frequencies", frequencies), ("windows", windows))
+    store.write_arrays(output, "masks", {"names": np.array(list(named)), "hidden": hidden}, draw=draw, sources=sources)
     store.write_table(table, pd.DataFrame(tabulate_rates(list(named), hidden, arrays["frequency"])))
 
 

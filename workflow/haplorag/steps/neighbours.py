@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
+from haplorag.lineage import describe_family
 from haplorag.masking import choose_items, choose_typed, group_items
 from haplorag.people import find_people, rank_reference, read_samples
 from haplorag.retrieval import search_neighbours
@@ -38,6 +39,8 @@ def neighbours(
     An epoch (told by `curriculum`) takes one mask and some training people a window; validation and test take all masks and
     everyone of the role. Reference people never retrieve their own haplotypes.
     """
+    panel = ("samples", samples), ("genotypes", genotypes), ("windows", windows), ("shards", shards)
+    sources = describe_family(*panel, ("masks", masks))
     people = read_samples(samples)
     cut, packed = read_windows(windows), open_shards(shards)
     hidden = store.read_arrays(masks, "masks", "hidden")["hidden"]
@@ -50,7 +53,7 @@ def neighbours(
     owner = rank_reference(people)[person]
     started = time.perf_counter()
     with store.creating_arrays(output, "neighbours") as file, store.opening_arrays(genotypes, "genotypes") as stored:
-        file.attrs["draw"] = draw
+        file.attrs.update(draw=draw, sources=sources)
         store.put_neighbours(file, mask, window, person, settings.count)
         for items in command.show_progress(group_items(mask, window), "windows"):
             row, number = mask[items[0]], window[items[0]]

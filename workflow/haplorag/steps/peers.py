@@ -14,6 +14,7 @@ from haplorag import command, store
 from haplorag.errors import InputError
 from haplorag.files import borrowing_folder
 from haplorag.imputed import read_imputed
+from haplorag.lineage import describe_family
 from haplorag.people import find_people, read_samples
 from haplorag.settings import Peer
 
@@ -41,6 +42,8 @@ def peers(
     A hidden site that the tool leaves out takes the reference's frequency and is counted. Raises InputError where the tool
     is not installed or fails.
     """
+    panel = ("samples", samples), ("genotypes", genotypes), ("frequencies", frequencies)
+    sources = describe_family(*panel, ("masks", masks))
     drawn = store.read_arrays(masks, "masks")
     arrays = store.read_arrays(genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
     sites = {key: row for row, key in enumerate(zip(*(values.tolist() for values in arrays.values()), strict=True))}
@@ -49,6 +52,7 @@ def peers(
     shape = (1, len(drawn["names"]), len(people), len(frequency), 2)
     threads = command.count_threads(threads)
     with store.creating_arrays(output, "predictions") as file, borrowing_folder(output) as scratch:
+        file.attrs["sources"] = sources
         store.put_predictions(file, [peer], drawn["names"].tolist(), people, shape)
         for row, mask in enumerate(drawn["names"].tolist()):
             hidden = drawn["hidden"][row]

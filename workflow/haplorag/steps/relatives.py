@@ -11,6 +11,7 @@ import pandas as pd
 from haplorag import command, store
 from haplorag.frequencies import read_frequencies
 from haplorag.kinship import RELATED, find_relatives
+from haplorag.lineage import check_family
 from haplorag.people import read_samples
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies
     """
     table = read_samples(samples)
     most = max(SITES // len(genotypes), 1)
+    for stored, known in zip(genotypes, frequencies, strict=True):
+        check_family(("samples", samples), ("genotypes", stored), ("frequencies", known))
     parts = [_read_dosage(*paths, most, len(table)) for paths in zip(genotypes, frequencies, strict=True)]
     dosage = np.concatenate(parts, axis=1)
     found = find_relatives(dosage, table["population"].to_numpy())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
+from haplorag.lineage import check_family
 from haplorag.people import find_people, read_samples
 from haplorag.retrieval import pack, write_shard
 from haplorag.windowing import read_windows
@@ -21,6 +22,7 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
     Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele at the s-th site
     of the window's core. A missing allele is packed as the site's major allele. Flanks are read from the shards beside.
     """
+    sources = check_family(("samples", samples), ("genotypes", genotypes), ("windows", windows))
     people = find_people(read_samples(samples), "reference")
     cut = read_windows(windows)
     entries = []
@@ -30,10 +32,8 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
             name = f"window_{window:04d}.faiss"
             sha256 = write_shard(output / name, pack(fill_major(haplotypes)))
             entries.append({"file": name, "first": start, "sites": stop - start, "sha256": sha256})
-    source = {"genotypes": store.checksum(genotypes), "windows": store.checksum(windows)}
-    store.write_facts(
-        output / "shards.json", "shards", {"reference_haplotypes": 2 * len(people), "source": source, "windows": entries}
-    )
+    facts = {"reference_haplotypes": 2 * len(people), "sources": sources, "windows": entries}
+    store.write_facts(output / "shards.json", "shards", facts)
     size = sum((output / str(entry["file"])).stat().st_size for entry in entries)
     log.info("%d windows, %d reference haplotypes, %.1f MB", len(cut), 2 * len(people), size / 1e6)
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from haplorag import command, store
 from haplorag.errors import InputError
+from haplorag.lineage import describe_family
 from haplorag.settings import Windows
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def windows(
             "centimorgan": locate_sites(position, genetic_map),
         },
         chromosome=chromosome,
+        sources=describe_family(("frequencies", frequencies)),
     )
     store.write_table(
         table,
