@@ -151,12 +151,10 @@ def measure_by_people(found: Figures, scratch: Path, vcf: Path) -> None:
 
 
 def measure_by_haplotypes(found: Figures, panel: Path) -> None:
-    """Some of the people of a panel as the reference, at the same sites and masks."""
-    prepare(panel, "frequencies", "windows", "masks")
+    """Some of the people of a panel as the reference."""
     for reference in REFERENCE:
-        shared = ("genotypes", "frequencies", "windows", "masks")
-        folder = derive(panel, f"reference_{reference}", shared, {"reference": reference})
-        prepare(folder, "samples")
+        folder = derive(panel, f"reference_{reference}", ("vcf",), {"reference": reference})
+        prepare(folder, "samples", "genotypes", "frequencies", "windows", "masks")
         found.note(folder, "haplotypes", 2 * reference, "shards", "neighbours", "tracing", "training step")
         prepare(folder, "imputer")
         found.note(folder, "haplotypes", 2 * reference, "copying_only", "full")
