@@ -17,6 +17,9 @@ from haplorag.settings import Neighbours
 # haplotypes a segment cannot tell apart. Such ties are the rule where few sites are typed; see docs/retrieval.md. The copies
 # make a code longer and its search slower, so that a wide segment, where ties are rarer, gets fewer.
 MOST_COPIES, FEWEST_COPIES, COPIED_BITS = 64, 8, 2048
+# The counting search has room for K ids at every distance, for each query of a batch. Up to 32 MB of it glibc gives again what
+# was freed; beyond, every batch gets fresh pages, which takes longer than the search.
+BATCH_IDS = 3 * 2**20
 
 
 def pack(haplotypes: np.ndarray) -> np.ndarray:
@@ -129,7 +132,9 @@ def _rank_segment(asked: np.ndarray, known: np.ndarray, segment: tuple[int, int]
     # The counting search keeps the lowest ids among equal distances; the heap does not.
     index.use_heap = False
     index.add(codes)
-    found = index.search(encode(asked), min(wanted + 2, len(known)))[1].astype(np.int32)
+    nearest = min(wanted + 2, len(known))
+    index.query_batch_size = max(1, BATCH_IDS // (index.d * nearest))
+    found = index.search(encode(asked), nearest)[1].astype(np.int32)
     own = (found // 2 == owner[:, None]) & (owner[:, None] >= 0)
     order = np.argsort(own, axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)[:, :wanted]
