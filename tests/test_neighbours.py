@@ -61,6 +61,17 @@ def test_nobody_retrieves_their_own_haplotypes(seed, people, sites, scales):
         assert sorted(row[row >= 0]) == [number for number in range(2 * people) if number // 2 != own]
 
 
+@pytest.mark.parametrize("room", [1, 10**5, 10**9])
+def test_batches_of_queries_change_nothing(room, monkeypatch):
+    generator = np.random.default_rng(3)
+    reference, queries = (random_haplotypes(generator, people, 90) for people in (60, 40))
+    settings = WHOLE.model_copy(update={"count": 20, "segments": 3, "min_typed": 8})
+    expected = search(queries, reference, np.ones(90, dtype=bool), settings)
+    monkeypatch.setattr("haplorag.retrieval.BATCH_IDS", room)
+    for found, wanted in zip(search(queries, reference, np.ones(90, dtype=bool), settings), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_segments_find_who_matches_only_in_part():
     generator = np.random.default_rng(1)
     reference = generator.integers(0, 2, (200, 160)).astype(np.int8)
