@@ -78,6 +78,11 @@ def test_a_target_of_several_files_is_a_job_for_each(finished, tmp_path):
     assert plan(finished, "impute", "--config", f"target={tmp_path}/study.{{chromosome}}.vcf.gz") == {"imputation": 2}
 
 
+def test_another_target_spares_those_that_are_done(finished, tmp_path):
+    more = finished / "results/demo/target.vcf.gz"
+    assert plan(finished, "impute", "--config", f'imputation={{"targets": {{"more": "{more}"}}}}') == {"imputation": 1}
+
+
 def test_a_second_run_plans_nothing(finished):
     assert not plan(finished)
 

@@ -291,10 +291,10 @@ rule imputation:
     threads: 8
     resources:
         **growing(memory=(8000, 10), minutes=(30, 15)),
-        gpu=1,
+        gpu=int(settings.imputation.network == "full"),
     params:
         code=code("imputation"),
-        settings=lambda wildcards: as_json(settings.imputation),
+        settings=as_json(settings.imputation.model_copy(update={"targets": {}})),
         seen=lambda wildcards: glance_at(
             settings.imputation.targets[wildcards.target]
         )(wildcards),
