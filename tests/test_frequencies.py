@@ -34,4 +34,15 @@ def test_held_out_people_change_nothing(simulated, tmp_path):
         file["calldata/GT"][:] = calls
     store.seal(other)
     frequencies(other, simulated.samples, tmp_path / "f.h5")
-    assert (tmp_path / "f.h5").read_bytes() == simulated.frequencies.read_bytes()
+    windows(tmp_path / "f.h5", tmp_path / "w.h5", tmp_path / "w.tsv", settings=simulated.settings.windows, chromosome="1")
+    shards(other, simulated.samples, tmp_path / "w.h5", tmp_path / "shards")
+    # The files say what they were made from, which is another; what is in them is the same.
+    for path, word in ((tmp_path / "f.h5", "frequencies"), (tmp_path / "w.h5", "windows")):
+        expected = store.read_arrays(getattr(simulated, word), word)
+        for name, values in store.read_arrays(path, word).items():
+            np.testing.assert_array_equal(values, expected.pop(name))
+        assert not expected
+    packed = sorted(simulated.shards.glob("*.faiss"))
+    assert packed and [path.read_bytes() for path in packed] == [
+        (tmp_path / "shards" / path.name).read_bytes() for path in packed
+    ]
