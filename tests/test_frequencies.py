@@ -5,6 +5,8 @@ import numpy as np
 
 from haplorag import store
 from haplorag.steps.frequencies import count_alleles, frequencies
+from haplorag.steps.shards import shards
+from haplorag.steps.windows import windows
 
 
 def test_counts_by_eye():
