@@ -22,7 +22,7 @@ BLOCK_SITES = 2048
 # Bytes of text that is kept in columns of one width, and how many words are put into columns at a time.
 LONGEST_WORD, BLOCK_WORDS = 64, 2**16
 # Unpacked chunks of an open array that are kept in memory: windows that follow each other see much of the same.
-KEPT: dict[str, Any] = {"rdcc_nbytes": 2**27, "rdcc_nslots": 10007}
+KEPT: dict[str, Any] = {"rdcc_nbytes": 2**26, "rdcc_nslots": 10007}
 # Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
