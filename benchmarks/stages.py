@@ -207,7 +207,7 @@ def neighbours(case: Case) -> Job:
 def tracing(case: Case) -> Job:
     """The haplotypes of an epoch traced through the whole panel; a unit is a haplotype in a window."""
     order = ("genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
-    chromosome = open_chromosome(read_samples(case.path("samples")), *case.paths(*order))
+    chromosome = open_chromosome(case.path("samples"), *case.paths(*order))
     found, typed = chromosome.retrieved, case.settings.network[MODEL].panel_typed
 
     def run() -> None:

@@ -33,7 +33,6 @@ from haplorag.masking import choose_typed
 from haplorag.network import build_network
 from haplorag.network.batch import Batch
 from haplorag.optimisation import build_optimiser, compute_loss
-from haplorag.people import read_samples
 from haplorag.retrieval import search_neighbours
 from haplorag.settings import read_settings
 from haplorag.steps.preflight import merge
@@ -78,8 +77,7 @@ class Case:
         self.device = choose_device(1, given.threads)
         stages = [run / stage / name for stage in ("genotypes", "frequencies", "windows")]
         drawn = [run / stage / "001" / name for stage in ("masks", "neighbours")]
-        people = read_samples(run / "samples/samples.tsv")
-        self.chromosome = open_chromosome(people, *stages, run / "shards" / given.chromosome, *drawn)
+        self.chromosome = open_chromosome(run / "samples/samples.tsv", *stages, run / "shards" / given.chromosome, *drawn)
         groups = self.chromosome.retrieved.group()
         self.items = max(groups, key=len)[: self.optimisation.batch_people]
         torch.manual_seed(17)

@@ -41,10 +41,11 @@ def test_neighbours_of_another_draw_are_refused(simulated):
         check_family(*mixed.items())
 
 
-def test_networks_read_no_mixture(simulated, other):
-    paths = [family(other if stage == "windows" else simulated)[stage] for stage in STAGES[1:]]
+@pytest.mark.parametrize("foreign", ["samples", "windows"])
+def test_networks_read_no_mixture(simulated, other, foreign):
+    paths = [family(other if stage == foreign else simulated)[stage] for stage in STAGES]
     with pytest.raises(InputError, match="comes from other"):
-        open_chromosome(simulated.people, *paths)
+        open_chromosome(*paths)
 
 
 def test_nothing_is_made_of_a_mixture(simulated, other, tmp_path):

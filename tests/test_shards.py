@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from haplorag import store
 from haplorag.errors import InputError
+from haplorag.frequencies import fill_major
 from haplorag.people import find_people
 from haplorag.retrieval import pack, unpack
-from haplorag.steps.shards import fill_major
 from haplorag.windowing import open_shards, read_windows
 
 

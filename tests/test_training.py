@@ -202,7 +202,9 @@ def test_an_infinite_loss_stops_with_advice(simulated):
 
 def open_epoch(simulated):
     files = ([getattr(simulated, name)] for name in ("genotypes", "frequencies", "windows", "shards"))
-    return open_chromosomes(simulated.people, *files, [simulated.drawn("masks", "001")], [simulated.drawn("neighbours", "001")])
+    return open_chromosomes(
+        simulated.samples, *files, [simulated.drawn("masks", "001")], [simulated.drawn("neighbours", "001")]
+    )
 
 
 def test_accumulation_is_the_large_batch(simulated):

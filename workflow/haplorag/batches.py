@@ -8,16 +8,15 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from haplorag import store
 from haplorag.frequencies import Frequencies, read_frequencies
-from haplorag.lineage import check_family
+from haplorag.lineage import describe_family
 from haplorag.masking import choose_typed, group_items, seed_of
 from haplorag.network.batch import Batch, Mosaic
-from haplorag.people import rank_reference
+from haplorag.people import rank_reference, read_samples
 from haplorag.settings import Network
 from haplorag.tracing import trace_view
 from haplorag.windowing import ShardSet, View, WindowSet, open_shards, read_windows
@@ -58,6 +57,7 @@ class Chromosome:
     names: list[str]
     hidden: np.ndarray
     retrieved: Retrieved
+    sources: str
 
     def read(self, items: np.ndarray) -> np.ndarray:
         """Haplotypes int8 [2n, C] of items that share a window, over its context."""
@@ -126,7 +126,7 @@ def cut_batch(
 
 
 def open_chromosomes(
-    samples: pd.DataFrame,
+    samples: Path,
     genotypes: list[Path],
     frequencies: list[Path],
     windows: list[Path],
@@ -142,11 +142,13 @@ def open_chromosomes(
 
 
 def open_chromosome(
-    samples: pd.DataFrame, genotypes: Path, frequencies: Path, windows: Path, shards: Path, masks: Path, neighbours: Path
+    samples: Path, genotypes: Path, frequencies: Path, windows: Path, shards: Path, masks: Path, neighbours: Path
 ) -> Chromosome:
     """Open a chromosome for one draw. `shards` is its folder. Raises InputError where the files come from two runs."""
-    stages = "genotypes", "frequencies", "windows", "shards", "masks", "neighbours"
-    check_family(*zip(stages, (genotypes, frequencies, windows, shards, masks, neighbours), strict=True))
+    stages = "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours"
+    paths = samples, genotypes, frequencies, windows, shards, masks, neighbours
+    sources = describe_family(*zip(stages, paths, strict=True))
+    people = read_samples(samples)
     known = read_frequencies(frequencies)
     drawn = store.read_arrays(masks, "masks")
     found = store.read_arrays(neighbours, "neighbours", "mask", "window", "person")
@@ -155,11 +157,12 @@ def open_chromosome(
         read_windows(windows),
         open_shards(shards),
         known,
-        known.rank(samples["super_population"]),
-        rank_reference(samples),
+        known.rank(people["super_population"]),
+        rank_reference(people),
         drawn["names"].tolist(),
         drawn["hidden"],
         Retrieved(neighbours, **found),
+        sources,
     )
 
 

@@ -35,3 +35,10 @@ def read_frequencies(path: Path) -> Frequencies:
         np.concatenate([arrays["population_frequency"], everyone[0]]),
         np.concatenate([arrays["population_genotype_frequency"], everyone[1]]),
     )
+
+
+def fill_major(haplotypes: np.ndarray) -> np.ndarray:
+    """Replace missing alleles (-1) of haplotypes int8 [N, S] by the site's major allele; gives uint8."""
+    known = haplotypes >= 0
+    major = 2 * (haplotypes > 0).sum(axis=0) > known.sum(axis=0)
+    return np.where(known, haplotypes, major).astype(np.uint8)

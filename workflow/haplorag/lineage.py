@@ -22,9 +22,10 @@ def check_family(*files: tuple[str, Path]) -> dict[str, str]:
     """
     known: dict[str, tuple[str, Path]] = {}
     for stage, path in files:
-        for source, digest in (_read_sources(stage, path) | {stage: _identify(path)}).items():
-            # Several methods' predictions stand side by side, and nothing is made from one of them alone.
-            first, witness = known.setdefault(source, (digest, path)) if source != "predictions" else (digest, path)
+        # Several methods' predictions stand side by side, and nothing is made from one of them alone.
+        own = {} if stage == "predictions" else {stage: _identify(path)}
+        for source, digest in (_read_sources(stage, path) | own).items():
+            first, witness = known.setdefault(source, (digest, path))
             if first != digest:
                 raise InputError(f"{path}: comes from other {source} than {witness}; remove the older of the two and run again")
     return {source: digest for source, (digest, _) in known.items()}

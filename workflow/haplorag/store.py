@@ -28,21 +28,20 @@ COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "sh
 
 
 @contextmanager
-def creating_arrays(path: Path, word: str) -> Iterator[h5py.File]:
-    """Give an open HDF5 file of format `word` to fill; it appears at `path` only when complete."""
+def creating_arrays(path: Path, word: str, **facts: Any) -> Iterator[h5py.File]:
+    """Give an open HDF5 file of format `word`, with facts (attributes), to fill; it appears at `path` only when complete."""
     with replacing(path) as temporary:
         with Spool(temporary) as spool, h5py.File(spool, "w", userblock_size=SEAL_BYTES) as file:
-            file.attrs["format"] = f"{word}/{VERSION}"
+            file.attrs.update(format=f"{word}/{VERSION}", **facts)
             yield file
         seal(temporary)
 
 
 def write_arrays(path: Path, word: str, arrays: dict[str, np.ndarray], **facts: Any) -> None:
     """Write arrays (compressed; text as UTF-8) and facts (attributes) to an HDF5 file of format `word`."""
-    with creating_arrays(path, word) as file:
+    with creating_arrays(path, word, **facts) as file:
         for name, values in arrays.items():
             put_array(file, name, values)
-        file.attrs.update(facts)
 
 
 def put_array(file: h5py.File, name: str, values: np.ndarray) -> None:
@@ -103,7 +102,7 @@ class Appender:
         self._file = file
         self._calls = file.create_dataset("calldata/GT", (0, *calls), dtype=np.int8, **options)
         self._positions: list[np.ndarray] = []
-        self._words: dict[str, list[str]] = {"REF": [], "ALT": [], "ID": []}
+        self._words: dict[str, list[str]] = {"variants/REF": [], "variants/ALT": [], "variants/ID": []}
 
     @property
     def sites(self) -> int:
@@ -122,9 +121,8 @@ class Appender:
     def finish(self, samples: list[str]) -> None:
         """Write what is kept in memory until the end: the sites and the samples' names."""
         put_array(self._file, "variants/POS", np.concatenate([np.empty(0, dtype=np.int32), *self._positions]))
-        for name, words in self._words.items():
-            _put_words(self._file, f"variants/{name}", words)
-        put_array(self._file, "samples", np.array(samples, dtype=str))
+        for name, words in {**self._words, "samples": samples}.items():
+            _put_words(self._file, name, words)
 
 
 @contextmanager
@@ -142,23 +140,25 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
         found = file.attrs.get("format")
         if found != f"{word}/{VERSION}":
             raise InputError(f"{path}: expected a file of format {word}/{VERSION}, found {found}; remove it and run again")
-        _refuse_links(path, file)
-        # HDF5 forgets the chunks of an array that nobody holds.
-        arrays = [file[name] for name in _list_arrays(file)]
+        held = _open_all(path, file)
         yield file
-        del arrays
+        del held
 
 
-def _refuse_links(path: Path, file: h5py.File) -> None:
-    """What is read must lie in the file itself: no link, no external or virtual storage."""
+def _open_all(path: Path, file: h5py.File) -> list[Any]:
+    """Open all that lies in a file: HDF5 forgets the chunks of an array that nobody holds. Raises InputError where something
+    is not in the file itself: a link, external or virtual storage."""
+    held = []
 
     def find(name: str, link: Any) -> str | None:
         item = file.get(name) if isinstance(link, h5py.HardLink) else None
+        held.append(item)
         away = item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual))
         return name if away else None
 
     if name := file.visititems_links(find):
         raise InputError(f"{path}: {name} points out of its place; remove the file and run again")
+    return held
 
 
 def read_source(path: Path) -> dict[str, str]:

@@ -9,9 +9,7 @@ import numpy as np
 
 from haplorag import command, store
 from haplorag.batches import open_chromosome
-from haplorag.lineage import describe_family
 from haplorag.metrics import copy_nearest
-from haplorag.people import read_samples
 from haplorag.tracing import trace_view
 
 log = logging.getLogger(__name__)
@@ -38,13 +36,11 @@ def baselines(
     the window's typed sites; the vote is the mean over the nearest `vote_neighbours`; Li and Stephens' model copies from the
     whole reference. Beside them, `carriers` float16 [mask, person, site, 2] is the share of all neighbours that carry ALT.
     """
-    sources = describe_family(("samples", samples), ("frequencies", frequencies), ("neighbours", neighbours))
-    chromosome = open_chromosome(read_samples(samples), genotypes, frequencies, windows, shards, masks, neighbours)
+    chromosome = open_chromosome(samples, genotypes, frequencies, windows, shards, masks, neighbours)
     frequency, found = chromosome.frequencies.frequency, chromosome.retrieved
     people = np.unique(found.person)
     shape = (len(METHODS), len(chromosome.names), len(people), len(frequency), 2)
-    with store.creating_arrays(output, "predictions") as file:
-        file.attrs["sources"] = sources
+    with store.creating_arrays(output, "predictions", sources=chromosome.sources) as file:
         store.put_predictions(file, METHODS, chromosome.names, people, shape)
         store.put_shares(file, "carriers", shape[1:])
         for items in command.show_progress(found.group(), "windows"):

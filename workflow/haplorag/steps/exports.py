@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
+from haplorag.frequencies import fill_major
 from haplorag.imputed import write_phased
 from haplorag.lineage import check_family
 from haplorag.people import find_people, read_samples
@@ -43,8 +44,7 @@ def exports(genotypes: Path, samples: Path, masks: Path, reference: Path, *, tar
 
 def _fill_major(calls: np.ndarray) -> np.ndarray:
     """Replace missing alleles int8 [S, n, 2] by the site's major allele."""
-    major = 2 * (calls > 0).sum(axis=(1, 2)) > (calls >= 0).sum(axis=(1, 2))
-    return np.where(calls < 0, major[:, None, None], calls)
+    return fill_major(calls.reshape(len(calls), -1).T).T.reshape(calls.shape)
 
 
 if __name__ == "__main__":

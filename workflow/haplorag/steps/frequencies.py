@@ -9,7 +9,7 @@ import numpy as np
 
 from haplorag import command, store
 from haplorag.lineage import describe_family
-from haplorag.people import read_samples
+from haplorag.people import find_people, list_populations, read_samples
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +19,11 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
 
     Missing alleles do not count; where a super-population has none known, it takes the global frequency.
     """
+    sources = describe_family(("samples", samples), ("genotypes", genotypes))
     table = read_samples(samples)
-    reference = table["role"] == "reference"
-    populations = sorted(table.loc[reference, "super_population"].unique())
-    groups = [np.flatnonzero(reference)]
-    groups += [np.flatnonzero(reference & (table["super_population"] == name)) for name in populations]
+    reference = find_people(table, "reference")
+    by_name = {name: reference[members] for name, members in list_populations(table.iloc[reference])}
+    (_, *populations), groups = by_name, list(by_name.values())
     with store.opening_arrays(genotypes, "genotypes") as file:
         position = file["variants/POS"][:]
         blocks = store.read_blocks(file, np.arange(len(position)))
@@ -43,7 +43,7 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
             "population_genotype_frequency": np.stack([part[:, 1:] for part in by_population]),
             "allele_number": counts[0][:, 1].astype(np.int32),
         },
-        sources=describe_family(("samples", samples), ("genotypes", genotypes)),
+        sources=sources,
     )
     log.info("%d sites, %d reference people, %d super-populations", len(position), len(groups[0]), len(populations))
 

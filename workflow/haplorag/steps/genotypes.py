@@ -36,7 +36,7 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
     names = table["sample"].tolist()
     reference = (table["role"] == "reference").to_numpy()
     reader = Reader(vcf, chromosome, names, settings.variants, settings.multiallelic)
-    with store.creating_arrays(output, "genotypes") as file:
+    with store.creating_arrays(output, "genotypes", sources=describe_family(("samples", samples))) as file:
         writer = store.Appender(file, calls=(len(names), 2))
         twins = Twins(len(names))
         for block in command.show_progress(_filter(reader, settings, reference), "blocks"):
@@ -52,8 +52,7 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
         if writer.sites < FEW_SITES:
             log.warning("%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch", vcf, writer.sites)
         writer.finish(names)
-        sources = describe_family(("samples", samples))
-        file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=store.checksum(vcf), sources=sources)
+        file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=store.checksum(vcf))
         verified = verify_store(vcf, file, chromosome)
         reader.tally["kept"] = writer.sites
     reader.warn_notes()

@@ -36,6 +36,7 @@ def masks(
 
     An epoch follows `curriculum`, the other draws `fixed`. `sites` is the genotype store, for masks given by a file.
     """
+    sources = describe_family(("frequencies", frequencies), ("windows", windows))
     arrays = store.read_arrays(frequencies, "frequencies", "position", "frequency")
     cores = read_windows(windows).cores
     named = fixed.masks if fixed else curriculum.mixture if curriculum else {}
@@ -49,7 +50,6 @@ def masks(
         names = (draw, chromosome, name)
         hidden[row] = draw_chromosome(mask, rate, arrays["frequency"], arrays["position"], cores, seed, *names)
         log.info("%s: %.1f %% of %d sites hidden", name, 100 * hidden[row].mean(), hidden.shape[1])
-    sources = describe_family(("frequencies", frequencies), ("windows", windows))
     store.write_arrays(output, "masks", {"names": np.array(list(named)), "hidden": hidden}, draw=draw, sources=sources)
     store.write_table(table, pd.DataFrame(tabulate_rates(list(named), hidden, arrays["frequency"])))
 

@@ -52,8 +52,8 @@ def neighbours(
         mask, window, person = _list_all(find_people(people, draw), len(cut), len(hidden))
     owner = rank_reference(people)[person]
     started = time.perf_counter()
-    with store.creating_arrays(output, "neighbours") as file, store.opening_arrays(genotypes, "genotypes") as stored:
-        file.attrs.update(draw=draw, sources=sources)
+    creating = store.creating_arrays(output, "neighbours", draw=draw, sources=sources)
+    with creating as file, store.opening_arrays(genotypes, "genotypes") as stored:
         store.put_neighbours(file, mask, window, person, settings.count)
         for items in command.show_progress(group_items(mask, window), "windows"):
             row, number = mask[items[0]], window[items[0]]

@@ -51,8 +51,7 @@ def peers(
     people = find_people(read_samples(samples), "test")
     shape = (1, len(drawn["names"]), len(people), len(frequency), 2)
     threads = command.count_threads(threads)
-    with store.creating_arrays(output, "predictions") as file, borrowing_folder(output) as scratch:
-        file.attrs["sources"] = sources
+    with store.creating_arrays(output, "predictions", sources=sources) as file, borrowing_folder(output) as scratch:
         store.put_predictions(file, [peer], drawn["names"].tolist(), people, shape)
         for row, mask in enumerate(drawn["names"].tolist()):
             hidden = drawn["hidden"][row]

@@ -11,10 +11,8 @@ import numpy as np
 from haplorag import command, store
 from haplorag.batches import in_order, open_chromosome
 from haplorag.learning import choose_device
-from haplorag.lineage import describe_family
 from haplorag.network import build_network, predict
 from haplorag.optimisation import load_weights
-from haplorag.people import read_samples
 from haplorag.settings import Network
 
 log = logging.getLogger(__name__)
@@ -38,17 +36,15 @@ def predictions(
     gpus: int,
 ) -> None:
     """Write probability of ALT float16 [method, mask, person, site, 2], one method: the model; NaN where nothing is hidden."""
-    sources = describe_family(("samples", samples), ("frequencies", frequencies), ("neighbours", neighbours))
     built = build_network(network)
     load_weights(weights, built)
     device = choose_device(gpus, command.count_threads(threads))
     built = built.to(device)
-    chromosome = open_chromosome(read_samples(samples), genotypes, frequencies, windows, shards, masks, neighbours)
+    chromosome = open_chromosome(samples, genotypes, frequencies, windows, shards, masks, neighbours)
     people = np.unique(chromosome.retrieved.person)
     shape = (1, len(chromosome.names), len(people), chromosome.hidden.shape[1], 2)
     started = time.perf_counter()
-    with store.creating_arrays(output, "predictions") as file:
-        file.attrs["sources"] = sources
+    with store.creating_arrays(output, "predictions", sources=chromosome.sources) as file:
         store.put_predictions(file, [model], chromosome.names, people, shape)
         found = in_order(chromosome, batch_people, network)
         total = -(-len(chromosome.retrieved.person) // batch_people)

@@ -29,9 +29,10 @@ def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies
     """
     table = read_samples(samples)
     most = max(SITES // len(genotypes), 1)
+    parts = []
     for stored, known in zip(genotypes, frequencies, strict=True):
         check_family(("samples", samples), ("genotypes", stored), ("frequencies", known))
-    parts = [_read_dosage(*paths, most, len(table)) for paths in zip(genotypes, frequencies, strict=True)]
+        parts.append(_read_dosage(stored, known, most, len(table)))
     dosage = np.concatenate(parts, axis=1)
     found = find_relatives(dosage, table["population"].to_numpy())
     first, second = (table.iloc[rows].reset_index(drop=True) for rows in found.pairs.T)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from haplorag import command, store
+from haplorag.frequencies import fill_major
 from haplorag.lineage import check_family
 from haplorag.people import find_people, read_samples
 from haplorag.retrieval import pack, write_shard
@@ -36,13 +37,6 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
     store.write_facts(output / "shards.json", "shards", facts)
     size = sum((output / str(entry["file"])).stat().st_size for entry in entries)
     log.info("%d windows, %d reference haplotypes, %.1f MB", len(cut), 2 * len(people), size / 1e6)
-
-
-def fill_major(haplotypes: np.ndarray) -> np.ndarray:
-    """Replace missing alleles (-1) of haplotypes int8 [N, S] by the site's major allele; gives uint8."""
-    known = haplotypes >= 0
-    major = 2 * (haplotypes > 0).sum(axis=0) > known.sum(axis=0)
-    return np.where(known, haplotypes, major).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,6 @@ def training(
     from haplorag.learning import Progress, choose_device, score_of, tell_costs, train_epoch, validate
     from haplorag.network import build_network
     from haplorag.optimisation import Halfway, build_optimiser, load_state, load_weights, save_state, save_weights
-    from haplorag.people import read_samples
 
     sharing.launch(gpus)
     device = choose_device(gpus, command.count_threads(threads))
@@ -80,7 +79,7 @@ def training(
         belongs |= {"network": network.model_dump(mode="json"), "settings": settings.model_dump(mode="json")}
         halfway = Halfway(state.with_name(".halfway.pt"), belongs, built, optimiser)
         progress = Progress(**(halfway.load() or {"step": saved["step"]}))
-        panel = read_samples(samples), genotypes, frequencies, windows, shards
+        panel = samples, genotypes, frequencies, windows, shards
         drawn = open_chromosomes(*panel, masks, neighbours)
         learned = built, optimiser, drawn, network, settings, progress
         with halfway.saving(settings.save_minutes if writes else math.inf) as save:

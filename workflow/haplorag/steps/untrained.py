@@ -13,7 +13,6 @@ from haplorag.learning import choose_device, score_of, validate
 from haplorag.masking import seed_of
 from haplorag.network import build_network, count_parameters
 from haplorag.optimisation import build_optimiser, save_state, save_weights
-from haplorag.people import read_samples
 from haplorag.settings import Network, Optimisation
 
 log = logging.getLogger(__name__)
@@ -47,8 +46,7 @@ def untrained(
     torch.manual_seed(seed_of(seed, "untrained", model) % 2**63)
     built = build_network(network).to(device)
     log.info("%s: %d parameters, on %s", model, count_parameters(built), device)
-    people = read_samples(samples)
-    chromosomes = open_chromosomes(people, genotypes, frequencies, windows, shards, validation_masks, validation_neighbours)
+    chromosomes = open_chromosomes(samples, genotypes, frequencies, windows, shards, validation_masks, validation_neighbours)
     judged = validate(built, chromosomes, network, settings)
     score = score_of(judged, settings.stop_on)
     log.info("epoch 000: %s %.5f", settings.stop_on, abs(score))
