@@ -19,11 +19,11 @@ import numpy as np
 import yaml
 
 from goals import ROOT, judge, measure, surroundings
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.imputed import read_imputed
-from haplorag.metrics import dosage_r2_by_site, group_sites
-from haplorag.people import find_people, read_samples
+from haplorag.vcf.writer import read_imputed
+from haplorag.evaluation.metrics import dosage_r2_by_site, group_sites
+from haplorag.panel.samples import find_people, read_samples
 
 PEERS = ("beagle", "minimac4")
 OURS = {"full": "full", "copying_only": "copying_only"}

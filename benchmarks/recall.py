@@ -18,16 +18,16 @@ import numpy as np
 import yaml
 
 from goals import judge
-from haplorag import store
-from haplorag.frequencies import read_frequencies
+from haplorag.io import hdf5 as store
+from haplorag.panel.frequencies import read_frequencies
 from haplorag.masking import choose_typed, draw_chromosome
-from haplorag.metrics import dosage_r2_by_site, group_sites
-from haplorag.mosaic import MISMATCH, trace_mosaic
-from haplorag.people import find_people, read_samples
-from haplorag.retrieval import search_neighbours
+from haplorag.evaluation.metrics import dosage_r2_by_site, group_sites
+from haplorag.li_stephens.forward_backward import MISMATCH, trace_mosaic
+from haplorag.panel.samples import find_people, read_samples
+from haplorag.retrieval.search import search_neighbours
 from haplorag.settings import Mask, Neighbours
-from haplorag.stretches import SWITCHES_PER_CENTIMORGAN, cut_stretches, find_places
-from haplorag.windowing import open_shards, read_windows
+from haplorag.li_stephens.haplotype_blocks import SWITCHES_PER_CENTIMORGAN, cut_stretches, find_places
+from haplorag.panel.windows import open_shards, read_windows
 
 MASKS = {f"hide_{rate}": Mask(strategy="random", rate=rate / 100) for rate in (10, 50, 80, 90)}
 MASKS["array"] = Mask(strategy="array", rate=0.9)

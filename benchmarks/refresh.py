@@ -20,13 +20,13 @@ import numpy as np
 import yaml
 
 from goals import ROOT, judge
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
 from haplorag.masking import choose_typed
-from haplorag.people import find_people, read_samples
-from haplorag.retrieval import read_shard, search_neighbours
+from haplorag.panel.samples import find_people, read_samples
+from haplorag.retrieval.search import read_shard, search_neighbours
 from haplorag.settings import Neighbours
-from haplorag.windowing import open_shards, read_windows
+from haplorag.panel.windows import open_shards, read_windows
 
 CONFIG = ROOT / "config/config.yaml"
 WIDTH, BATCH = 384, 4  # larger batches are slower: their memory is asked of the system and handed back each time

@@ -19,13 +19,13 @@ import torch
 
 import training
 from goals import count_bytes
-from haplorag import store
-from haplorag.batches import open_chromosome
-from haplorag.imputed import write_phased
-from haplorag.network import build_network, count_parameters
-from haplorag.optimisation import save_weights
-from haplorag.people import find_people, read_samples
-from haplorag.retrieval import read_shard
+from haplorag.io import hdf5 as store
+from haplorag.dataset.batches import open_chromosome
+from haplorag.vcf.writer import write_phased
+from haplorag.network.model import build_network, count_parameters
+from haplorag.training.loss import save_weights
+from haplorag.panel.samples import find_people, read_samples
+from haplorag.retrieval.search import read_shard
 from haplorag.settings import Settings
 from haplorag.steps.frequencies import frequencies as count_frequencies
 from haplorag.steps.genotypes import genotypes as convert
@@ -35,7 +35,7 @@ from haplorag.steps.masks import masks as hide
 from haplorag.steps.neighbours import neighbours as retrieve
 from haplorag.steps.shards import shards as pack
 from haplorag.steps.windows import windows as lay
-from haplorag.tracing import _read_stretches, trace_view
+from haplorag.li_stephens.model import _read_stretches, trace_view
 
 CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
 # A stage is timed so many times, or until so many CPU seconds are spent: a short one is disturbed most by what else runs.

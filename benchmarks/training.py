@@ -25,15 +25,15 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from goals import ROOT, judge
-from haplorag import store
-from haplorag.batches import open_chromosome
+from haplorag.io import hdf5 as store
+from haplorag.dataset.batches import open_chromosome
 from haplorag.errors import InputError
-from haplorag.learning import autocast, choose_device
+from haplorag.training.epoch import autocast, choose_device
 from haplorag.masking import choose_typed
-from haplorag.network import build_network
+from haplorag.network.model import build_network
 from haplorag.network.batch import Batch
-from haplorag.optimisation import build_optimiser, compute_loss
-from haplorag.retrieval import search_neighbours
+from haplorag.training.loss import build_optimiser, compute_loss
+from haplorag.retrieval.search import search_neighbours
 from haplorag.settings import read_settings
 from haplorag.steps.preflight import merge
 

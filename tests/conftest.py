@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from haplorag.people import read_samples
+from haplorag.panel.samples import read_samples
 from haplorag.settings import FixedMasks, Settings, read_settings
 from haplorag.steps.demo import demo
 from haplorag.steps.frequencies import frequencies

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from haplorag import command, store
-from haplorag.imputing import open_imputer, open_panel
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.imputation.imputer import open_imputer, open_panel
 from haplorag.settings import Settings, read_settings
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes

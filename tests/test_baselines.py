@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.steps.baselines import METHODS, baselines
-from haplorag.windowing import open_shards, read_windows
+from haplorag.panel.windows import open_shards, read_windows
 
 
 @pytest.fixture(scope="module")

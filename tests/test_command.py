@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from haplorag import command, store
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
 from haplorag.settings import Samples
 

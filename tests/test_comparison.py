@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import ROOT
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.steps.comparison import comparison
 from test_evaluation import judged
 

@@ -3,7 +3,7 @@
 import pysam
 
 from conftest import SEED
-from haplorag.people import read_people
+from haplorag.panel.samples import read_people
 from haplorag.steps.demo import demo
 
 

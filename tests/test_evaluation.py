@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from conftest import SEED
-from haplorag import store
-from haplorag.lineage import describe_family
-from haplorag.metrics import dosage_r2_by_site
-from haplorag.people import find_people
+from haplorag.io import hdf5 as store
+from haplorag.io.provenance import describe_family
+from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.panel.samples import find_people
 from haplorag.steps.evaluation import evaluation
 
 TABLES = ("accuracy", "calibration", "along", "learning", "masks", "recall")

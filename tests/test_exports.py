@@ -4,8 +4,8 @@ import numpy as np
 import pysam
 import pytest
 
-from haplorag import store
-from haplorag.people import find_people
+from haplorag.io import hdf5 as store
+from haplorag.panel.samples import find_people
 from haplorag.steps.exports import _fill_major, exports
 
 

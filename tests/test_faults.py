@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, SEED, Simulated, copy_checkout, read_config
-from haplorag import command, store
-from haplorag.checks import find_problems
-from haplorag.containers import read_pieces
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.qc.preflight import find_problems
+from haplorag.vcf.bgzf import read_pieces
 from haplorag.errors import InputError
-from haplorag.files import glance, name_temporary, sweep
-from haplorag.retrieval import read_shard
+from haplorag.io.atomic import glance, name_temporary, sweep
+from haplorag.retrieval.search import read_shard
 from haplorag.settings import Samples, read_settings
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
@@ -453,7 +454,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(life, refer
 def test_a_second_run_is_refused_and_changes_nothing(life):
     if not (life.results / "imputation").exists():
         life.run()
-    hold = f"from pathlib import Path; from haplorag.locking import lock_folder; lock_folder(Path({str(life.results)!r}))"
+    hold = f"from pathlib import Path; from haplorag.pipeline.locking import lock_folder; lock_folder(Path({str(life.results)!r}))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     holder = subprocess.Popen(
         [sys.executable, "-c", f"{hold}; print('held', flush=True); import time; time.sleep(600)"],

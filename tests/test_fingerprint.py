@@ -2,7 +2,7 @@
 
 import pytest
 
-from haplorag import fingerprint
+from haplorag.pipeline import fingerprint
 
 
 @pytest.fixture

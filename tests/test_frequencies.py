@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.steps.frequencies import count_alleles, frequencies
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.people import read_samples
+from haplorag.panel.samples import read_samples
 from haplorag.settings import Genotypes, Samples
 from haplorag.steps.genotypes import genotypes
 from haplorag.steps.samples import samples
-from haplorag.verifying import verify_store
+from haplorag.qc.verification import verify_store
 
 PLAIN = Genotypes(variants="snps", multiallelic="split", max_missing=0.4, max_unphased=0.0, min_minor_count=0)
 HEAD = '##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=2>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n'

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import SEED
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.imputed import LEVELS, estimate_r2, format_entry
+from haplorag.vcf.writer import LEVELS, estimate_r2, format_entry
 from haplorag.masking import seed_of
-from haplorag.matching import SiteMatcher
-from haplorag.metrics import dosage_r2_by_site
-from haplorag.people import find_people
+from haplorag.imputation.site_matching import SiteMatcher
+from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.panel.samples import find_people
 from haplorag.steps.demo import write_vcf
 from haplorag.steps.imputation import imputation
-from haplorag.tracing import trace_view
+from haplorag.li_stephens.model import trace_view
 from test_baselines import METHODS
 from test_baselines import said as plainer
 from test_imputer import folder
@@ -160,10 +160,10 @@ def test_few_people_are_not_traced_with_a_whole_chromosome_of_the_panel(impute, 
         seen.append(len(view.core_sites) * view.shards.reference_haplotypes)
         return trace_view(view, *arguments)
 
-    monkeypatch.setattr("haplorag.imputing.trace_view", watch)
+    monkeypatch.setattr("haplorag.imputation.imputer.trace_view", watch)
     facts = store.read_facts(simulated.shards / "shards.json", "shards")
     window = facts["windows"][0]["sites"] * facts["reference_haplotypes"]
-    monkeypatch.setattr("haplorag.imputing.TRACED_TOGETHER", 2 * window)
+    monkeypatch.setattr("haplorag.imputation.imputer.TRACED_TOGETHER", 2 * window)
     impute(simulated.folder / "demo/target.vcf.gz", network="copying_only")
     assert len(seen) == -(-len(facts["windows"]) // 2) > 1
     assert max(seen) <= 3 * window

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from haplorag.errors import InputError
-from haplorag.imputing import open_imputer, open_panel
+from haplorag.imputation.imputer import open_imputer, open_panel
 from haplorag.steps.imputer import imputer
 
 

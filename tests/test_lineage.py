@@ -3,9 +3,9 @@
 import pytest
 
 from conftest import SEED, Simulated, prepare
-from haplorag.batches import open_chromosome
+from haplorag.dataset.batches import open_chromosome
 from haplorag.errors import InputError
-from haplorag.lineage import check_family
+from haplorag.io.provenance import check_family
 from haplorag.steps.neighbours import neighbours
 
 STAGES = ("samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haplorag import masking, store
+from haplorag import masking
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
 from haplorag.masking import choose_items, choose_rate, choose_typed, draw_chromosome, draw_mask, seed_of, tabulate_rates
 from haplorag.settings import Curriculum, Mask

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_score
 
-from haplorag.imputed import write_phased
-from haplorag.metrics import (
+from haplorag.vcf.writer import write_phased
+from haplorag.evaluation.metrics import (
     COUNTS,
     calibrate,
     copy_nearest,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from haplorag.mosaic import MISMATCH, trace_mosaic
-from haplorag.stretches import SWITCHES_PER_CENTIMORGAN, Places, cut_stretches, find_places
+from haplorag.li_stephens.forward_backward import MISMATCH, trace_mosaic
+from haplorag.li_stephens.haplotype_blocks import SWITCHES_PER_CENTIMORGAN, Places, cut_stretches, find_places
 
 NOBODY = np.array([-1])
 
@@ -122,8 +122,8 @@ def test_a_missing_allele_says_nothing():
 TRACE = """
 import hashlib, sys
 import numpy as np
-from haplorag.mosaic import trace_mosaic
-from haplorag.stretches import cut_stretches, find_places
+from haplorag.li_stephens.forward_backward import trace_mosaic
+from haplorag.li_stephens.haplotype_blocks import cut_stretches, find_places
 generator = np.random.default_rng(1)
 founders = generator.integers(0, 2, (900, 12), dtype=np.uint8)
 panel = founders[:, generator.integers(0, 12, 400)] ^ (generator.random((900, 400)) < 0.01)

@@ -8,12 +8,12 @@ from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
 from conftest import random_haplotypes
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.network.embedding import MASKED, HaplotypeEmbedding
-from haplorag.people import rank_reference
-from haplorag.retrieval import cut_segments, search_neighbours
+from haplorag.panel.samples import rank_reference
+from haplorag.retrieval.search import cut_segments, search_neighbours
 from haplorag.settings import Neighbours
-from haplorag.windowing import open_shards, read_windows
+from haplorag.panel.windows import open_shards, read_windows
 
 WHOLE = Neighbours(
     count=5, segments=1, scales=[1], min_typed=1, flank_typed=1000, reach_typed=1000, people_per_window=1, window_share=1
@@ -67,7 +67,7 @@ def test_batches_of_queries_change_nothing(room, monkeypatch):
     reference, queries = (random_haplotypes(generator, people, 90) for people in (60, 40))
     settings = WHOLE.model_copy(update={"count": 20, "segments": 3, "min_typed": 8})
     expected = search(queries, reference, np.ones(90, dtype=bool), settings)
-    monkeypatch.setattr("haplorag.retrieval.BATCH_IDS", room)
+    monkeypatch.setattr("haplorag.retrieval.search.BATCH_IDS", room)
     for found, wanted in zip(search(queries, reference, np.ones(90, dtype=bool), settings), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
 

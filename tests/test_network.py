@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conftest import read_config
-from haplorag.network import RetrievalNetwork, build_network, count_parameters, predict
+from haplorag.network.model import RetrievalNetwork, build_network, count_parameters, predict
 from haplorag.network.batch import Batch, Mosaic
 from haplorag.network.copying import UNCERTAINTY
 from haplorag.network.fusion import FUSIONS

@@ -5,10 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.metrics import dosage_r2_by_site
-from haplorag.people import find_people
+from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.panel.samples import find_people
 from haplorag.settings import Peer
 from haplorag.steps.peers import peers
 from test_exports import exported

@@ -2,9 +2,9 @@
 
 import pytest
 
-from haplorag.captions import CAPTIONS
+from haplorag.report.captions import CAPTIONS
 from haplorag.steps.plots import plots
-from haplorag.styles import style_of
+from haplorag.report.styles import style_of
 from test_evaluation import TABLES, judged
 
 __all__ = ["judged"]

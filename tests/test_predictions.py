@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from haplorag import store
-from haplorag.metrics import copy_nearest, dosage_r2_by_site
-from haplorag.people import find_people
+from haplorag.io import hdf5 as store
+from haplorag.evaluation.metrics import copy_nearest, dosage_r2_by_site
+from haplorag.panel.samples import find_people
 from haplorag.steps.predictions import predictions
-from haplorag.windowing import open_shards, read_windows
+from haplorag.panel.windows import open_shards, read_windows
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from haplorag import store
-from haplorag.kinship import find_relatives
+from haplorag.io import hdf5 as store
+from haplorag.qc.kinship import find_relatives
 from haplorag.steps.relatives import relatives
 
 SITES = 4000

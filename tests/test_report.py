@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from conftest import ROOT
-from haplorag import store
-from haplorag.captions import CAPTIONS
-from haplorag.people import read_samples
+from haplorag.io import hdf5 as store
+from haplorag.report.captions import CAPTIONS
+from haplorag.panel.samples import read_samples
 from haplorag.steps.plots import plots
 from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from haplorag.errors import InputError
-from haplorag.people import read_people, read_roles
+from haplorag.panel.samples import read_people, read_roles
 from haplorag.settings import Samples
 from haplorag.steps.samples import draw_roles, samples
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.frequencies import fill_major
-from haplorag.people import find_people
-from haplorag.retrieval import pack, unpack
-from haplorag.windowing import open_shards, read_windows
+from haplorag.panel.frequencies import fill_major
+from haplorag.panel.samples import find_people
+from haplorag.retrieval.search import pack, unpack
+from haplorag.panel.windows import open_shards, read_windows
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 40))

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from haplorag import store
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
 
 

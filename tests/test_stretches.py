@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haplorag.stretches import cut_stretches
+from haplorag.li_stephens.haplotype_blocks import cut_stretches
 
 
 @given(st.integers(0, 2**32), st.integers(0, 60), st.integers(0, 60), st.integers(1, 40), st.integers(1, 8))

@@ -16,16 +16,16 @@ import pytest
 import torch
 
 from conftest import SEED, files_of, panel_of
-from haplorag import sharing
-from haplorag.batches import open_chromosomes, take_turns
+from haplorag.training import distributed as sharing
+from haplorag.dataset.batches import open_chromosomes, take_turns
 from haplorag.errors import InputError
-from haplorag.journal import write_events
-from haplorag.learning import Progress, train_epoch
-from haplorag.network import build_network
+from haplorag.training.history import write_events
+from haplorag.training.epoch import Progress, train_epoch
+from haplorag.network.model import build_network
 from haplorag.network.batch import Output
-from haplorag.optimisation import Halfway, build_optimiser, compute_loss, focal_loss, schedule_rate
+from haplorag.training.loss import Halfway, build_optimiser, compute_loss, focal_loss, schedule_rate
 from haplorag.steps.training import training
-from haplorag.store import read_table
+from haplorag.io.hdf5 import read_table
 from test_network import CORE, PEOPLE, batch_of
 
 
@@ -131,7 +131,7 @@ def test_two_processes_learn_what_one_does(trained, simulated, tmp_path):
 
 
 def test_processes_share_the_batches_of_a_step(simulated, monkeypatch):
-    monkeypatch.setattr("haplorag.sharing.count", lambda: 2)
+    monkeypatch.setattr("haplorag.training.distributed.count", lambda: 2)
     settings = simulated.settings.training_of("copying")
     network = torch.nn.Linear(1, 1)
     with pytest.raises(InputError, match=r"training.accumulate: 1 is no multiple of the 2 processes"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from haplorag.errors import InputError
 from haplorag.settings import Windows
 from haplorag.steps.windows import cut_cores, find_context, locate_sites
-from haplorag.windowing import read_windows
+from haplorag.panel.windows import read_windows
 
 SETTINGS = Windows(core_sites=4, flank_bp=100, flank_maf=0.05, flank_sites=3, gap_bp=1000)
 

@@ -11,12 +11,12 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
-from haplorag.captions import CAPTIONS
-from haplorag.checks import find_problems, is_made_here
+from haplorag.report.captions import CAPTIONS
+from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
-from haplorag.files import glance
-from haplorag.fingerprint import hash_module
-from haplorag.locking import lock_folder
+from haplorag.io.atomic import glance
+from haplorag.pipeline.fingerprint import hash_module
+from haplorag.pipeline.locking import lock_folder
 from haplorag.settings import read_settings
 
 

@@ -214,8 +214,8 @@ rule report:
         tallies=per_chromosome(rules.genotypes.output.tally),
         windows=per_chromosome(rules.windows.output.table),
         figures=expand(rules.plots.output[0], figure=CAPTIONS),
-        template=f"{workflow.basedir}/workflow/report/report.html.j2",
-        page=f"{workflow.basedir}/workflow/report/page.html.j2",
+        template=f"{workflow.basedir}/workflow/haplorag/report/templates/report.html.j2",
+        page=f"{workflow.basedir}/workflow/haplorag/report/templates/page.html.j2",
     output:
         report(
             f"{results}/report/report.html",
@@ -247,8 +247,8 @@ rule report:
 
 rule comparison:
     input:
-        template=f"{workflow.basedir}/workflow/report/comparison.html.j2",
-        page=f"{workflow.basedir}/workflow/report/page.html.j2",
+        template=f"{workflow.basedir}/workflow/haplorag/report/templates/comparison.html.j2",
+        page=f"{workflow.basedir}/workflow/haplorag/report/templates/page.html.j2",
         others=[
             f"{folder}/evaluation/accuracy.tsv"
             for folder in settings.comparison.values()

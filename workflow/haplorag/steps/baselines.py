@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag import command, store
-from haplorag.batches import open_chromosome
-from haplorag.metrics import copy_nearest
-from haplorag.tracing import trace_view
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.dataset.batches import open_chromosome
+from haplorag.evaluation.metrics import copy_nearest
+from haplorag.li_stephens.model import trace_view
 
 log = logging.getLogger(__name__)
 METHODS = ["allele_frequency", "nearest_haplotype", "neighbour_vote", "li_stephens"]

@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from haplorag import command, figures, store
-from haplorag.pages import inline_figure, write_page
-from haplorag.styles import BASELINES, name_of, order_methods
+from haplorag.pipeline import cli as command
+from haplorag.report import figures
+from haplorag.io import hdf5 as store
+from haplorag.report.html import inline_figure, write_page
+from haplorag.report.styles import BASELINES, name_of, order_methods
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ import msprime
 import numpy as np
 import pysam
 
-from haplorag import command, store
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
 from haplorag.masking import COMMON_MAF, seed_of
 from haplorag.settings import Demo
 

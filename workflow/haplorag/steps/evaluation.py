@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag import command, store
-from haplorag.lineage import check_family
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.io.provenance import check_family
 from haplorag.masking import seed_of
-from haplorag.metrics import calibrate, count_recalled, group_sites, resample_people, tally_method
-from haplorag.people import find_people, list_populations, read_samples
+from haplorag.evaluation.metrics import calibrate, count_recalled, group_sites, resample_people, tally_method
+from haplorag.panel.samples import find_people, list_populations, read_samples
 from haplorag.settings import Evaluation
-from haplorag.tables import cut_stretches, describe_accuracy, describe_calibration, describe_recall, list_epochs, summarise
+from haplorag.evaluation.tables import cut_stretches, describe_accuracy, describe_calibration, describe_recall, list_epochs, summarise
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag import command, store
-from haplorag.frequencies import fill_major
-from haplorag.imputed import write_phased
-from haplorag.lineage import check_family
-from haplorag.people import find_people, read_samples
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.panel.frequencies import fill_major
+from haplorag.vcf.writer import write_phased
+from haplorag.io.provenance import check_family
+from haplorag.panel.samples import find_people, read_samples
 
 log = logging.getLogger(__name__)
 VARIANTS = ("variants/POS", "variants/REF", "variants/ALT", "variants/ID")

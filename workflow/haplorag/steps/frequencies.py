@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag import command, store
-from haplorag.lineage import describe_family
-from haplorag.people import find_people, list_populations, read_samples
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.io.provenance import describe_family
+from haplorag.panel.samples import find_people, list_populations, read_samples
 
 log = logging.getLogger(__name__)
 

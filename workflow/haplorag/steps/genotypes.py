@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag import command, store
-from haplorag.blocks import Block, Reader
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.vcf.biallelic import Block, Reader
 from haplorag.errors import InputError
-from haplorag.lineage import describe_family
-from haplorag.people import read_samples
+from haplorag.io.provenance import describe_family
+from haplorag.panel.samples import read_samples
 from haplorag.settings import Genotypes
-from haplorag.twins import Twins
-from haplorag.verifying import verify_store
+from haplorag.qc.duplicates import Twins
+from haplorag.qc.verification import verify_store
 
 log = logging.getLogger(__name__)
 # What a record can be without anything being odd about its file.

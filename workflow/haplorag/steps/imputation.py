@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag import command, store
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.files import borrowing_folder
-from haplorag.imputed import ImputedWriter, Site, writing_imputed
-from haplorag.imputing import Impute, Imputer, Panel, count_together, impute_windows, open_imputer, open_panel, trace_with
-from haplorag.matching import FATES, USED
+from haplorag.io.atomic import borrowing_folder
+from haplorag.vcf.writer import ImputedWriter, Site, writing_imputed
+from haplorag.imputation.imputer import Impute, Imputer, Panel, count_together, impute_windows, open_imputer, open_panel, trace_with
+from haplorag.imputation.site_matching import FATES, USED
 from haplorag.settings import Imputation
-from haplorag.targets import Target, read_target
-from haplorag.twins import Twins
-from haplorag.vcf import describe_vcf, find_chromosomes, match_chromosome
+from haplorag.imputation.target import Target, read_target
+from haplorag.qc.duplicates import Twins
+from haplorag.vcf.reader import describe_vcf, find_chromosomes, match_chromosome
 
 log = logging.getLogger(__name__)
 FEW_TYPED = 20
@@ -71,7 +72,7 @@ def _choose(imputer: Imputer, settings: Imputation, threads: int, gpus: int) -> 
     if settings.network == "copying_only":
         return trace_with(imputer, threads)
     # Loading torch takes seconds, and only the network asks for it.
-    from haplorag.predicting import load_network
+    from haplorag.imputation.network_engine import load_network
 
     return load_network(imputer, threads, gpus)
 

@@ -7,9 +7,10 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from haplorag import command, store
-from haplorag.imputing import list_files
-from haplorag.lineage import check_family
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.imputation.imputer import list_files
+from haplorag.io.provenance import check_family
 from haplorag.settings import Neighbours, Network
 
 log = logging.getLogger(__name__)

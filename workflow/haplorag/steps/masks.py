@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag import command, store
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.lineage import describe_family
+from haplorag.io.provenance import describe_family
 from haplorag.masking import choose_rate, draw_chromosome, tabulate_rates
 from haplorag.settings import Curriculum, FixedMasks, Mask
-from haplorag.vcf import plain_name
-from haplorag.windowing import read_windows
+from haplorag.vcf.reader import plain_name
+from haplorag.panel.windows import read_windows
 
 log = logging.getLogger(__name__)
 

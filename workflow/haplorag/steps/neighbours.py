@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag import command, store
-from haplorag.lineage import describe_family
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.io.provenance import describe_family
 from haplorag.masking import choose_items, choose_typed, group_items
-from haplorag.people import find_people, rank_reference, read_samples
-from haplorag.retrieval import search_neighbours
+from haplorag.panel.samples import find_people, rank_reference, read_samples
+from haplorag.retrieval.search import search_neighbours
 from haplorag.settings import Curriculum, Neighbours
-from haplorag.windowing import open_shards, read_windows
+from haplorag.panel.windows import open_shards, read_windows
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag import command, store
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.files import borrowing_folder
-from haplorag.imputed import read_imputed
-from haplorag.lineage import describe_family
-from haplorag.people import find_people, read_samples
+from haplorag.io.atomic import borrowing_folder
+from haplorag.vcf.writer import read_imputed
+from haplorag.io.provenance import describe_family
+from haplorag.panel.samples import find_people, read_samples
 from haplorag.settings import Peer
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from haplorag import command, figures, store
-from haplorag.times import list_costs, read_times
+from haplorag.pipeline import cli as command
+from haplorag.report import figures
+from haplorag.io import hdf5 as store
+from haplorag.report.costs import list_costs, read_times
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag import command, store
-from haplorag.batches import in_order, open_chromosome
-from haplorag.learning import choose_device
-from haplorag.network import build_network, predict
-from haplorag.optimisation import load_weights
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.dataset.batches import in_order, open_chromosome
+from haplorag.training.epoch import choose_device
+from haplorag.network.model import build_network, predict
+from haplorag.training.loss import load_weights
 from haplorag.settings import Network
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from haplorag import command
-from haplorag.checks import find_problems
+from haplorag.pipeline import cli as command
+from haplorag.qc.preflight import find_problems
 from haplorag.errors import InputError
 from haplorag.settings import read_settings
 

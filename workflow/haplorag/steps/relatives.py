@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag import command, store
-from haplorag.frequencies import read_frequencies
-from haplorag.kinship import RELATED, find_relatives
-from haplorag.lineage import check_family
-from haplorag.people import read_samples
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.panel.frequencies import read_frequencies
+from haplorag.qc.kinship import RELATED, find_relatives
+from haplorag.io.provenance import check_family
+from haplorag.panel.samples import read_samples
 
 log = logging.getLogger(__name__)
 SITES = 10_000

@@ -11,15 +11,16 @@ from typing import Any
 
 import pandas as pd
 
-from haplorag import command, store
-from haplorag.captions import CAPTIONS
-from haplorag.fingerprint import hash_module
-from haplorag.pages import inline_figure, write_page
-from haplorag.people import read_samples
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.report.captions import CAPTIONS
+from haplorag.pipeline.fingerprint import hash_module
+from haplorag.report.html import inline_figure, write_page
+from haplorag.panel.samples import read_samples
 from haplorag.settings import Settings
-from haplorag.styles import BASELINES, name_of, order_methods
-from haplorag.tables import tabulate_accuracy
-from haplorag.times import list_costs, read_times
+from haplorag.report.styles import BASELINES, name_of, order_methods
+from haplorag.evaluation.tables import tabulate_accuracy
+from haplorag.report.costs import list_costs, read_times
 
 log = logging.getLogger(__name__)
 LIBRARIES = ("haplorag", "snakemake", "torch", "faiss-cpu", "faiss-gpu", "cyvcf2", "h5py", "numpy", "pandas", "matplotlib")

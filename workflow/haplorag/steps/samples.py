@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag import command, store
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
 from haplorag.masking import seed_of
-from haplorag.people import ROLES, read_people, read_roles
+from haplorag.panel.samples import ROLES, read_people, read_roles
 from haplorag.settings import Samples
-from haplorag.vcf import describe_vcf
+from haplorag.vcf.reader import describe_vcf
 
 log = logging.getLogger(__name__)
 

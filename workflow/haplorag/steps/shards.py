@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag import command, store
-from haplorag.frequencies import fill_major
-from haplorag.lineage import check_family
-from haplorag.people import find_people, read_samples
-from haplorag.retrieval import pack, write_shard
-from haplorag.windowing import read_windows
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.panel.frequencies import fill_major
+from haplorag.io.provenance import check_family
+from haplorag.panel.samples import find_people, read_samples
+from haplorag.retrieval.search import pack, write_shard
+from haplorag.panel.windows import read_windows
 
 log = logging.getLogger(__name__)
 

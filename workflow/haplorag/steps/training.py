@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from haplorag import command, journal, store
+from haplorag.pipeline import cli as command
+from haplorag.training import history as journal
+from haplorag.io import hdf5 as store
 from haplorag.settings import Network, Optimisation
 
 log = logging.getLogger(__name__)
@@ -59,11 +61,11 @@ def training(
         journal.write_metrics(metrics, facts, epoch)
         return
     # Only now: torch takes seconds to load, and a stopped model needs none of it.
-    from haplorag import sharing
-    from haplorag.batches import open_chromosomes
-    from haplorag.learning import Progress, choose_device, score_of, tell_costs, train_epoch, validate
-    from haplorag.network import build_network
-    from haplorag.optimisation import Halfway, build_optimiser, load_state, load_weights, save_state, save_weights
+    from haplorag.training import distributed as sharing
+    from haplorag.dataset.batches import open_chromosomes
+    from haplorag.training.epoch import Progress, choose_device, score_of, tell_costs, train_epoch, validate
+    from haplorag.network.model import build_network
+    from haplorag.training.loss import Halfway, build_optimiser, load_state, load_weights, save_state, save_weights
 
     sharing.launch(gpus)
     device = choose_device(gpus, command.count_threads(threads))

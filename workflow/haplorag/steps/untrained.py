@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 
-from haplorag import command, store
-from haplorag.batches import open_chromosomes
-from haplorag.learning import choose_device, score_of, validate
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
+from haplorag.dataset.batches import open_chromosomes
+from haplorag.training.epoch import choose_device, score_of, validate
 from haplorag.masking import seed_of
-from haplorag.network import build_network, count_parameters
-from haplorag.optimisation import build_optimiser, save_state, save_weights
+from haplorag.network.model import build_network, count_parameters
+from haplorag.training.loss import build_optimiser, save_state, save_weights
 from haplorag.settings import Network, Optimisation
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag import command, store
+from haplorag.pipeline import cli as command
+from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.lineage import describe_family
+from haplorag.io.provenance import describe_family
 from haplorag.settings import Windows
 
 log = logging.getLogger(__name__)

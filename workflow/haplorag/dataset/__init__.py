@@ -1,0 +1,1 @@
+"""Batches, cut from windows, masks and neighbours."""

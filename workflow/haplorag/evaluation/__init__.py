@@ -1,0 +1,1 @@
+"""Judges methods at hidden sites."""

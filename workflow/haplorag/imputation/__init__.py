@@ -1,0 +1,1 @@
+"""Imputes a target with an imputer that travels."""

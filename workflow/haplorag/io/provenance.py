@@ -1,0 +1,50 @@
+"""What a file was made from: written into it, and compared where several files are read together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from haplorag.io import hdf5 as store
+from haplorag.errors import InputError
+from haplorag.io.atomic import read_seal
+
+
+def describe_family(*files: tuple[str, Path]) -> str:
+    """What `check_family` gives, as text for a file that is made from these."""
+    return json.dumps(check_family(*files), sort_keys=True)
+
+
+def check_family(*files: tuple[str, Path]) -> dict[str, str]:
+    """Digests of files, each given with its stage, and of all that they were made from, by stage.
+
+    Raises InputError where two of them come from different samples, genotypes, windows and so on: from two runs.
+    """
+    known: dict[str, tuple[str, Path]] = {}
+    for stage, path in files:
+        # Several methods' predictions stand side by side, and nothing is made from one of them alone.
+        own = {} if stage == "predictions" else {stage: _identify(path)}
+        for source, digest in (_read_sources(stage, path) | own).items():
+            first, witness = known.setdefault(source, (digest, path))
+            if first != digest:
+                raise InputError(f"{path}: comes from other {source} than {witness}; remove the older of the two and run again")
+    return {source: digest for source, (digest, _) in known.items()}
+
+
+def _identify(path: Path) -> str:
+    """What changes whenever a file's content does: the seal of an HDF5 file, else a checksum."""
+    if path.suffix == ".h5":
+        return read_seal(path)
+    return store.checksum(path / "shards.json" if path.is_dir() else path)
+
+
+def _read_sources(stage: str, path: Path) -> dict[str, str]:
+    if stage == "samples":
+        return {}
+    if stage == "shards":
+        return store.read_facts(path / "shards.json", "shards")["sources"]
+    with store.opening_arrays(path, stage) as file:
+        sources = file.attrs.get("sources")
+    if sources is None:
+        raise InputError(f"{path}: does not say what it was made from; remove it and run again")
+    return json.loads(sources)

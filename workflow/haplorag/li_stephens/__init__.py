@@ -1,0 +1,1 @@
+"""Li and Stephens' model of copying over the whole panel."""

@@ -1,0 +1,1 @@
+"""The reference panel: samples, genotypes, frequencies, windows and packed haplotypes."""

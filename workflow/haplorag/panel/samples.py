@@ -1,0 +1,123 @@
+"""Reads what is said of people: panel files, role files, and our own table of samples."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from haplorag.io import hdf5 as store
+from haplorag.errors import InputError
+
+log = logging.getLogger(__name__)
+ROLES = ("reference", "training", "validation", "test")
+COLUMNS = {"sample": "sample", "pop": "population", "super_pop": "super_population"}
+
+
+def read_people(path: Path) -> pd.DataFrame:
+    """Read a panel file of the 1000 Genomes form: columns sample, population and super_population, all text.
+
+    Columns are found by the names sample, pop and super_pop, whatever their order; tabs or spaces, any line end and a byte
+    order mark are all taken. Raises InputError where a column is missing, a row is short or a sample stands twice.
+    """
+    table = _read_columns(path, "sample pop super_pop gender")
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
+        raise InputError(
+            f"{path}: line 1 lacks the column {' and '.join(missing)}; set the header to: sample pop super_pop gender"
+        )
+    for column in COLUMNS:
+        if blank := int((table[column] == "").sum()):
+            line = int(np.argmax(table[column] == "")) + 2
+            raise InputError(
+                f"{path}: line {line} has no {column}, {blank} lines in all; fix them, any word stands for unknown"
+            )
+    counts = table["pop"].value_counts()
+    if small := int((counts < 2).sum()):
+        log.warning("%s: small_pop=%d populations have one person, whose genotypes their frequencies tell", path, small)
+    if odd := [number for number, name in enumerate(table["pop"], start=2) if not re.fullmatch(r"[\w.+ -]+", name)]:
+        log.warning("%s: line %d and %d more name a population oddly; fix the names", path, odd[0], len(odd) - 1)
+    return table[list(COLUMNS)].rename(columns=COLUMNS)
+
+
+def read_roles(path: Path) -> dict[str, str]:
+    """Read a role file, columns sample and role. Raises InputError where a role is unknown or a sample stands twice."""
+    table = _read_columns(path, "sample role", unique=False)
+    if "role" not in table:
+        raise InputError(f"{path}: line 1 lacks the column role; set the header to: sample role")
+    for line, role in enumerate(table["role"], start=2):
+        if role not in ROLES:
+            raise InputError(f"{path}: line {line} has the role {role!r}; use one of {', '.join(ROLES)}")
+    by_name = table.groupby("sample")["role"].agg(set)
+    if both := int((by_name.map(len) > 1).sum()):
+        with_reference = int(by_name.map(lambda roles: {"reference", "test"} <= roles).sum())
+        line = int(np.argmax(table["sample"].isin(by_name[by_name.map(len) > 1].index))) + 2
+        raise InputError(
+            f"{path}: line {line} names one of split_overlap={both} people with several roles "
+            f"(test_in_reference={with_reference}); remove all but one role of each, samples.roles must part people"
+        )
+    _refuse_repeats(path, enumerate(table["sample"], start=2))
+    return dict(zip(table["sample"], table["role"], strict=True))
+
+
+def read_samples(path: Path) -> pd.DataFrame:
+    """Read our own table of samples: sample, population, super_population, role, all text."""
+    return store.read_table(path, sample=str, population=str, super_population=str, role=str)
+
+
+def find_people(samples: pd.DataFrame, role: str) -> np.ndarray:
+    """Rows of the table with a role, int32; `training` falls back on the reference people where nobody is kept for it."""
+    rows = np.flatnonzero(samples["role"] == role)
+    if role == "training" and not len(rows):
+        rows = np.flatnonzero(samples["role"] == "reference")
+    return rows.astype(np.int32)
+
+
+def rank_reference(samples: pd.DataFrame) -> np.ndarray:
+    """Rank of each person among the reference people, int32 [person], -1 for everyone else."""
+    is_reference = (samples["role"] == "reference").to_numpy()
+    return np.where(is_reference, np.cumsum(is_reference) - 1, -1).astype(np.int32)
+
+
+def list_populations(people: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+    """Super-populations by name, and which rows are theirs, int64 [n]; `all` comes first and is everybody."""
+    yield "all", np.arange(len(people))
+    for population in sorted(people["super_population"].unique()):
+        yield population, np.flatnonzero(people["super_population"] == population)
+
+
+def _refuse_repeats(path: Path, names: Iterable[tuple[int, str]]) -> None:
+    seen: dict[str, int] = {}
+    for number, name in names:
+        if name in seen:
+            raise InputError(f"{path}: line {number} repeats the sample of line {seen[name]}; remove one of them")
+        seen[name] = number
+
+
+def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as text ({error}); write it as UTF-8 with the header: {header}") from error
+    # Names with blanks need tabs; without tabs any blanks part the columns.
+    separator = "\t" if lines and "\t" in lines[0] else None
+    rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
+    names = rows[0] if rows else []
+    while names and not names[-1]:
+        del names[-1]
+    if "sample" not in names:
+        raise InputError(f"{path}: line 1 lacks the column sample; set the header to: {header}")
+    kept = [(number, row) for number, row in enumerate(rows[1:], start=2) if any(row)]
+    blanks = sum(cell != cell.strip() for line in lines[1:] for cell in line.split("\t")[:1]) if separator else 0
+    if blanks:
+        log.warning("%s: name_whitespace=%d names have blanks around them, which are left out; remove them", path, blanks)
+    for number, row in kept:
+        if len(row) < len(names) and not (separator is None and len(row) > names.index("sample")):
+            raise InputError(f"{path}: line {number} has {len(row)} columns, the header has {len(names)}; fix the line")
+    if unique:
+        _refuse_repeats(path, ((number, row[names.index("sample")]) for number, row in kept))
+    return pd.DataFrame([row[: len(names)] for _, row in kept], columns=names, dtype=str)

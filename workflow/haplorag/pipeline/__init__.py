@@ -1,0 +1,1 @@
+"""How steps are called, logged, locked and rerun."""

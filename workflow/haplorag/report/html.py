@@ -1,0 +1,28 @@
+"""Renders the HTML pages: one file each, figures and styles inside, nothing fetched."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from haplorag.io import hdf5 as store
+
+
+def write_page(template: Path, output: Path, content: dict[str, Any]) -> int:
+    """Fill a template, whose folder holds the page it extends, and write it; gives the number of characters."""
+    loader = jinja2.FileSystemLoader(template.parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template(template.name).render(**content)
+    with store.replacing(output) as temporary:
+        temporary.write_text(text)
+    return len(text)
+
+
+def inline_figure(svg: str, name: str) -> str:
+    """A figure's SVG without its XML head, its ids told apart from those of other figures."""
+    return re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg[svg.index("<svg") :])

@@ -1,0 +1,1 @@
+"""Finds the reference haplotypes most alike."""

@@ -1,0 +1,164 @@
+"""Retrieves reference haplotypes: typed columns become packed codes, FAISS finds the nearest, and nobody finds themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from haplorag.io import hdf5 as store
+from haplorag.errors import InputError
+from haplorag.settings import Neighbours
+
+# Within its segment a column counts several times what it counts in the whole context, so that the context decides among
+# haplotypes a segment cannot tell apart. Such ties are the rule where few sites are typed; see docs/retrieval.md. The copies
+# make a code longer and its search slower, so that a wide segment, where ties are rarer, gets fewer.
+MOST_COPIES, FEWEST_COPIES, COPIED_BITS = 64, 8, 2048
+# The counting search has room for K ids at every distance, for each query of a batch. Up to 32 MB of it glibc gives again what
+# was freed; beyond, every batch gets fresh pages, which takes longer than the search.
+BATCH_IDS = 3 * 2**20
+
+
+def pack(haplotypes: np.ndarray) -> np.ndarray:
+    """Pack haplotypes 0/1 [N, S] into uint8 [N, ceil(S / 8)], the first site in the highest bit."""
+    return np.packbits(haplotypes, axis=1)
+
+
+def unpack(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [N, S]."""
+    return packed.take(columns >> 3, axis=1) >> (7 - (columns & 7)).astype(np.uint8) & np.uint8(1)
+
+
+def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [S, N]."""
+    return np.ascontiguousarray(packed.T)[columns >> 3] >> (7 - (columns & 7)).astype(np.uint8)[:, None] & np.uint8(1)
+
+
+def write_shard(path: Path, packed: np.ndarray) -> str:
+    """Write packed haplotypes uint8 [N, bytes] as one FAISS binary index and give the file's SHA-256."""
+    index = faiss.IndexBinaryFlat(packed.shape[1] * 8)
+    index.add(packed)
+    data = faiss.serialize_index_binary(index)
+    store.write_bytes(path, data)
+    return hashlib.sha256(memoryview(data)).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def read_shard(path: Path, sha256: str) -> np.ndarray:
+    """Read packed haplotypes uint8 [N, bytes]. Raises InputError where the bytes are not those that were written.
+
+    The last few are kept in memory: the windows of one stretch of a chromosome see the same shards.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error}); remove its folder and run again") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again")
+    index = faiss.deserialize_index_binary(np.frombuffer(data, dtype=np.uint8))
+    packed = faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8)
+    packed.setflags(write=False)
+    return packed
+
+
+def search_neighbours(
+    queries: np.ndarray,
+    reference: np.ndarray,
+    core: tuple[int, int],
+    owner: np.ndarray,
+    settings: Neighbours,
+    threads: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the reference haplotypes most alike at the typed sites of a window, around each part of it.
+
+    `queries` int8 [Q, T] (-1 where missing, which counts as the reference's major allele), `reference` 0/1 uint8 [N, T],
+    `core` the half-open range of the columns in the core, `owner` int [Q] the rank of the query's person among the
+    reference people, -1 for nobody. A person's own two haplotypes (2 * owner, 2 * owner + 1) are never returned.
+
+    Each segment at each scale orders all haplotypes by mismatches within it, then by mismatches in the whole typed context,
+    then by id; the K returned have the best rank in any of these orders. Gives ids int32 [Q, K], best first and -1 where the
+    panel has fewer, and mismatches over the whole typed context int32 [Q, K] (-1 there).
+    """
+    columns = queries.shape[1]
+    wanted = min(settings.count, max(len(reference) - 2 * bool((owner >= 0).any()), 0))
+    ids = np.full((len(queries), settings.count), -1, dtype=np.int32)
+    distances = ids.copy()
+    if not columns:
+        ids[:, :wanted] = _spread_ids(len(reference), wanted, owner)
+        distances[:, :wanted] = 0
+        return ids, distances
+    asked = np.where(queries < 0, reference.mean(axis=0) > 0.5, queries).astype(np.uint8)
+    faiss.omp_set_num_threads(threads)
+    ranked = [_rank_segment(asked, reference, segment, owner, wanted) for segment in cut_segments(*core, columns, settings)]
+    ids[:, :wanted], distances[:, :wanted] = _merge_ranks(np.stack(ranked, axis=1), pack(asked), pack(reference), wanted)
+    return ids, distances
+
+
+def cut_segments(start: int, stop: int, columns: int, settings: Neighbours) -> list[tuple[int, int]]:
+    """Cut the typed columns into overlapping half-open segments, at every scale.
+
+    The segments tile the core's typed columns [start, stop) and `flank_typed` beyond on each side, evenly and with no fewer
+    than `min_typed` columns each where there are so many; a scale widens each about its centre, within [0, columns).
+    """
+    low, high = max(start - settings.flank_typed, 0), min(stop + settings.flank_typed, columns)
+    if high == low:
+        return [(0, columns)]
+    number = max(1, min(settings.segments, (high - low) // settings.min_typed))
+    edges = np.linspace(low, high, number + 1)
+    width = max(edges[1] - edges[0], settings.min_typed)
+    segments: dict[tuple[int, int], None] = {}
+    for scale in settings.scales:
+        for centre in (edges[:-1] + edges[1:]) / 2:
+            first = int(np.floor(np.clip(centre - scale * width / 2, 0, columns - 1)))
+            last = int(np.ceil(np.clip(centre + scale * width / 2, first + 1, columns)))
+            segments[first, last] = None
+    return list(segments)
+
+
+def _rank_segment(asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], owner: np.ndarray, wanted: int) -> np.ndarray:
+    """Ids of the `wanted` nearest for one segment, int32 [Q, wanted], in order of (segment, context, id)."""
+
+    first, last = segment
+    copies = min(max(COPIED_BITS // (last - first), FEWEST_COPIES), MOST_COPIES) - 1
+
+    def encode(haplotypes: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.tile(pack(haplotypes[:, first:last]), (1, copies)), pack(haplotypes)], axis=1)
+
+    codes = encode(known)
+    index = faiss.IndexBinaryFlat(codes.shape[1] * 8)
+    # The counting search keeps the lowest ids among equal distances; the heap does not.
+    index.use_heap = False
+    index.add(codes)
+    nearest = min(wanted + 2, len(known))
+    index.query_batch_size = max(1, BATCH_IDS // (index.d * nearest))
+    found = index.search(encode(asked), nearest)[1].astype(np.int32)
+    own = (found // 2 == owner[:, None]) & (owner[:, None] >= 0)
+    order = np.argsort(own, axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1)[:, :wanted]
+
+
+def _merge_ranks(ranked: np.ndarray, asked: np.ndarray, known: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the `wanted` ids of best rank over all searches; `ranked` int32 [Q, searches, wanted], packed haplotypes."""
+    queries, searches, depth = ranked.shape
+    keys = ranked.astype(np.int64) * depth + np.arange(depth)
+    keys = np.sort(keys.reshape(queries, searches * depth), axis=1)
+    ids, ranks = keys // depth, keys % depth
+    repeated = np.zeros(ids.shape, dtype=bool)
+    repeated[:, 1:] = ids[:, 1:] == ids[:, :-1]
+    ranks[repeated] = depth
+    # A rank is held by one haplotype of each search, so that no more than these can be among the wanted.
+    kept = np.argsort(ranks, axis=1, kind="stable")[:, : wanted + searches]
+    ids, ranks = np.take_along_axis(ids, kept, axis=1), np.take_along_axis(ranks, kept, axis=1)
+    distances = np.bitwise_count(known[ids] ^ asked[:, None]).sum(axis=2, dtype=np.int64)
+    order = np.lexsort((ids, distances, ranks))[:, :wanted]
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
+def _spread_ids(haplotypes: int, wanted: int, owner: np.ndarray) -> np.ndarray:
+    """With no site typed nobody is near: ids spread evenly over the panel, the owner's own left out."""
+    others = np.arange(haplotypes - 2 * bool((owner >= 0).any()))
+    ids = np.tile(others[np.arange(wanted) * len(others) // max(wanted, 1)], (len(owner), 1))
+    return np.where((owner[:, None] >= 0) & (ids >= 2 * owner[:, None]), ids + 2, ids)

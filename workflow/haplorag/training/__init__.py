@@ -1,0 +1,1 @@
+"""Trains networks: epochs, loss, checkpoints, validation."""

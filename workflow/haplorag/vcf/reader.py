@@ -1,0 +1,89 @@
+"""Opens VCF and BCF files: their kind, header and chromosomes, and their records one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from cyvcf2 import VCF, Variant
+
+from haplorag.vcf.bgzf import check_container, count_indexed, unchanged
+from haplorag.errors import InputError
+from haplorag.vcf.header import Header, read_header
+from haplorag.vcf.records import ABSENT, Record, Records
+
+
+def describe_vcf(path: Path) -> Header:
+    """Check a file's container and header. Raises InputError where it is neither a VCF nor a BCF, or a damaged one."""
+    kind = check_container(path)
+    if kind != "bcf":
+        return read_header(path, kind)
+    reader = open_vcf(path)
+    text = reader.raw_header
+    version = re.match(r"##fileformat=(VCFv[\d.]+)", text)
+    lengths = (
+        dict(zip(reader.seqnames, reader.seqlens, strict=True)) if "length=" in text else dict.fromkeys(reader.seqnames, 0)
+    )
+    return Header(list(reader.samples), lengths, version[1] if version else "", "##FORMAT=<ID=GT," in text, 0, kind)
+
+
+def name_chromosomes(path: Path, header: Header) -> list[str]:
+    """Chromosomes that a file's index counts, else those its header declares, else those of its records."""
+    return list(count_indexed(path) or header.lengths) or find_chromosomes(path, header)
+
+
+def find_chromosomes(path: Path, header: Header) -> list[str]:
+    """Chromosomes of a file's records: without an index all are read."""
+    return list(count_indexed(path) or dict.fromkeys(record.chromosome for record in read_records(path, header)))
+
+
+def open_vcf(path: Path) -> VCF:
+    """Open a VCF or BCF with cyvcf2. Raises InputError where it is not one."""
+    try:
+        return VCF(str(path.absolute()), gts012=False)
+    except Exception as error:
+        raise InputError(f"{path}: not a readable VCF or BCF ({error}); run bcftools view to write it again") from error
+
+
+def read_records(path: Path, header: Header) -> Iterator[Record]:
+    """Read all records of a VCF or BCF that was described."""
+    return _read_bcf(path) if header.kind == "bcf" else iter(Records(path, header))
+
+
+def _read_bcf(path: Path) -> Iterator[Record]:
+    last = "its start"
+    try:
+        for record in _watch(path, open_vcf(path)):
+            last = f"record {record.CHROM}:{record.POS}"
+            if record.POS < 1:
+                raise InputError(f"{path}: {last} lies before the chromosome's start; fix the position")
+            if "GT" not in record.FORMAT:
+                raise InputError(f"{path}: {last} has no GT in its FORMAT; use a file with genotypes, or remove the record")
+            calls = record.genotype.array()
+            ploidy = calls.shape[1] - 1
+            if ploidy > 2:
+                raise InputError(f"{path}: {last} has {ploidy} alleles a person; haplorag knows one and two; fix the ploidy")
+            alleles = calls[:, :2] if ploidy == 2 else np.stack([calls[:, 0], np.full(len(calls), ABSENT)], axis=1)
+            fields = record.CHROM, record.POS, record.ID or ".", record.REF, record.ALT, bool(record.FILTER)
+            yield Record(*fields, "PS" in record.FORMAT, alleles, calls[:, -1].astype(bool))
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: unreadable after {last} ({error}); fix or remove the record that follows") from error
+
+
+def _watch(path: Path, reader: VCF) -> Iterator[Variant]:
+    with unchanged(path):
+        yield from reader
+
+
+def plain_name(chromosome: str) -> str:
+    """The chromosome's name without `chr`: chr21 and 21 are one."""
+    return re.sub(r"^chr", "", chromosome, flags=re.IGNORECASE)
+
+
+def match_chromosome(chromosome: str, names: list[str]) -> str | None:
+    """The one of `names` that means the same chromosome, None if there is none."""
+    return next((name for name in names if plain_name(name) == plain_name(chromosome)), None)

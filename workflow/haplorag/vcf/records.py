@@ -1,0 +1,171 @@
+"""Reads the records of a VCF as text, line by line; every column is looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from haplorag.vcf.bgzf import read_pieces
+from haplorag.errors import InputError
+from haplorag.vcf.header import Header, take_header
+
+LONGEST_LINE = 2**27
+CALL = re.compile(rb"(\d+|\.)(?:([|/])(\d+|\.))?")
+# A haploid call has no second allele; a missing one is -1.
+ABSENT = -2
+# Nearly all genotypes are 0|0 to 1|1 and nothing else: four bytes each that differ in two bits.
+PLAIN_CALL, PLAIN_BITS = (int(np.frombuffer(text, np.uint32)[0]) for text in (b"0|0\t", b"\1\0\1\0"))
+
+
+class Record(NamedTuple):
+    """One line: alleles int16 or int8 [n, 2] (-1 missing, ABSENT no second one) and phase bool [n], in the file's order."""
+
+    chromosome: str
+    position: int
+    name: str
+    ref: str
+    alts: list[str]
+    failed: bool
+    phase_set: bool
+    alleles: np.ndarray
+    phased: np.ndarray
+
+
+@dataclass
+class Records:
+    """The records of a VCF that is text within, read once. Raises InputError that names the line and what to do about it."""
+
+    path: Path
+    header: Header
+    line: int = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        pieces = take_header(self.path, read_pieces(self.path))
+        next(pieces)
+        self.line = self.header.lines
+        people = len(self.header.samples)
+        everyone = np.ones(people, dtype=bool)
+        for line in self._split(pieces):
+            self.line += 1
+            fields = line.split(b"\t", 9)
+            if len(fields) < 10:
+                raise InputError(f"{self.path}: line {self.line} {_describe_columns(line, people)}")
+            chromosome, position, name, ref, alt, _, failed, _, formats, calls = fields
+            words = formats.split(b":")
+            if fault := _find_fault(fields, words):
+                raise InputError(f"{self.path}: line {self.line}{_name_record(line)} {fault}")
+            found = _read_plain(calls, people) if words == [b"GT"] else None
+            try:
+                alleles, phased = (found, everyone) if found is not None else _read_calls(calls, people, words.index(b"GT"))
+            except ValueError as error:
+                columns = _describe_columns(line, people)
+                raise InputError(f"{self.path}: line {self.line}{_name_record(line)} {columns or error}") from error
+            yield Record(
+                chromosome.decode("utf-8", "replace"),
+                int(position),
+                name.decode("utf-8", "replace"),
+                ref.decode("utf-8", "replace"),
+                [] if alt == b"." else alt.decode("utf-8", "replace").split(","),
+                failed not in (b"PASS", b"."),
+                b"PS" in words,
+                alleles,
+                phased,
+            )
+
+    def _split(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Give the lines without their ends."""
+        rest: list[bytes] = []
+        length = 0
+        for piece in pieces:
+            if b"\0" in piece:
+                raise InputError(
+                    f"{self.path}: NUL bytes after line {self.line}; run the download or the program that wrote it again"
+                )
+            first, *more = piece.split(b"\n")
+            rest.append(first)
+            length += len(first)
+            if length > LONGEST_LINE:
+                raise InputError(f"{self.path}: line {self.line + 1} exceeds {LONGEST_LINE} bytes; remove what fills it")
+            if more:
+                yield b"".join(rest).removesuffix(b"\r")
+                for line in more[:-1]:
+                    yield line.removesuffix(b"\r")
+                rest, length = [more[-1]], len(more[-1])
+        if last := b"".join(rest):
+            yield last.removesuffix(b"\r")
+
+
+def _describe_columns(line: bytes, people: int) -> str | None:
+    if not line.strip():
+        return "is blank; remove it"
+    if line.startswith(b"#"):
+        return "is a second header among the records; use bcftools concat to join files"
+    if b"\t" not in line:
+        return "has no tabs; use tabs between columns, not blanks"
+    columns = line.count(b"\t") + 1
+    if columns == people + 9:
+        return None
+    return f"has {columns} columns{_name_record(line)}, the header {people + 9}; fix or remove the record"
+
+
+def _read_plain(calls: bytes, people: int) -> np.ndarray | None:
+    """Alleles int8 [n, 2] where every genotype is one of 0|0, 0|1, 1|0 and 1|1, else None."""
+    if len(calls) != 4 * people - 1:
+        return None
+    different = np.frombuffer(calls + b"\t", np.uint32) ^ PLAIN_CALL
+    if (different & ~np.uint32(PLAIN_BITS)).any():
+        return None
+    return different.view(np.int8).reshape(people, 4)[:, ::2]
+
+
+def _read_calls(calls: bytes, people: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Alleles int16 [n, 2] and phase bool [n] of genotypes in the `place`-th field. Raises ValueError where one is odd."""
+    cells = calls.split(b"\t")
+    if len(cells) != people:
+        raise ValueError("has too many or too few columns; fix the record")
+    parsed = [_parse_call(cell.split(b":", place + 1)[place] if place <= cell.count(b":") else b".") for cell in cells]
+    table = np.array(parsed, dtype=np.int16).reshape(people, 3)
+    return table[:, :2], table[:, 2].astype(bool)
+
+
+@lru_cache(maxsize=2**14)
+def _parse_call(word: bytes) -> tuple[int, int, bool]:
+    found = CALL.fullmatch(word)
+    if not found:
+        alleles = re.fullmatch(rb"[\d.]+(?:[|/][\d.]+){2,}", word) and len(re.findall(rb"[|/]", word)) + 1
+        if alleles:
+            raise ValueError(f"has {alleles} alleles a person; haplorag knows one and two; fix the ploidy")
+        raise ValueError(f"has a genotype {word[:20].decode('ascii', 'replace')!r}; fix it, 0|1 is the form")
+    first, separator, second = found.groups()
+    low = -1 if first == b"." else min(int(first), 2**14)
+    if separator is None:
+        # A single dot stands for a missing genotype of any ploidy.
+        return low, -1 if low < 0 else ABSENT, True
+    return low, -1 if second == b"." else min(int(second), 2**14), separator == b"|"
+
+
+def _find_fault(fields: list[bytes], words: list[bytes]) -> str | None:
+    chromosome, position, _, ref, alt = fields[:5]
+    if not chromosome:
+        return "has no chromosome; fix the record"
+    if not position.isdigit() or not 0 < int(position[:12]) < 2**31 or len(position) > 12:
+        return f"has the position {position[:30].decode('ascii', 'replace')!r}; fix it to a whole number from 1 to 2147483647"
+    if ref in (b"", b"."):
+        return "has no REF allele; fix or remove the record"
+    if not alt:
+        return "has an empty ALT; fix it, `.` stands for none"
+    if b"GT" not in words:
+        return "has no GT in its FORMAT; use a file with genotypes, or remove the record"
+    return None
+
+
+def _name_record(line: bytes) -> str:
+    chromosome, position, *_ = *line.split(b"\t", 2), b"", b""
+    name = f"{chromosome[:30].decode('ascii', 'replace')}:{position[:12].decode('ascii', 'replace')}"
+    return f" (record {name})" if name.isprintable() and position.isdigit() else ""

@@ -1,0 +1,180 @@
+"""Writes imputed genotypes as a bgzipped, indexed VCF or as BCF, and reads those of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cyvcf2
+import numpy as np
+import pysam
+import pysam.bcftools
+
+from haplorag.io import hdf5 as store
+from haplorag.errors import InputError
+from haplorag.io.atomic import flush
+from haplorag.vcf.reader import describe_vcf, open_vcf, plain_name
+
+# Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
+LEVELS = 1000
+HEADER = """##fileformat=VCFv4.2
+##FILTER=<ID=PASS,Description="All filters passed">
+##source=haplorag
+{contigs}##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of ALT in these people, from the haplotypes' dosages">
+##INFO=<ID=R2,Number=1,Type=Float,Description="Squared correlation with the true genotypes as estimated from the dosages">
+##INFO=<ID=IMP,Number=0,Type=Flag,Description="Imputed: not in the target file">
+##INFO=<ID=TYPED,Number=0,Type=Flag,Description="In the target file; known genotypes are as they were">
+##INFO=<ID=TARGET_ONLY,Number=0,Type=Flag,Description="In the target file and not used, for it matches no site of the panel">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the more likely allele of each haplotype">
+##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage: expected number of ALT alleles">
+##FORMAT=<ID=GP,Number=G,Type=Float,Description="Probabilities of the genotypes 0/0, 0/1 and 1/1">
+##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Probability of ALT on each haplotype">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{people}
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One line's site: 1-based position, id and alleles."""
+
+    position: int
+    name: str
+    ref: str
+    alt: str
+
+
+class ImputedWriter:
+    """Formats and writes lines in order; entries are looked up in a table that fills as it goes."""
+
+    def __init__(self, file: pysam.BGZFile) -> None:
+        self._file = file
+        # Each with the tab before it; numpy pads with zero bytes.
+        self._entries = np.zeros((LEVELS + 1) ** 2, dtype="S40")
+        self._known = np.zeros(len(self._entries), dtype=bool)
+
+    def write(self, line: bytes) -> None:
+        """Write a line that was formatted."""
+        self._file.write(line)
+
+    def format_imputed(self, chromosome: str, sites: list[Site], probability: np.ndarray, typed: np.ndarray) -> Iterator[bytes]:
+        """Lines of panel sites: probability float [L, n, 2] of ALT on each haplotype, exactly 0 or 1 where known; typed [L]."""
+        levels = np.rint(probability * LEVELS).astype(np.int32)
+        codes = levels[:, :, 0] * (LEVELS + 1) + levels[:, :, 1]
+        for code in np.unique(codes[~self._known[codes]]):
+            self._entries[code] = b"\t" + format_entry(*divmod(int(code), LEVELS + 1)).encode()
+            self._known[code] = True
+        dosages = levels.reshape(len(levels), -1) / LEVELS
+        frequency, r2 = dosages.mean(axis=1), estimate_r2(dosages)
+        for number, site in enumerate(sites):
+            kind = "TYPED" if typed[number] else "IMP"
+            facts = f"AF={frequency[number]:.6g};R2={r2[number]:.4f};{kind}"
+            padded = self._entries[codes[number]].view(np.uint8)
+            yield _format_head(chromosome, site, facts, "GT:DS:GP:HDS") + padded[padded > 0].tobytes() + b"\n"
+
+    def write_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> None:
+        """Write a target site that was not used: alleles int8 [n, 2], -1 where missing."""
+        signs = np.array([".", "0", "1"], dtype=object)[alleles + 1]
+        entries = "".join("\t" + signs[:, 0] + "|" + signs[:, 1])
+        self.write(_format_head(chromosome, site, "TARGET_ONLY", "GT") + entries.encode() + b"\n")
+
+
+def _format_head(chromosome: str, site: Site, facts: str, kind: str) -> bytes:
+    return f"{chromosome}\t{site.position}\t{site.name}\t{site.ref}\t{site.alt}\t.\tPASS\t{facts}\t{kind}".encode()
+
+
+def format_entry(first: int, second: int) -> str:
+    """GT:DS:GP:HDS of two haplotypes' probabilities in thousandths.
+
+    DS is their sum, and GP what independent haplotypes give; each is rounded to three digits, so that DS is within 0.0015 of
+    GP1 + 2 GP2.
+    """
+    p, q = first / LEVELS, second / LEVELS
+    chances = (1 - p) * (1 - q), p * (1 - q) + q * (1 - p), p * q
+    genotype = f"{int(first > LEVELS // 2)}|{int(second > LEVELS // 2)}"
+    return f"{genotype}:{p + q:.4g}:{','.join(f'{chance:.3f}'.rstrip('0').rstrip('.') for chance in chances)}:{p:g},{q:g}"
+
+
+def estimate_r2(dosages: np.ndarray) -> np.ndarray:
+    """Estimate the r2 of sites from haplotype dosages [L, 2n]: their variance over that of certain alleles, p (1 - p).
+
+    The estimate of Minimac (Das et al. 2016, doi:10.1038/ng.3656); 0 where all dosages are equal, as nothing is told apart.
+    """
+    mean = dosages.mean(axis=1)
+    certain = mean * (1 - mean)
+    return np.minimum(np.divide(dosages.var(axis=1), certain, out=np.zeros(len(mean)), where=certain > 0), 1)
+
+
+@contextmanager
+def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> Iterator[ImputedWriter]:
+    """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all went well.
+
+    `lengths` has the length of each chromosome in bp, 0 where it is not known.
+    """
+    index = path.with_name(path.name + (".csi" if path.suffix == ".bcf" else ".tbi"))
+    with store.replacing(path) as temporary:
+        text, pointers = (temporary.with_name(temporary.name + ending) for ending in (".vcf.gz", ".index"))
+        try:
+            with pysam.BGZFile(str(text), "wb") as file:
+                known = {name: f",length={length}" if length else "" for name, length in lengths.items()}
+                contigs = "".join(f"##contig=<ID={name}{length}>\n" for name, length in known.items())
+                file.write(HEADER.format(contigs=contigs, people="\t".join(people)).encode())
+                yield ImputedWriter(file)
+            if path.suffix == ".bcf":
+                pysam.bcftools.view("--no-version", "-Ob", "-o", str(temporary), str(text), catch_stdout=False)
+                pysam.bcftools.index("--csi", "-o", str(pointers), str(temporary), catch_stdout=False)
+            else:
+                text.replace(temporary)
+                pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(pointers))
+            flush(pointers)
+            pointers.replace(index)
+        finally:
+            text.unlink(missing_ok=True)
+            pointers.unlink(missing_ok=True)
+
+
+def write_phased(
+    path: Path, chromosome: str, sites: list[tuple[int, str, str, str]], calls: Iterable[np.ndarray], people: list[str]
+) -> None:
+    """Write phased genotypes, int8 [n, 2] (-1 missing) a site, at sites (position, REF, ALT, id) as bgzipped, indexed VCF."""
+    signs = np.array([f"{first}|{second}" for first in ".01" for second in ".01"], dtype=object)
+    with store.replacing(path) as temporary:
+        with pysam.BGZFile(str(temporary), "wb") as file:
+            columns = "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people])
+            genotype = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">'
+            file.write(f"##fileformat=VCFv4.2\n##contig=<ID={chromosome}>\n{genotype}\n{columns}\n".encode())
+            for (position, ref, alt, name), row in zip(sites, calls, strict=True):
+                entries = "\t".join(signs[3 * (row[:, 0] + 1) + row[:, 1] + 1])
+                file.write(f"{chromosome}\t{position}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\tGT\t{entries}\n".encode())
+        pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(temporary) + ".tbi")
+        temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))
+
+
+def read_imputed(
+    path: Path, chromosome: str, sites: dict[tuple[int, str, str], int], people: list[str], into: np.ndarray
+) -> np.ndarray:
+    """Fill `into` float [n, site, 2] with the probabilities of ALT that another tool's VCF holds; gives which sites it has.
+
+    `sites` maps (position, REF, ALT) to the site's number. Per haplotype from HDS or AP1 and AP2, else half of DS each.
+    Raises InputError where a person is missing or there is no such field.
+    """
+    columns = describe_vcf(path).find_columns(path, people)
+    found = np.zeros(into.shape[1], dtype=bool)
+    for record in open_vcf(path):
+        row = sites.get((record.POS, record.REF, record.ALT[0])) if len(record.ALT) == 1 else None
+        if row is not None and plain_name(record.CHROM) == plain_name(chromosome):
+            into[:, row] = _read_halves(path, record)[columns]
+            found[row] = True
+    return found
+
+
+def _read_halves(path: Path, record: cyvcf2.Variant) -> np.ndarray:
+    fields = set(record.FORMAT)
+    if "HDS" in fields:
+        return record.format("HDS")
+    if {"AP1", "AP2"} <= fields:
+        return np.concatenate([record.format("AP1"), record.format("AP2")], axis=1)
+    if "DS" in fields:
+        return np.repeat(record.format("DS") / 2, 2, axis=1)
+    raise InputError(f"{path}: record {record.CHROM}:{record.POS} has none of HDS, AP1 and DS; write one of them")
