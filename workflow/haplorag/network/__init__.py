@@ -1,0 +1,1 @@
+"""Networks that read hidden alleles from typed sites and from retrieved haplotypes."""
