@@ -19,11 +19,12 @@ import numpy as np
 import yaml
 
 from goals import ROOT, judge, measure, surroundings
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.vcf.writer import read_imputed
-from haplorag.evaluation.metrics import dosage_r2_by_site, group_sites
-from haplorag.panel.samples import find_people, read_samples
+from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf
+from haplorag.io.hdf5 import opening_arrays, read_arrays
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.samples import find_samples, read_samples
+from haplorag.vcf.dosages import read_imputed
 
 PEERS = ("beagle", "minimac4")
 OURS = {"full": "full", "copying_only": "copying_only"}
@@ -76,16 +77,16 @@ def main() -> None:
 
 def read_case(results: Path, chromosome: str, mask: str) -> dict:
     """Test people, their true alleles int8 [n, site, 2], hidden sites bool [site], frequencies, sites by key, MAF bins."""
-    people = find_people(read_samples(results / "samples/samples.tsv"), "test")
-    drawn = store.read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
-    frequency = store.read_arrays(results / f"frequencies/{chromosome}.h5", "frequencies", "frequency")["frequency"]
+    people = find_samples(read_samples(results / "samples/samples.tsv"), "test")
+    drawn = read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
+    frequency = read_arrays(results / f"frequencies/{chromosome}.h5", "frequencies", "frequency")["frequency"]
     path = results / f"genotypes/{chromosome}.h5"
-    keys = store.read_arrays(path, "genotypes", "variants/POS", "variants/REF", "variants/ALT").values()
+    keys = read_arrays(path, "genotypes", "variants/POS", "variants/REF", "variants/ALT").values()
     hidden = drawn["hidden"][drawn["names"].tolist().index(mask)]
-    with store.opening_arrays(path, "genotypes") as file:
-        truth = store.read_calls(file, np.arange(len(frequency)), people).reshape(len(people), 2, -1).swapaxes(1, 2)
+    with opening_arrays(path, "genotypes") as file:
+        truth = read_haplotypes(file, np.arange(len(frequency)), people).reshape(len(people), 2, -1).swapaxes(1, 2)
     settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())["evaluation"]
-    names, groups = group_sites(frequency[hidden], settings["maf_bins"], settings["rare_maf"])
+    names, groups = group_by_maf(frequency[hidden], settings["maf_bins"], settings["rare_maf"])
     sites = {key: row for row, key in enumerate(zip(*(values.tolist() for values in keys), strict=True))}
     bins = groups[: sum(name[0].isdigit() for name in names)]
     return {"people": people, "truth": truth, "hidden": hidden, "frequency": frequency, "sites": sites, "groups": bins}
@@ -95,7 +96,7 @@ def prepare(given: argparse.Namespace, folder: Path, config: dict) -> tuple[dict
     """Write the panel and the target, and give each tool's command and where its output comes to lie."""
     run, step = given.results, [sys.executable, "-m"]
     masks = run / f"masks/test/{given.chromosome}.h5"
-    names = store.read_arrays(masks, "masks", "names")["names"].tolist()
+    names = read_arrays(masks, "masks", "names")["names"].tolist()
     reference, target = folder / "reference.vcf.gz", folder / f"{given.mask}.vcf.gz"
     inputs = [run / f"genotypes/{given.chromosome}.h5", run / "samples/samples.tsv", masks, reference]
     targets = [folder / f"{name}.vcf.gz" for name in names]

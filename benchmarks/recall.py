@@ -18,16 +18,21 @@ import numpy as np
 import yaml
 
 from goals import judge
-from haplorag.io import hdf5 as store
+from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf
+from haplorag.io.hdf5 import opening_arrays, read_arrays
+from haplorag.li_stephens.forward_backward import run_forward_backward
+from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
+from haplorag.li_stephens.parameters import MISMATCH, SWITCHES_PER_CENTIMORGAN
+from haplorag.li_stephens.site_groups import group_core_sites
+from haplorag.masking import draw_chromosome
 from haplorag.panel.frequencies import read_frequencies
-from haplorag.masking import choose_typed, draw_chromosome
-from haplorag.evaluation.metrics import dosage_r2_by_site, group_sites
-from haplorag.li_stephens.forward_backward import MISMATCH, trace_mosaic
-from haplorag.panel.samples import find_people, read_samples
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.masked_window import choose_typed_columns
+from haplorag.panel.samples import find_samples, read_samples
+from haplorag.panel.windows import read_windows
 from haplorag.retrieval.search import search_neighbours
-from haplorag.settings import Mask, Neighbours
-from haplorag.li_stephens.haplotype_blocks import SWITCHES_PER_CENTIMORGAN, cut_stretches, find_places
-from haplorag.panel.windows import open_shards, read_windows
+from haplorag.settings import Mask, NeighbourSettings
 
 MASKS = {f"hide_{rate}": Mask(strategy="random", rate=rate / 100) for rate in (10, 50, 80, 90)}
 MASKS["array"] = Mask(strategy="array", rate=0.9)
@@ -75,7 +80,7 @@ def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, ha
 
 def judge_window(queries, reference, hidden, sites, core, centimorgan, settings, counts):
     """By method probabilities [Q, H] and recall [Q, H] (None where all are looked at), and the core's hidden columns."""
-    columns, inside = choose_typed(hidden, core, settings.reach_typed)
+    columns, inside = choose_typed_columns(hidden, core, settings.reach_typed)
     wanted = core[0] + np.flatnonzero(hidden[slice(*core)])
     shared = centimorgan[sites[columns]], centimorgan[sites[wanted]]
     known, asked = reference[:, columns], queries[:, columns]
@@ -95,10 +100,10 @@ def judge_window(queries, reference, hidden, sites, core, centimorgan, settings,
         return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     probability, best, weight = run(None)
-    places = find_places(columns, wanted, centimorgan[sites], len(reference))
+    places = group_core_sites(columns, wanted, centimorgan[sites], len(reference))
     before = np.searchsorted(columns, wanted, side="right")
-    stretches = cut_stretches(np.ascontiguousarray(known.T), np.ascontiguousarray(reference[:, wanted].T), before)
-    network = trace_mosaic(asked, shared[0], stretches, places, nobody, owner, threads=2)[0]
+    stretches = cut_haplotype_blocks(np.ascontiguousarray(known.T), np.ascontiguousarray(reference[:, wanted].T), before)
+    network = run_forward_backward(asked, shared[0], stretches, places, nobody, owner, threads=2)[0]
     found = {"full panel": (probability, None), READ: (network, None)}
     for count in counts:
         own = settings.model_copy(update={"count": count})
@@ -120,11 +125,11 @@ def main() -> int:
     parser.add_argument("--neighbours", type=int, nargs="+", default=[64, 256])
     chosen = parser.parse_args()
     stage = {name: chosen.results / name / f"{chosen.chromosome}.h5" for name in ("genotypes", "frequencies", "windows")}
-    settings = Neighbours.model_validate(yaml.safe_load(chosen.config.read_text())["neighbours"])
+    settings = NeighbourSettings.model_validate(yaml.safe_load(chosen.config.read_text())["neighbours"])
     cut, packed = read_windows(stage["windows"]), open_shards(chosen.results / "shards" / chosen.chromosome)
     frequency = read_frequencies(stage["frequencies"]).frequency
-    position = store.read_arrays(stage["frequencies"], "frequencies", "position")["position"]
-    people = find_people(read_samples(chosen.results / "samples/samples.tsv"), "validation")[: chosen.people]
+    position = read_arrays(stage["frequencies"], "frequencies", "position")["position"]
+    people = find_samples(read_samples(chosen.results / "samples/samples.tsv"), "validation")[: chosen.people]
     windows = np.unique(np.linspace(0, len(cut) - 1, chosen.windows + 2).round().astype(int)[1:-1])
     print(f"{len(people)} people, {packed.reference_haplotypes} reference haplotypes, windows {windows.tolist()}")
     print(f"{'mask':8} {'method':14} {'recall':>7}  mean r2 by MAF bin: {EDGES}")
@@ -135,8 +140,8 @@ def main() -> int:
         maf_groups = []
         for window in windows:
             sites, core = cut.context(window), cut.core_columns(window)
-            with store.opening_arrays(stage["genotypes"], "genotypes") as file:
-                queries = store.read_calls(file, sites, people)
+            with opening_arrays(stage["genotypes"], "genotypes") as file:
+                queries = read_haplotypes(file, sites, people)
             found, wanted = judge_window(
                 queries, packed.haplotypes(sites), hidden[sites], sites, core, cut.centimorgan, settings, chosen.neighbours
             )
@@ -144,7 +149,7 @@ def main() -> int:
             for method, (said, recalled) in found.items():
                 r2 = dosage_r2_by_site(said.reshape(len(people), 2, -1).sum(axis=1), truth)
                 parts[method].append((r2, recalled))
-            maf_groups.append(group_sites(frequency[sites[wanted]], EDGES, 0.05)[1][: len(EDGES) - 1])
+            maf_groups.append(group_by_maf(frequency[sites[wanted]], EDGES, 0.05)[1][: len(EDGES) - 1])
         members = np.concatenate(maf_groups, axis=1)
         by_bin = {}
         for method, measured in parts.items():

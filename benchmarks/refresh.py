@@ -20,13 +20,15 @@ import numpy as np
 import yaml
 
 from goals import ROOT, judge
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.masking import choose_typed
-from haplorag.panel.samples import find_people, read_samples
-from haplorag.retrieval.search import read_shard, search_neighbours
-from haplorag.settings import Neighbours
-from haplorag.panel.windows import open_shards, read_windows
+from haplorag.io.hdf5 import opening_arrays
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.haplotypes import open_shards, read_shard
+from haplorag.panel.masked_window import choose_typed_columns
+from haplorag.panel.samples import find_samples, read_samples
+from haplorag.panel.windows import read_windows
+from haplorag.retrieval.search import search_neighbours
+from haplorag.settings import NeighbourSettings
 
 CONFIG = ROOT / "config/config.yaml"
 WIDTH, BATCH = 384, 4  # larger batches are slower: their memory is asked of the system and handed back each time
@@ -44,7 +46,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=32, help="query haplotypes; 32 are what a window meets in an epoch")
     parser.add_argument("--memory", type=float, default=6, help="GB that the embeddings may take")
     arguments = parser.parse_args()
-    settings = Neighbours(**yaml.safe_load(CONFIG.read_text())["neighbours"])
+    settings = NeighbourSettings(**yaml.safe_load(CONFIG.read_text())["neighbours"])
     try:
         case = read_case(arguments.results, arguments.chromosome, arguments.queries)
     except (InputError, OSError) as error:
@@ -53,7 +55,7 @@ def main() -> None:
     sys.exit(1 if sum(not judge(*goal) for goal in measure(case, settings, arguments.memory * 1e9)) else 0)
 
 
-def measure(case: Case, settings: Neighbours, memory: float) -> list[tuple]:
+def measure(case: Case, settings: NeighbourSettings, memory: float) -> list[tuple]:
     """Run all ways, print what they took, and give the goals with their figures."""
     sites = len(case.hidden)
     whole = settings.model_copy(update={"segments": 1, "scales": [1], "flank_typed": sites, "reach_typed": sites})
@@ -96,9 +98,9 @@ def read_case(folder: Path, name: str, queries: int) -> Case:
     cut, shards = read_windows(folder / f"windows/{name}.h5"), open_shards(folder / "shards" / name)
     window = len(cut) // 2
     sites, core = cut.context(window), cut.core_columns(window)
-    asked = np.concatenate([find_people(people, "test"), find_people(people, "validation")])[: (queries + 1) // 2]
-    with store.opening_arrays(folder / f"genotypes/{name}.h5", "genotypes") as file:
-        calls = store.read_calls(file, sites, asked)[:queries]
+    asked = np.concatenate([find_samples(people, "test"), find_samples(people, "validation")])[: (queries + 1) // 2]
+    with opening_arrays(folder / f"genotypes/{name}.h5", "genotypes") as file:
+        calls = read_haplotypes(file, sites, asked)[:queries]
     hidden = np.random.default_rng(17).random(len(sites)) < 0.5
     frequency, place = shards.haplotypes(sites).mean(axis=0, dtype=np.float32), cut.centimorgan[sites].astype(np.float32)
     return Case(shards, window, sites, core, calls, hidden, frequency, place)
@@ -114,10 +116,10 @@ def repeat(ways: dict) -> dict[str, tuple]:
     return best
 
 
-def search_ours(case: Case, settings: Neighbours, everyone: bool = False) -> int:
+def search_ours(case: Case, settings: NeighbourSettings, everyone: bool = False) -> int:
     """Read the window's shards and search them; `everyone` searches up to HAPLOTYPES among themselves. Gives queries."""
     read_shard.cache_clear()
-    typed, core = choose_typed(case.hidden, case.core, settings.reach_typed)
+    typed, core = choose_typed_columns(case.hidden, case.core, settings.reach_typed)
     reference, queries = case.shards.haplotypes(case.sites[typed]), case.queries[:, typed]
     if everyone:
         queries = reference = reference[:HAPLOTYPES]
@@ -154,7 +156,7 @@ def search_embeddings(case: Case, block: slice, count: int) -> tuple[np.ndarray,
     return ids, np.rint(squared / unit).astype(np.int64)
 
 
-def compare(case: Case, block: slice, settings: Neighbours, theirs: tuple[np.ndarray, np.ndarray]) -> float:
+def compare(case: Case, block: slice, settings: NeighbourSettings, theirs: tuple[np.ndarray, np.ndarray]) -> float:
     """Share of queries for which both ways find the same distances, and the same haplotypes but for ties at the last."""
     typed = block.start + np.flatnonzero(~case.hidden[block])
     reference, nobody = case.shards.haplotypes(case.sites[typed]), np.full(len(case.queries), -1)

@@ -18,14 +18,15 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before libraries read it
-
 import numpy as np
 
 from goals import fit_slope, judge
-from haplorag.settings import Demo
-from haplorag.steps.demo import demo as simulate_panel
+from haplorag.settings import DemoSettings
+from haplorag.steps.demo import demo
 from stages import SEED, take
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before libraries read it
+
 
 SITES, FEW_PEOPLE = (2000, 4000, 8000, 16000), 250
 PEOPLE, FEW_SITES = (250, 500, 1000, 2000), 2000
@@ -193,7 +194,7 @@ def derive(source: Path, name: str, shared: tuple[str, ...], case: dict, setting
 def simulate(folder: Path, settings: dict) -> Path:
     """The simulated panel's VCF."""
     vcf, others = folder / "1.vcf.gz", [folder / name for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")]
-    simulate_panel(*others, vcf=[vcf], chromosomes=["1"], settings=Demo(**settings), seed=SEED)
+    demo(*others, vcf=[vcf], chromosomes=["1"], settings=DemoSettings(**settings), seed=SEED)
     return vcf
 
 

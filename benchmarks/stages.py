@@ -19,13 +19,17 @@ import torch
 
 import training
 from goals import count_bytes
-from haplorag.io import hdf5 as store
-from haplorag.dataset.batches import open_chromosome
-from haplorag.vcf.writer import write_phased
+from haplorag.dataset.chromosome import open_chromosome
+from haplorag.io.checksums import checksum
+from haplorag.io.hdf5 import opening_arrays, read_arrays
+from haplorag.io.metadata import write_facts
+from haplorag.io.tables import write_table
+from haplorag.li_stephens.model import _read_haplotype_blocks, trace_window
 from haplorag.network.model import build_network, count_parameters
-from haplorag.training.loss import save_weights
-from haplorag.panel.samples import find_people, read_samples
-from haplorag.retrieval.search import read_shard
+from haplorag.network.weights import save_weights
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.haplotypes import read_shard
+from haplorag.panel.samples import find_samples, read_samples
 from haplorag.settings import Settings
 from haplorag.steps.frequencies import frequencies as count_frequencies
 from haplorag.steps.genotypes import genotypes as convert
@@ -35,7 +39,7 @@ from haplorag.steps.masks import masks as hide
 from haplorag.steps.neighbours import neighbours as retrieve
 from haplorag.steps.shards import shards as pack
 from haplorag.steps.windows import windows as lay
-from haplorag.li_stephens.model import _read_stretches, trace_view
+from haplorag.vcf.writer import write_phased
 
 CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
 # A stage is timed so many times, or until so many CPU seconds are spent: a short one is disturbed most by what else runs.
@@ -104,7 +108,7 @@ def take(stage: str, folder: Path) -> dict:
 
 def forget() -> None:
     """Empty what is kept of the run before."""
-    for kept in (read_shard, _read_stretches):
+    for kept in (read_shard, _read_haplotype_blocks):
         kept.cache_clear()
 
 
@@ -152,7 +156,7 @@ def samples(case: Case) -> Job:
     roles[free[np.arange(reference) * len(free) // reference]] = "reference"
     names = [f"p{number}" for number in range(people)]
     table = pd.DataFrame({"sample": names, "population": "all", "super_population": "all", "role": roles})
-    return Job(lambda: store.write_table(case.path("samples"), table), "person", lambda: people, case.path("samples"))
+    return Job(lambda: write_table(case.path("samples"), table), "person", lambda: people, case.path("samples"))
 
 
 def genotypes(case: Case) -> Job:
@@ -200,7 +204,7 @@ def neighbours(case: Case) -> Job:
     """The neighbours of an epoch; a unit is a haplotype in a window."""
     paths = case.paths("genotypes", "samples", "windows", "masks", "shards", "neighbours")
     where = {"draw": EPOCH, "chromosome": CHROMOSOME, "seed": SEED, "curriculum": case.settings.masks.training}
-    count = lambda: 2 * len(store.read_arrays(paths[-1], "neighbours", "person")["person"])  # noqa: E731
+    count = lambda: 2 * len(read_arrays(paths[-1], "neighbours", "person")["person"])  # noqa: E731
     return Job(lambda: retrieve(*paths, settings=case.settings.neighbours, **where), "haplotype and window", count, paths[-1])
 
 
@@ -214,7 +218,7 @@ def tracing(case: Case) -> Job:
         for items in found.group():
             owner = chromosome.owner[found.person[items]].repeat(2)
             nobody = np.empty((2 * len(items), 0), dtype=np.int32)
-            trace_view(chromosome.view(items), chromosome.read(items), nobody, owner, typed, 1)
+            trace_window(chromosome.view(items), chromosome.read(items), nobody, owner, typed, 1)
 
     return Job(run, "haplotype and window", lambda: 2 * len(found.person))
 
@@ -242,8 +246,8 @@ def imputer(case: Case) -> Job:
     save_weights(weights, network)
     epochs = [{"epoch": 0, "validation": {}, "score": 0.0}]
     facts = {"model": MODEL, "parameters": count_parameters(network), "best_epoch": 0, "epochs": epochs}
-    facts["files"] = {weights.name: store.checksum(weights)}
-    store.write_facts(folder / "history.json", "history", facts)
+    facts["files"] = {weights.name: checksum(weights)}
+    write_facts(folder / "history.json", "history", facts)
     panel = {stage: [case.path(stage)] for stage in ("genotypes", "frequencies", "windows", "shards")}
     output = case.path("imputer")
 
@@ -257,12 +261,12 @@ def imputer(case: Case) -> Job:
 
 def impute(case: Case, network: str) -> Job:
     """Imputation of test people of whom one site of ten is typed; a unit is a genotype that comes out."""
-    people = find_people(read_samples(case.path("samples")), "test")[: case.wanted.get("target", TARGET)]
+    people = find_samples(read_samples(case.path("samples")), "test")[: case.wanted.get("target", TARGET)]
     names = [f"variants/{name}" for name in ("POS", "REF", "ALT", "ID")]
-    sites = list(zip(*store.read_arrays(case.path("genotypes"), "genotypes", *names).values(), strict=True))
+    sites = list(zip(*read_arrays(case.path("genotypes"), "genotypes", *names).values(), strict=True))
     typed = np.arange(0, len(sites), TYPED_EVERY)
-    with store.opening_arrays(case.path("genotypes"), "genotypes") as file:
-        calls = store.read_calls(file, typed, people).reshape(len(people), 2, -1).transpose(2, 0, 1)
+    with opening_arrays(case.path("genotypes"), "genotypes") as file:
+        calls = read_haplotypes(file, typed, people).reshape(len(people), 2, -1).transpose(2, 0, 1)
     target, output = case.path("target"), case.folder / f"{network}.vcf.gz"
     write_phased(target, CHROMOSOME, [sites[site] for site in typed], calls, [f"t{row}" for row in people])
     settings = case.settings.imputation.model_copy(update={"network": network})
@@ -275,12 +279,12 @@ def impute(case: Case, network: str) -> Job:
 
 def reference(case: Case) -> np.ndarray:
     """Rows of the reference people."""
-    return find_people(read_samples(case.path("samples")), "reference")
+    return find_samples(read_samples(case.path("samples")), "reference")
 
 
 def count_sites(case: Case) -> int:
     """Sites of the store."""
-    return len(store.read_arrays(case.path("genotypes"), "genotypes", "variants/POS")["variants/POS"])
+    return len(read_arrays(case.path("genotypes"), "genotypes", "variants/POS")["variants/POS"])
 
 
 STAGES = {

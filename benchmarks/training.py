@@ -25,17 +25,18 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from goals import ROOT, judge
-from haplorag.io import hdf5 as store
-from haplorag.dataset.batches import open_chromosome
+from haplorag.configuration import merge, read_settings
+from haplorag.dataset.chromosome import open_chromosome
 from haplorag.errors import InputError
-from haplorag.training.epoch import autocast, choose_device
-from haplorag.masking import choose_typed
-from haplorag.network.model import build_network
+from haplorag.io.hdf5 import opening_arrays
 from haplorag.network.batch import Batch
-from haplorag.training.loss import build_optimiser, compute_loss
+from haplorag.network.device import autocast, choose_device
+from haplorag.network.model import build_network
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.masked_window import choose_typed_columns
 from haplorag.retrieval.search import search_neighbours
-from haplorag.settings import read_settings
-from haplorag.steps.preflight import merge
+from haplorag.training.loss import compute_loss
+from haplorag.training.optimiser import build_optimiser
 
 PADDED = 1030
 PARTS = ("data", "retrieval", "forward", "backward", "optimiser")
@@ -94,9 +95,9 @@ class Case:
         found = self.chromosome.retrieved
         mask, window = found.mask[self.items[0]], found.window[self.items[0]]
         sites, core = self.chromosome.windows.context(window), self.chromosome.windows.core_columns(window)
-        typed, inside = choose_typed(self.chromosome.hidden[mask][sites], core, self.neighbours.reach_typed)
-        with store.opening_arrays(self.chromosome.genotypes, "genotypes") as file:
-            queries = store.read_calls(file, sites[typed], found.person[self.items])
+        typed, inside = choose_typed_columns(self.chromosome.hidden[mask][sites], core, self.neighbours.reach_typed)
+        with opening_arrays(self.chromosome.genotypes, "genotypes") as file:
+            queries = read_haplotypes(file, sites[typed], found.person[self.items])
         owner = self.chromosome.owner[found.person[self.items]].repeat(2)
         reference = self.chromosome.shards.haplotypes(sites[typed])
         search_neighbours(queries, reference, inside, owner, self.neighbours, self.threads)

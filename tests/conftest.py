@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import yaml
 
+from haplorag.configuration import merge, read_settings
 from haplorag.panel.samples import read_samples
-from haplorag.settings import FixedMasks, Settings, read_settings
+from haplorag.settings import FixedMasks, Settings
 from haplorag.steps.demo import demo
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
 from haplorag.steps.masks import masks
 from haplorag.steps.neighbours import neighbours
-from haplorag.steps.preflight import merge
 from haplorag.steps.samples import samples
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 import yaml
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.imputation.imputer import open_imputer, open_panel
-from haplorag.settings import Settings, read_settings
+from haplorag.configuration import merge, read_settings, read_yaml
+from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
+from haplorag.io.hdf5 import read_arrays
+from haplorag.pipeline.cli import run_step
+from haplorag.settings import Settings
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
 from haplorag.steps.imputation import imputation
-from haplorag.steps.preflight import merge, preflight, read_yaml
+from haplorag.steps.preflight import preflight
 from haplorag.steps.relatives import relatives
 from haplorag.steps.samples import samples
 
@@ -114,14 +115,14 @@ def run(settings: Settings, scratch: Path) -> None:
         if not number:
             roles = ["--roles", settings.samples.roles] if settings.samples.roles else []
             given = ["--settings", settings.samples.model_dump_json(), "--seed", str(settings.seed), *roles]
-            command.run(samples, [*given, "--", vcf, people, str(table)])
+            run_step(samples, [*given, "--", vcf, people, str(table)])
         given = ["--settings", settings.genotypes.model_dump_json(), "--chromosome", chromosome]
         outputs = [str(out / "genotypes" / f"{chromosome}{suffix}") for suffix in (".h5", ".tsv")]
-        command.run(genotypes, [*given, "--", vcf, str(table), *outputs])
-        command.run(frequencies, ["--", outputs[0], str(table), str(scratch / f"{chromosome}.h5")])
+        run_step(genotypes, [*given, "--", vcf, str(table), *outputs])
+        run_step(frequencies, ["--", outputs[0], str(table), str(scratch / f"{chromosome}.h5")])
     stores = [str(out / "genotypes" / f"{chromosome}.h5") for chromosome in settings.chromosomes]
     known = [str(scratch / f"{chromosome}.h5") for chromosome in settings.chromosomes]
-    command.run(relatives, [str(table), str(out / "relatives.tsv"), "--genotypes", *stores, "--frequencies", *known])
+    run_step(relatives, [str(table), str(out / "relatives.tsv"), "--genotypes", *stores, "--frequencies", *known])
 
 
 def clear(folder: Path, before: set[Path]) -> None:
@@ -136,7 +137,7 @@ def impute(case: Path, imputer: str) -> None:
     out = Path("out")
     given = ["--settings", section.model_dump_json(), "--", imputer, str(case / "target.vcf.gz")]
     before = set(out.rglob("*"))
-    command.run(imputation, [*given, str(out / "imputed.vcf.gz"), str(out / "sites.tsv")])
+    run_step(imputation, [*given, str(out / "imputed.vcf.gz"), str(out / "sites.tsv")])
     clear(out, before)
 
 
@@ -148,16 +149,16 @@ def load(case: Path, scratch: Path) -> None:
     def read() -> None:
         """Read all of it."""
         if artefact.suffix == ".h5":
-            store.read_arrays(artefact, "genotypes")
+            read_arrays(artefact, "genotypes")
             return
         imputer = Path(shutil.copytree(os.environ["HAPLORAG_IMPUTER"], scratch / "imputer"))
         place = next(imputer.rglob("*.faiss")) if artefact.suffix == ".faiss" else imputer / "weights.safetensors"
         shutil.copyfile(artefact, place)
         opened = open_imputer(imputer)
-        panel = open_panel(opened, opened.chromosomes[0])
+        panel = open_panel_chromosome(opened, opened.chromosomes[0])
         panel.shards.by_site(np.arange(len(panel.position)))
 
-    command.run(read, [])
+    run_step(read, [])
 
 
 def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None:
@@ -182,7 +183,7 @@ def main(folder: str, vcf: str = "ref.vcf.gz", panel: str = "panel.tsv") -> None
             configs = write_overlay(case, overlay, len((case / panel).read_text().splitlines()) - 1)
         else:
             configs = write_plain(case, overlay, vcf, panel, roles)
-        command.run(preflight, ["--", *map(str, configs)])
+        run_step(preflight, ["--", *map(str, configs)])
         merged: dict[str, Any] = {}
         for path in configs:
             merge(merged, read_yaml(path))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from haplorag.io import hdf5 as store
+from haplorag.io.hdf5 import read_arrays
+from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.windows import read_windows
 from haplorag.steps.baselines import METHODS, baselines
-from haplorag.panel.windows import open_shards, read_windows
 
 
 @pytest.fixture(scope="module")
@@ -14,18 +15,18 @@ def said(simulated):
     inputs = (simulated.drawn(stage, "test") for stage in ("masks", "neighbours"))
     people = simulated.genotypes, simulated.samples, simulated.frequencies, simulated.windows
     baselines(*people, *inputs, simulated.shards, path, vote_neighbours=8, panel_typed=100)
-    return store.read_arrays(path, "predictions")
+    return read_arrays(path, "predictions")
 
 
 def test_only_hidden_sites_are_predicted(simulated, said):
-    hidden = store.read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
+    hidden = read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
     predicted = ~np.isnan(said["probability"])
     np.testing.assert_array_equal(predicted.all(axis=(0, 2, 4)), hidden)
     np.testing.assert_array_equal(predicted.any(axis=(0, 2, 4)), hidden)
 
 
 def test_the_frequency_is_everyones(simulated, said):
-    frequency = store.read_arrays(simulated.frequencies, "frequencies", "frequency")["frequency"]
+    frequency = read_arrays(simulated.frequencies, "frequencies", "frequency")["frequency"]
     row = said["probability"][METHODS.index("allele_frequency"), 0, 3, :, 1]
     known = ~np.isnan(row)
     np.testing.assert_allclose(row[known], frequency[known], atol=5e-4)

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.settings import Samples
+from haplorag.io.atomic import replacing
+from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.settings import SampleSettings
 
 
 def call(step, *arguments):
-    command.run(step, [str(argument) for argument in arguments])
+    run_step(step, [str(argument) for argument in arguments])
 
 
 def test_paths_are_positional_and_the_rest_are_flags(tmp_path):
     seen = {}
 
-    def step(source: Path, target: Path, *, settings: Samples, tables: list[Path], seed: int, note: str | None = None):
+    def step(source: Path, target: Path, *, settings: SampleSettings, tables: list[Path], seed: int, note: str | None = None):
         """Make something.
 
         More about it.
@@ -30,7 +30,7 @@ def test_paths_are_positional_and_the_rest_are_flags(tmp_path):
     section = '{"validation": 0.1, "test": 0.2, "roles": null}'
     call(step, "a", "b", "--settings", section, "--tables", "c", "d", "--seed", "3")
     assert seen["source"] == Path("a")
-    assert seen["settings"] == Samples(validation=0.1, test=0.2, roles=None)
+    assert seen["settings"] == SampleSettings(validation=0.1, test=0.2, roles=None)
     assert seen["tables"] == [Path("c"), Path("d")]
     assert seen["seed"] == 3
     assert seen["note"] is None
@@ -56,7 +56,7 @@ def test_a_missing_flag_is_an_error_of_usage(capsys):
 
 
 def test_threads_never_exceed_the_machine():
-    assert 1 <= command.count_threads(10_000) < 10_000
+    assert 1 <= count_threads(10_000) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_fault_of_the_program_is_shown_whole():
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_step_leaves_nothing_half_written(tmp_path, number, status):
     def step():
-        with store.replacing(tmp_path / "a.tsv") as temporary:
+        with replacing(tmp_path / "a.tsv") as temporary:
             temporary.write_text("half")
             signal.raise_signal(number)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import ROOT
-from haplorag.io import hdf5 as store
+from haplorag.io.tables import read_table, write_table
 from haplorag.steps.comparison import comparison
 from test_evaluation import judged
 
@@ -13,9 +13,9 @@ __all__ = ["judged"]
 @pytest.fixture
 def page(judged, tmp_path):
     path = judged[0] / "accuracy.tsv"
-    better = store.read_table(path, mask=str, chromosome=str, population=str, group=str)
+    better = read_table(path, mask=str, chromosome=str, population=str, group=str)
     better["value"] = better["value"].where(better["method"] != "guesses", better["value"] + 0.0124)
-    store.write_table(tmp_path / "better.tsv", better)
+    write_table(tmp_path / "better.tsv", better)
     template = ROOT / "workflow/report/comparison.html.j2"
     comparison(template, tmp_path / "page.html", runs=["before", "after"], accuracies=[path, tmp_path / "better.tsv"])
     return (tmp_path / "page.html").read_text()

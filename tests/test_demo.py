@@ -3,12 +3,12 @@
 import pysam
 
 from conftest import SEED
-from haplorag.panel.samples import read_people
+from haplorag.panel.samples import read_panel_file
 from haplorag.steps.demo import demo
 
 
 def test_panel_has_three_labelled_populations(simulated):
-    people = read_people(simulated.folder / "demo/panel.tsv")
+    people = read_panel_file(simulated.folder / "demo/panel.tsv")
     assert people.groupby("super_population").size().to_dict() == {"AFR": 40, "EAS": 40, "EUR": 40}
 
 
@@ -26,7 +26,7 @@ def test_target_holds_other_people_and_few_of_the_sites(simulated):
         everything = [(record.pos, record.alts) for record in truth]
         assert list(truth.header.samples) == names
     assert set(typed) < set(everything)
-    assert not set(names) & set(read_people(simulated.folder / "demo/panel.tsv")["sample"])
+    assert not set(names) & set(read_panel_file(simulated.folder / "demo/panel.tsv")["sample"])
 
 
 def test_same_seed_same_bytes(simulated, settings, tmp_path):

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from conftest import SEED
-from haplorag.io import hdf5 as store
-from haplorag.io.provenance import describe_family
 from haplorag.evaluation.metrics import dosage_r2_by_site
-from haplorag.panel.samples import find_people
+from haplorag.evaluation.predictions import create_predictions
+from haplorag.io.hdf5 import creating_arrays, read_arrays
+from haplorag.io.provenance import describe_provenance
+from haplorag.io.tables import read_table
+from haplorag.panel.samples import find_samples
 from haplorag.steps.evaluation import evaluation
 
 TABLES = ("accuracy", "calibration", "along", "learning", "masks", "recall")
@@ -29,15 +31,15 @@ def evaluate(into, predictions, simulated, trained):
 def judged(simulated, trained):
     """Evaluation of two made-up methods, one that knows the truth and one that adds noise to it."""
     folder = simulated.folder / "judged"
-    hidden = store.read_arrays(simulated.drawn("masks", "test"), "masks")
-    people = find_people(simulated.people, "test")
-    truth = store.read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"][:, people].swapaxes(0, 1)
+    hidden = read_arrays(simulated.drawn("masks", "test"), "masks")
+    people = find_samples(simulated.people, "test")
+    truth = read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"][:, people].swapaxes(0, 1)
     noise = np.random.default_rng(1).random(truth.shape)
     said = np.stack([truth, 0.5 * truth + 0.5 * noise]).astype(np.float16)[:, None].repeat(len(hidden["names"]), axis=1)
     said[:, ~np.broadcast_to(hidden["hidden"][:, None, :, None], said.shape[1:])] = np.nan
-    with store.creating_arrays(folder / "1.h5", "predictions") as file:
-        file.attrs["sources"] = describe_family(("neighbours", simulated.drawn("neighbours", "test")))
-        store.put_predictions(file, ["knows", "guesses"], hidden["names"].tolist(), people, said.shape)
+    with creating_arrays(folder / "1.h5", "predictions") as file:
+        file.attrs["sources"] = describe_provenance(("neighbours", simulated.drawn("neighbours", "test")))
+        create_predictions(file, ["knows", "guesses"], hidden["names"].tolist(), people, said.shape)
         file["probability"][:] = said
     evaluate(folder, folder / "1.h5", simulated, trained)
     return folder, truth, said, hidden
@@ -51,7 +53,7 @@ def find(table: pd.DataFrame, **wanted) -> pd.Series:
 
 
 def test_who_knows_is_perfect(judged):
-    table = store.read_table(judged[0] / "accuracy.tsv", chromosome=str)
+    table = read_table(judged[0] / "accuracy.tsv", chromosome=str)
     for metric, value in (("r2", 1), ("aggregate_r2", 1), ("concordance", 1), ("f1", 1), ("brier", 0)):
         row = find(table, mask="hide_50", method="knows", chromosome="1", population="all", group="all", metric=metric)
         assert row["value"] == pytest.approx(value) and row["low"] == pytest.approx(value)
@@ -59,7 +61,7 @@ def test_who_knows_is_perfect(judged):
 
 def test_r2_is_the_mean_over_polymorphic_sites(judged):
     folder, truth, said, hidden = judged
-    table = store.read_table(folder / "accuracy.tsv", chromosome=str)
+    table = read_table(folder / "accuracy.tsv", chromosome=str)
     row = find(table, mask="hide_50", method="guesses", chromosome="all", population="all", group="all", metric="r2")
     mask = hidden["names"].tolist().index("hide_50")
     sites = hidden["hidden"][mask]
@@ -70,7 +72,7 @@ def test_r2_is_the_mean_over_polymorphic_sites(judged):
 
 
 def test_every_population_is_judged(judged):
-    table = store.read_table(judged[0] / "accuracy.tsv", chromosome=str)
+    table = read_table(judged[0] / "accuracy.tsv", chromosome=str)
     assert set(table["population"]) == {"all", "AFR", "EUR", "EAS"}
 
 
@@ -79,14 +81,14 @@ def test_tables_and_summary_hang_together(judged):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["models"]["copying"]["epochs"] == 1
     assert summary["r2"]["hide_50"]["all"]["knows"] == pytest.approx(1)
-    calibration = store.read_table(folder / "calibration.tsv")
+    calibration = read_table(folder / "calibration.tsv")
     knows = calibration[calibration["method"] == "knows"]
     np.testing.assert_allclose(knows["mean_probability"], knows["alternate_share"], atol=1e-6)
-    learning = store.read_table(folder / "learning.tsv", group=str)
+    learning = read_table(folder / "learning.tsv", group=str)
     assert set(learning["epoch"]) == {0, 1} and {"loss", "r2", "f1"} <= set(learning["metric"])
-    along = store.read_table(folder / "along.tsv", chromosome=str)
+    along = read_table(folder / "along.tsv", chromosome=str)
     assert along["sites"].sum() > 100 and along["r2"].between(0, 1).all()
-    assert set(store.read_table(folder / "masks.tsv")["draw"]) == {"test"}
+    assert set(read_table(folder / "masks.tsv")["draw"]) == {"test"}
 
 
 def test_the_same_twice(judged, simulated, trained, tmp_path):

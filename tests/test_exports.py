@@ -4,8 +4,8 @@ import numpy as np
 import pysam
 import pytest
 
-from haplorag.io import hdf5 as store
-from haplorag.panel.samples import find_people
+from haplorag.io.hdf5 import read_arrays, read_rows
+from haplorag.panel.samples import find_samples
 from haplorag.steps.exports import _fill_major, exports
 
 
@@ -25,16 +25,16 @@ def read(path):
 
 
 def test_the_reference_is_whole(exported, simulated):
-    arrays = store.read_arrays(simulated.genotypes, "genotypes", "variants/POS", "calldata/GT")
+    arrays = read_arrays(simulated.genotypes, "genotypes", "variants/POS", "calldata/GT")
     position, calls = read(exported / "reference.vcf.gz")
     assert position == arrays["variants/POS"].tolist()
-    np.testing.assert_array_equal(calls, arrays["calldata/GT"][:, find_people(simulated.people, "reference")])
+    np.testing.assert_array_equal(calls, arrays["calldata/GT"][:, find_samples(simulated.people, "reference")])
 
 
 def test_targets_hold_typed_sites_only(exported, simulated):
-    arrays = store.read_arrays(simulated.genotypes, "genotypes", "variants/POS", "calldata/GT")
-    drawn = store.read_arrays(simulated.drawn("masks", "test"), "masks")
-    people = find_people(simulated.people, "test")
+    arrays = read_arrays(simulated.genotypes, "genotypes", "variants/POS", "calldata/GT")
+    drawn = read_arrays(simulated.drawn("masks", "test"), "masks")
+    people = find_samples(simulated.people, "test")
     for mask, hidden in zip(drawn["names"], drawn["hidden"], strict=True):
         position, calls = read(exported / f"{mask}.vcf.gz")
         assert position == arrays["variants/POS"][~hidden].tolist()
@@ -43,14 +43,14 @@ def test_targets_hold_typed_sites_only(exported, simulated):
 
 def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch):
     """However small the blocks, the same files; nothing larger is read at once."""
-    read_rows, seen = store.read_rows, []
+    seen = []
 
     def watch(file, name, sites):
         seen.append(sites[-1] - sites[0] + 1)
         return read_rows(file, name, sites)
 
-    monkeypatch.setattr(store, "BLOCK_SITES", 50)
-    monkeypatch.setattr(store, "read_rows", watch)
+    monkeypatch.setattr("haplorag.panel.genotype_store.BLOCK_SITES", 50)
+    monkeypatch.setattr("haplorag.panel.genotype_store.read_rows", watch)
     targets = [tmp_path / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
     inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
     exports(*inputs, tmp_path / "reference.vcf.gz", targets=targets, chromosome="1")

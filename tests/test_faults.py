@@ -16,14 +16,15 @@ import numpy as np
 import pytest
 
 from conftest import ROOT, SEED, Simulated, copy_checkout, read_config
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.qc.preflight import find_problems
-from haplorag.vcf.bgzf import read_pieces
+from haplorag.configuration import read_settings
 from haplorag.errors import InputError
-from haplorag.io.atomic import glance, name_temporary, sweep
-from haplorag.retrieval.search import read_shard
-from haplorag.settings import Samples, read_settings
+from haplorag.io.atomic import name_temporary, sweep
+from haplorag.io.checksums import quick_digest
+from haplorag.io.hdf5 import read_arrays
+from haplorag.panel.haplotypes import read_shard
+from haplorag.pipeline.failures import explain_failure
+from haplorag.qc.preflight import find_problems
+from haplorag.settings import SampleSettings
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
 from haplorag.steps.imputation import imputation
@@ -33,6 +34,7 @@ from haplorag.steps.predictions import predictions
 from haplorag.steps.samples import samples
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows
+from haplorag.vcf.bgzf import read_pieces
 from test_evaluation import evaluate
 from test_imputer import folder
 from test_training import train
@@ -217,7 +219,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(world, tmp_path, step, how):
     with small_files(size) if how == "limit" else mounted(into, f"size={size}"):
         with pytest.raises(OSError) as caught:
             work(world, into)
-        said = command.explain(caught.value, step)
+        said = explain_failure(caught.value, step)
         assert said and re.search(r"File too large|No space left on device|could not be written", said)
         assert str(into) in said and "then run the same command again" in said
         assert not (into / name).exists()
@@ -279,7 +281,7 @@ def test_another_file_of_the_same_size_and_age_shows(tmp_path):
             data[place] = 1
         path.write_bytes(data)
         os.utime(path, (1, 1))
-        seen.add(glance(path))
+        seen.add(quick_digest(path))
     assert len(seen) == 3
 
 
@@ -297,12 +299,12 @@ def test_names_are_data(tmp_path, caplog):
     head = "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *names])
     (tmp_path / "1.vcf").write_text("\n".join(["##fileformat=VCFv4.2", "##contig=<ID=1>", head, *lines]) + "\n")
     (tmp_path / "panel.tsv").write_text("\n".join(["sample\tpop\tsuper_pop", *(f"{name}\tA\tB" for name in names)]) + "\n")
-    roles = Samples(validation=0.2, test=0.2, roles=None)
+    roles = SampleSettings(validation=0.2, test=0.2, roles=None)
     made = {path.name for path in tmp_path.iterdir()} | {".sha256.s.tsv", "s.tsv", "g.h5", ".sha256.t.tsv", "t.tsv"}
     samples(tmp_path / "1.vcf", tmp_path / "panel.tsv", tmp_path / "s.tsv", settings=roles, seed=1)
     kept = read_settings(read_config()).genotypes.model_copy(update={"min_minor_count": 0})
     genotypes(tmp_path / "1.vcf", tmp_path / "s.tsv", tmp_path / "g.h5", tmp_path / "t.tsv", settings=kept, chromosome="1")
-    assert store.read_arrays(tmp_path / "g.h5", "genotypes", "samples")["samples"].tolist() == names
+    assert read_arrays(tmp_path / "g.h5", "genotypes", "samples")["samples"].tolist() == names
     assert {path.name for path in tmp_path.iterdir()} == made
     assert not [name for name in names if name in caplog.text]
 
@@ -454,7 +456,9 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(life, refer
 def test_a_second_run_is_refused_and_changes_nothing(life):
     if not (life.results / "imputation").exists():
         life.run()
-    hold = f"from pathlib import Path; from haplorag.pipeline.locking import lock_folder; lock_folder(Path({str(life.results)!r}))"
+    hold = (
+        f"from pathlib import Path; from haplorag.pipeline.locking import lock_folder; lock_folder(Path({str(life.results)!r}))"
+    )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     holder = subprocess.Popen(
         [sys.executable, "-c", f"{hold}; print('held', flush=True); import time; time.sleep(600)"],

@@ -3,8 +3,10 @@
 import h5py
 import numpy as np
 
-from haplorag.io import hdf5 as store
-from haplorag.steps.frequencies import count_alleles, frequencies
+from haplorag.io.checksums import seal_file
+from haplorag.io.hdf5 import read_arrays
+from haplorag.panel.frequencies import count_alleles
+from haplorag.steps.frequencies import frequencies
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows
 
@@ -15,8 +17,8 @@ def test_counts_by_eye():
 
 
 def test_frequencies_are_those_of_the_reference(simulated):
-    arrays = store.read_arrays(simulated.frequencies, "frequencies")
-    calls = store.read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"]
+    arrays = read_arrays(simulated.frequencies, "frequencies")
+    calls = read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"]
     people = simulated.people
     reference = (people["role"] == "reference").to_numpy()
     np.testing.assert_allclose(arrays["frequency"], calls[:, reference].mean(axis=(1, 2)), atol=1e-6)
@@ -34,14 +36,14 @@ def test_held_out_people_change_nothing(simulated, tmp_path):
         calls = file["calldata/GT"][:]
         calls[:, held_out] = 1 - calls[:, held_out]
         file["calldata/GT"][:] = calls
-    store.seal(other)
+    seal_file(other)
     frequencies(other, simulated.samples, tmp_path / "f.h5")
     windows(tmp_path / "f.h5", tmp_path / "w.h5", tmp_path / "w.tsv", settings=simulated.settings.windows, chromosome="1")
     shards(other, simulated.samples, tmp_path / "w.h5", tmp_path / "shards")
     # The files say what they were made from, which is another; what is in them is the same.
     for path, word in ((tmp_path / "f.h5", "frequencies"), (tmp_path / "w.h5", "windows")):
-        expected = store.read_arrays(getattr(simulated, word), word)
-        for name, values in store.read_arrays(path, word).items():
+        expected = read_arrays(getattr(simulated, word), word)
+        for name, values in read_arrays(path, word).items():
             np.testing.assert_array_equal(values, expected.pop(name))
         assert not expected
     packed = sorted(simulated.shards.glob("*.faiss"))

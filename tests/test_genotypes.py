@@ -15,15 +15,16 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
+from haplorag.io.hdf5 import read_arrays
+from haplorag.io.tables import read_table, write_table
 from haplorag.panel.samples import read_samples
-from haplorag.settings import Genotypes, Samples
+from haplorag.qc.verification import verify_store
+from haplorag.settings import GenotypeSettings, SampleSettings
 from haplorag.steps.genotypes import genotypes
 from haplorag.steps.samples import samples
-from haplorag.qc.verification import verify_store
 
-PLAIN = Genotypes(variants="snps", multiallelic="split", max_missing=0.4, max_unphased=0.0, min_minor_count=0)
+PLAIN = GenotypeSettings(variants="snps", multiallelic="split", max_missing=0.4, max_unphased=0.0, min_minor_count=0)
 HEAD = '##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=2>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n'
 
 
@@ -36,11 +37,11 @@ def convert(folder, records: list[str], people=("a", "b"), settings=PLAIN, chrom
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
     (folder / "x.vcf").write_text(head + "\t".join([*columns, *people]) + "\n" + "\n".join(lines) + "\n")
     rows = [{"sample": name, "population": "P", "super_population": "S", "role": "reference"} for name in people]
-    store.write_table(folder / "samples.tsv", pd.DataFrame(rows))
+    write_table(folder / "samples.tsv", pd.DataFrame(rows))
     paths = folder / "x.vcf", folder / "samples.tsv", folder / "x.h5", folder / "x.tally.tsv"
     genotypes(*paths, settings=settings, chromosome=chromosome)
-    tally = store.read_table(folder / "x.tally.tsv").set_index("reason")["records"]
-    return store.read_arrays(folder / "x.h5", "genotypes"), tally
+    tally = read_table(folder / "x.tally.tsv").set_index("reason")["records"]
+    return read_arrays(folder / "x.h5", "genotypes"), tally
 
 
 def test_alleles_by_eye(tmp_path):
@@ -128,7 +129,7 @@ def test_simulated_genotypes_are_those_of_the_vcf(simulated):
     with gzip.open(simulated.folder / "demo/1.vcf.gz", "rt") as file:
         rows = [line.split() for line in file if not line.startswith("#")]
     expected = np.array([[call.split("|") for call in row[9:]] for row in rows], dtype=np.int8)
-    arrays = store.read_arrays(simulated.genotypes, "genotypes")
+    arrays = read_arrays(simulated.genotypes, "genotypes")
     kept = np.isin([int(row[1]) for row in rows], arrays["variants/POS"])
     np.testing.assert_array_equal(arrays["calldata/GT"], expected[kept])
 
@@ -161,7 +162,7 @@ def test_genotypes_are_found_wherever_they_stand(tmp_path):
         genotypes(
             tmp_path / name, tmp_path / "samples.tsv", tmp_path / "y.h5", tmp_path / "y.tsv", settings=PLAIN, chromosome="1"
         )
-        again = store.read_arrays(tmp_path / "y.h5", "genotypes")
+        again = read_arrays(tmp_path / "y.h5", "genotypes")
         np.testing.assert_array_equal(again["calldata/GT"], arrays["calldata/GT"])
 
 
@@ -200,7 +201,7 @@ def test_an_index_of_another_file_is_refused(simulated, tmp_path):
 
 def compare_with_bcftools(store_path, vcf, people):
     """Every genotype of a store beside what bcftools says of the same site and person; gives how many were compared."""
-    arrays = store.read_arrays(store_path, "genotypes")
+    arrays = read_arrays(store_path, "genotypes")
     calls = arrays["calldata/GT"]
     keys = zip(*(arrays[f"variants/{word}"].tolist() for word in ("POS", "REF", "ALT")), strict=True)
     row = {key: number for number, key in enumerate(keys)}
@@ -233,7 +234,7 @@ def test_bcftools_agrees_on_every_genotype_of_real_people(chromosome, tmp_path):
     vcf = DATA / f"kgp.chr{chromosome}.vcf.gz"
     if not vcf.exists():
         pytest.skip("set HAPLORAG_DATA to the folder with the regions of config/kgp.yaml")
-    samples(vcf, DATA / "kgp.panel", tmp_path / "s.tsv", settings=Samples(validation=0.1, test=0.1, roles=None), seed=1)
+    samples(vcf, DATA / "kgp.panel", tmp_path / "s.tsv", settings=SampleSettings(validation=0.1, test=0.1, roles=None), seed=1)
     settings = PLAIN.model_copy(update={"variants": "all_biallelic"})
     paths = vcf, tmp_path / "s.tsv", tmp_path / "g.h5", tmp_path / "t.tsv"
     genotypes(*paths, settings=settings, chromosome=chromosome)

@@ -11,16 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import SEED
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.vcf.writer import LEVELS, estimate_r2, format_entry
-from haplorag.masking import seed_of
-from haplorag.imputation.site_matching import SiteMatcher
 from haplorag.evaluation.metrics import dosage_r2_by_site
-from haplorag.panel.samples import find_people
-from haplorag.steps.demo import write_vcf
+from haplorag.imputation.site_matching import SiteMatcher
+from haplorag.io.hdf5 import read_arrays
+from haplorag.io.metadata import read_facts
+from haplorag.io.tables import read_table
+from haplorag.li_stephens.model import trace_window
+from haplorag.panel.samples import find_samples
+from haplorag.seeding import seed_of
 from haplorag.steps.imputation import imputation
-from haplorag.li_stephens.model import trace_view
+from haplorag.vcf.writer import LEVELS, estimate_r2, format_entry, write_vcf
 from test_baselines import METHODS
 from test_baselines import said as plainer
 from test_imputer import folder
@@ -60,7 +61,7 @@ def read(path, field="DS"):
 
 def test_every_panel_site_comes_out(imputed, simulated):
     position, flags, _ = read(imputed)
-    np.testing.assert_array_equal(position, store.read_arrays(simulated.genotypes, "genotypes", *PANEL)["variants/POS"])
+    np.testing.assert_array_equal(position, read_arrays(simulated.genotypes, "genotypes", *PANEL)["variants/POS"])
     assert {frozenset(flag & {"IMP", "TYPED"}) for flag in flags} == {frozenset({"IMP"}), frozenset({"TYPED"})}
 
 
@@ -124,9 +125,9 @@ def test_bcf_holds_the_same(imputed, impute, simulated):
 
 def write_test_people(simulated, path, mask):
     """Write test people with a mask's sites removed; gives the mask's row and its hidden sites."""
-    arrays = store.read_arrays(simulated.genotypes, "genotypes", *PANEL)
-    people = find_people(simulated.people, "test")
-    drawn = store.read_arrays(simulated.drawn("masks", "test"), "masks")
+    arrays = read_arrays(simulated.genotypes, "genotypes", *PANEL)
+    people = find_samples(simulated.people, "test")
+    drawn = read_arrays(simulated.drawn("masks", "test"), "masks")
     row = drawn["names"].tolist().index(mask)
     hidden = drawn["hidden"][row]
     alleles = np.stack([arrays["variants/REF"], arrays["variants/ALT"]], axis=1)[~hidden]
@@ -158,12 +159,12 @@ def test_few_people_are_not_traced_with_a_whole_chromosome_of_the_panel(impute, 
 
     def watch(view, *arguments):
         seen.append(len(view.core_sites) * view.shards.reference_haplotypes)
-        return trace_view(view, *arguments)
+        return trace_window(view, *arguments)
 
-    monkeypatch.setattr("haplorag.imputation.imputer.trace_view", watch)
-    facts = store.read_facts(simulated.shards / "shards.json", "shards")
+    monkeypatch.setattr("haplorag.imputation.engine.trace_window", watch)
+    facts = read_facts(simulated.shards / "shards.json", "shards")
     window = facts["windows"][0]["sites"] * facts["reference_haplotypes"]
-    monkeypatch.setattr("haplorag.imputation.imputer.TRACED_TOGETHER", 2 * window)
+    monkeypatch.setattr("haplorag.imputation.engine.MAX_TRACED", 2 * window)
     impute(simulated.folder / "demo/target.vcf.gz", network="copying_only")
     assert len(seen) == -(-len(facts["windows"]) // 2) > 1
     assert max(seen) <= 3 * window
@@ -174,7 +175,7 @@ def complement(allele: str) -> str:
 
 
 def test_every_fate_by_eye(impute, simulated, tmp_path):
-    panel = store.read_arrays(simulated.genotypes, "genotypes", *PANEL)
+    panel = read_arrays(simulated.genotypes, "genotypes", *PANEL)
     position, ref, alt = (panel[name].tolist() for name in PANEL[:3])
     palindromic = [complement(one) == two for one, two in zip(ref, alt, strict=True)]
     typed, swapped, flipped, turned, other = [row for row in range(len(ref)) if not palindromic[row]][:5]
@@ -195,7 +196,7 @@ def test_every_fate_by_eye(impute, simulated, tmp_path):
     region = np.array([place for place, _, _ in records]), np.array([pair for _, *pair in records]), calls
     write_vcf(tmp_path / "t.vcf.gz", ["x y", "$(touch z)"], {"chr1": region})
     output = impute(tmp_path / "t.vcf.gz")
-    fates = store.read_table(tmp_path / "sites.tsv").set_index("position")["fate"]
+    fates = read_table(tmp_path / "sites.tsv").set_index("position")["fate"]
     expected = {typed: "typed", swapped: "ref_alt_swapped", flipped: "strand_flip", turned: "strand_flip_swapped"}
     expected |= {unsure: "palindromic_mismatch", other: "allele_mismatch"}
     assert {row: fates[position[row]] for row in expected} == expected

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from haplorag.errors import InputError
-from haplorag.imputation.imputer import open_imputer, open_panel
+from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
 from haplorag.steps.imputer import imputer
 
 
@@ -25,7 +25,7 @@ def folder(simulated, trained):
 def test_it_travels(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "elsewhere")
     opened = open_imputer(tmp_path / "elsewhere")
-    panel = open_panel(opened, "1")
+    panel = open_panel_chromosome(opened, "1")
     assert len(panel.position) == len(panel.frequencies.frequency)
     sites = panel.windows.context(0)
     assert panel.shards.haplotypes(sites).shape == (panel.shards.reference_haplotypes, len(sites))

@@ -3,9 +3,9 @@
 import pytest
 
 from conftest import SEED, Simulated, prepare
-from haplorag.dataset.batches import open_chromosome
+from haplorag.dataset.chromosome import open_chromosome
 from haplorag.errors import InputError
-from haplorag.io.provenance import check_family
+from haplorag.io.provenance import check_provenance
 from haplorag.steps.neighbours import neighbours
 
 STAGES = ("samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
@@ -25,20 +25,20 @@ def family(made):
 
 
 def test_files_of_one_run_are_read_together(simulated):
-    assert set(check_family(*family(simulated).items())) == set(STAGES)
+    assert set(check_provenance(*family(simulated).items())) == set(STAGES)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_file_of_another_run_is_refused(simulated, other, stage):
     mixed = {**family(simulated), stage: family(other)[stage]}
     with pytest.raises(InputError, match=r"comes from other \w+ than .+; remove the older"):
-        check_family(*mixed.items())
+        check_provenance(*mixed.items())
 
 
 def test_neighbours_of_another_draw_are_refused(simulated):
     mixed = {**family(simulated), "masks": simulated.drawn("masks", "validation")}
     with pytest.raises(InputError, match="comes from other masks"):
-        check_family(*mixed.items())
+        check_provenance(*mixed.items())
 
 
 @pytest.mark.parametrize("foreign", ["samples", "windows"])

@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haplorag import masking
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.masking import choose_items, choose_rate, choose_typed, draw_chromosome, draw_mask, seed_of, tabulate_rates
+from haplorag.io.hdf5 import read_arrays
+from haplorag.masking import choose_rate, draw_chromosome, draw_mask, tabulate_rates
+from haplorag.panel.masked_window import choose_typed_columns
+from haplorag.retrieval.neighbours import choose_items
+from haplorag.seeding import seed_of
 from haplorag.settings import Curriculum, Mask
 from haplorag.steps.masks import read_given
 
@@ -94,9 +97,9 @@ def test_the_curriculum_rises_and_stays():
 
 def test_typed_columns_by_eye():
     hidden = np.array([0, 1, 0, 0, 1, 0, 1, 0, 0, 0], dtype=bool)
-    columns, core = choose_typed(hidden, (4, 6), 2)
+    columns, core = choose_typed_columns(hidden, (4, 6), 2)
     assert columns.tolist() == [2, 3, 5, 7, 8] and core == (2, 3)
-    columns, core = choose_typed(hidden, (4, 6), 0)
+    columns, core = choose_typed_columns(hidden, (4, 6), 0)
     assert columns.tolist() == [5] and core == (0, 1)
 
 
@@ -116,14 +119,14 @@ def test_rates_are_tabulated_by_class():
 
 
 def test_fixed_draws_on_disk_do_not_move(simulated):
-    hidden = store.read_arrays(simulated.drawn("masks", "validation"), "masks")
+    hidden = read_arrays(simulated.drawn("masks", "validation"), "masks")
     names = hidden["names"].tolist()
     assert sorted(names) == sorted(simulated.settings.masks.validation)
     assert hidden["hidden"][names.index("hide_50")].mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_given_mask_is_matched_by_site(simulated, tmp_path):
-    arrays = store.read_arrays(simulated.genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
+    arrays = read_arrays(simulated.genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
     sites = list(zip(*arrays.values(), strict=True))
     rows = [f"chr1\t{position}\t{ref}\t{alt}\t{position % 2}" for position, ref, alt in reversed(sites)]
     (tmp_path / "m.tsv").write_text("#CHROM\tPOS\tREF\tALT\todd\n" + "\n".join(rows))

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_score
 
-from haplorag.vcf.writer import write_phased
+from haplorag.evaluation.baselines import copy_nearest
+from haplorag.evaluation.bootstrap import resample_people
 from haplorag.evaluation.metrics import (
     COUNTS,
-    calibrate,
-    copy_nearest,
+    bin_reliability,
     count_people,
     dosage_r2_by_site,
-    group_sites,
-    resample_people,
+    group_by_maf,
     score_counts,
     score_tally,
     tally_method,
 )
+from haplorag.vcf.writer import write_phased
 
 GENERATOR = np.random.default_rng(7)
 ALLELES = (GENERATOR.random((30, 50, 2)) < 0.3).astype(np.int8)
@@ -70,7 +70,7 @@ def test_concordance_by_eye():
 
 def test_groups_cover_every_site_once():
     frequency = np.array([0.0, 0.004, 0.005, 0.03, 0.05, 0.5, 0.97])
-    names, members = group_sites(frequency, [0, 0.005, 0.01, 0.05, 0.5], 0.05)
+    names, members = group_by_maf(frequency, [0, 0.005, 0.01, 0.05, 0.5], 0.05)
     assert names == ["0-0.005", "0.005-0.01", "0.01-0.05", "0.05-0.5", "all", "rare", "common"]
     assert members[:4].sum(axis=0).tolist() == [1] * 7
     assert members[3].tolist() == [False, False, False, False, True, True, False]
@@ -100,7 +100,7 @@ def test_resampling_draws_as_many_people():
 
 
 def test_calibration_by_eye():
-    table = calibrate(np.array([0.02, 0.04, 0.97, 1.0]), np.array([0, 1, 1, -1]), bins=10)
+    table = bin_reliability(np.array([0.02, 0.04, 0.97, 1.0]), np.array([0, 1, 1, -1]), bins=10)
     assert table[0].tolist() == pytest.approx([2, 0.06, 1])
     assert table[9].tolist() == pytest.approx([1, 0.97, 1])
 

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from haplorag.li_stephens.forward_backward import MISMATCH, trace_mosaic
-from haplorag.li_stephens.haplotype_blocks import SWITCHES_PER_CENTIMORGAN, Places, cut_stretches, find_places
+from haplorag.li_stephens.forward_backward import run_forward_backward
+from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
+from haplorag.li_stephens.parameters import MISMATCH, SWITCHES_PER_CENTIMORGAN
+from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
 
 NOBODY = np.array([-1])
 
@@ -41,15 +43,15 @@ def run_plainly(alleles: np.ndarray, panel: np.ndarray, centimorgan: np.ndarray,
 def trace(alleles, panel, centimorgan, core, ids, owner=NOBODY):
     """Trace haplotypes [Q, S]; typed where the first of them is."""
     typed = np.flatnonzero(alleles[0] >= 0)
-    places = find_places(typed, core, centimorgan, len(panel))
+    places = group_core_sites(typed, core, centimorgan, len(panel))
     stretches = cut(panel, typed, core)
-    return *trace_mosaic(alleles[:, typed], centimorgan[typed], stretches, places, ids, owner), places
+    return *run_forward_backward(alleles[:, typed], centimorgan[typed], stretches, places, ids, owner), places
 
 
 def cut(panel, typed, core):
     """Stretches of a panel [N, S] with typed and core columns."""
     known, wanted = np.ascontiguousarray(panel[:, typed].T), np.ascontiguousarray(panel[:, core].T)
-    return cut_stretches(known, wanted, np.searchsorted(typed, core, side="right"))
+    return cut_haplotype_blocks(known, wanted, np.searchsorted(typed, core, side="right"))
 
 
 @given(st.integers(0, 2**32), st.integers(3, 60), st.integers(2, 12), st.floats(0, 1), st.booleans())
@@ -112,9 +114,9 @@ def test_a_missing_allele_says_nothing():
     alleles = generator.integers(0, 2, (1, 30), dtype=np.int8)
     alleles[0, ::3] = -1
     core, centimorgan = np.arange(30), np.linspace(0, 0.02, 30)
-    places = Places(np.arange(30), np.arange(31), np.arange(30) + 1, centimorgan)
+    places = SiteGroups(np.arange(30), np.arange(31), np.arange(30) + 1, centimorgan)
     stretches, nobody = cut(panel, core, core), np.empty((1, 0), dtype=int)
-    missing, _ = trace_mosaic(alleles, centimorgan, stretches, places, nobody, NOBODY)
+    missing, _ = run_forward_backward(alleles, centimorgan, stretches, places, nobody, NOBODY)
     untyped, _, _ = trace(alleles, panel, centimorgan, core, nobody)
     np.testing.assert_allclose(missing, untyped, atol=2e-3)
 
@@ -153,7 +155,7 @@ def test_places_lie_among_their_sites(seed, sites):
     generator = np.random.default_rng(seed)
     centimorgan = np.round(np.sort(generator.random(sites)) * 5, 1) + 0.1234567
     typed = np.flatnonzero(generator.random(sites) < 0.3)
-    places = find_places(typed, np.arange(sites), centimorgan, 4000)
+    places = group_core_sites(typed, np.arange(sites), centimorgan, 4000)
     assert (np.repeat(np.arange(len(places.before)), np.diff(places.first)) == places.of_site).all()
     for place, (first, last) in enumerate(zip(places.first[:-1], places.first[1:] - 1, strict=True)):
         assert centimorgan[first] - 1e-9 <= places.centimorgan[place] <= centimorgan[last] + 1e-9

@@ -8,14 +8,15 @@ from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
 from conftest import random_haplotypes
-from haplorag.io import hdf5 as store
+from haplorag.io.hdf5 import read_arrays
 from haplorag.network.embedding import MASKED, HaplotypeEmbedding
-from haplorag.panel.samples import rank_reference
+from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.samples import rank_reference_samples
+from haplorag.panel.windows import read_windows
 from haplorag.retrieval.search import cut_segments, search_neighbours
-from haplorag.settings import Neighbours
-from haplorag.panel.windows import open_shards, read_windows
+from haplorag.settings import NeighbourSettings
 
-WHOLE = Neighbours(
+WHOLE = NeighbourSettings(
     count=5, segments=1, scales=[1], min_typed=1, flank_typed=1000, reach_typed=1000, people_per_window=1, window_share=1
 )
 
@@ -137,7 +138,7 @@ def test_embedding_distance_is_hamming_distance(simulated, steps):
     cut = read_windows(simulated.windows)
     sites = cut.context(1)
     haplotypes = open_shards(simulated.shards).haplotypes(sites)
-    frequency = torch.from_numpy(store.read_arrays(simulated.frequencies, "frequencies", "frequency")["frequency"][sites])
+    frequency = torch.from_numpy(read_arrays(simulated.frequencies, "frequencies", "frequency")["frequency"][sites])
     place = torch.from_numpy(cut.centimorgan[sites]).float()
     hidden = torch.from_numpy(np.random.default_rng(1).random(len(sites)) < 0.5)
     embedding = HaplotypeEmbedding(16)
@@ -156,10 +157,10 @@ def test_embedding_distance_is_hamming_distance(simulated, steps):
 
 
 def test_neighbours_on_disk_leave_everyone_out_of_their_own(simulated):
-    found = store.read_arrays(simulated.drawn("neighbours", "001"), "neighbours")
-    owner = rank_reference(simulated.people)[found["person"]]
+    found = read_arrays(simulated.drawn("neighbours", "001"), "neighbours")
+    owner = rank_reference_samples(simulated.people)[found["person"]]
     assert (owner >= 0).all()
     assert not (found["ids"] // 2 == owner[:, None, None]).any()
-    held_out = store.read_arrays(simulated.drawn("neighbours", "test"), "neighbours")
-    assert (rank_reference(simulated.people)[held_out["person"]] == -1).all()
+    held_out = read_arrays(simulated.drawn("neighbours", "test"), "neighbours")
+    assert (rank_reference_samples(simulated.people)[held_out["person"]] == -1).all()
     assert (held_out["ids"] >= 0).all()

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from conftest import read_config
-from haplorag.network.model import RetrievalNetwork, build_network, count_parameters, predict
-from haplorag.network.batch import Batch, Mosaic
+from haplorag.configuration import read_settings
+from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.network.copying import UNCERTAINTY
 from haplorag.network.fusion import FUSIONS
-from haplorag.settings import Network, read_settings
+from haplorag.network.model import RetrievalNetwork, build_network, count_parameters, predict
+from haplorag.settings import NetworkSettings
 
 PEOPLE, NEIGHBOURS, SITES, CORE = 3, 4, 30, slice(8, 22)
 SMALL = {
@@ -22,7 +23,7 @@ SMALL = {
 
 def network_of(references: str, fusion: str, **changes) -> torch.nn.Module:
     torch.manual_seed(1)
-    return build_network(Network.model_validate({**SMALL, "references": references, "fusion": fusion, **changes}))
+    return build_network(NetworkSettings.model_validate({**SMALL, "references": references, "fusion": fusion, **changes}))
 
 
 def batch_of(seed: int = 1, hidden_rate: float = 0.5) -> tuple[Batch, torch.Tensor]:
@@ -46,13 +47,13 @@ def batch_of(seed: int = 1, hidden_rate: float = 0.5) -> tuple[Batch, torch.Tens
     return batch, true[:, CORE]
 
 
-def mosaic_of(length: int, generator: torch.Generator) -> Mosaic:
+def mosaic_of(length: int, generator: torch.Generator) -> PanelPosterior:
     """Two sites a place; the neighbours hold a part of the weight, the rest of the panel the other."""
     weights = torch.rand(2 * PEOPLE, length // 2, NEIGHBOURS + 2, generator=generator)
     posterior = (weights / weights.sum(-1, keepdim=True))[..., :NEIGHBOURS]
     place = torch.arange(length) // 2
     alternate = torch.rand(2 * PEOPLE, length, generator=generator)
-    return Mosaic(alternate, posterior, place, 2 * torch.arange(length // 2), torch.arange(length // 2) / 100)
+    return PanelPosterior(alternate, posterior, place, 2 * torch.arange(length // 2), torch.arange(length // 2) / 100)
 
 
 KINDS = [("none", "none"), *itertools.product(("early", "late"), FUSIONS), ("early", "copying")]

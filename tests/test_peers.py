@@ -5,11 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
 from haplorag.evaluation.metrics import dosage_r2_by_site
-from haplorag.panel.samples import find_people
-from haplorag.settings import Peer
+from haplorag.io.hdf5 import read_arrays
+from haplorag.panel.samples import find_samples
+from haplorag.settings import PeerSettings
 from haplorag.steps.peers import peers
 from test_exports import exported
 
@@ -23,18 +23,18 @@ def ask(simulated, exported, into, settings, name="tool"):
         simulated.genotypes, simulated.samples, simulated.frequencies, masks, exported / "reference.vcf.gz", into,
         targets=targets, peer=name, settings=settings, chromosome="1", threads=2,
     )  # fmt: skip
-    return store.read_arrays(into, "predictions")
+    return read_arrays(into, "predictions")
 
 
 @pytest.mark.parametrize("tool", ["beagle", "minimac4"])
 def test_tools_impute_well(simulated, exported, tmp_path, tool):
     if not shutil.which(tool):
         pytest.skip(f"needs {tool}")
-    said = ask(simulated, exported, tmp_path / "1.h5", Peer(tool=tool), tool)
+    said = ask(simulated, exported, tmp_path / "1.h5", PeerSettings(tool=tool), tool)
     assert said["methods"].tolist() == [tool]
-    drawn = store.read_arrays(simulated.drawn("masks", "test"), "masks")
-    truth = store.read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"]
-    truth = truth[:, find_people(simulated.people, "test")].swapaxes(0, 1)
+    drawn = read_arrays(simulated.drawn("masks", "test"), "masks")
+    truth = read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"]
+    truth = truth[:, find_samples(simulated.people, "test")].swapaxes(0, 1)
     for hidden, probability in zip(drawn["hidden"], said["probability"][0].astype(float), strict=True):
         np.testing.assert_array_equal(~np.isnan(probability).any(axis=(0, 2)), hidden)
         r2 = dosage_r2_by_site(probability[:, hidden].sum(axis=2), truth[:, hidden].sum(axis=2))
@@ -44,14 +44,14 @@ def test_tools_impute_well(simulated, exported, tmp_path, tool):
 def test_a_missing_tool_is_named_with_its_package(simulated, exported, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="beagle: not installed; run `apt-get install beagle`"):
-        ask(simulated, exported, tmp_path / "1.h5", Peer(tool="beagle"))
+        ask(simulated, exported, tmp_path / "1.h5", PeerSettings(tool="beagle"))
     assert not (tmp_path / "1.h5").exists()
 
 
 @pytest.mark.parametrize("field", ["HDS", "AP", "DS"])
 def test_a_given_file_is_read(simulated, exported, tmp_path, field, caplog):
-    arrays = store.read_arrays(simulated.genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
-    people = simulated.people["sample"].iloc[find_people(simulated.people, "test")].tolist()
+    arrays = read_arrays(simulated.genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
+    people = simulated.people["sample"].iloc[find_samples(simulated.people, "test")].tolist()
     entry = {"HDS": ("HDS", "0.25,0.5"), "AP": ("AP1:AP2", "0.25:0.5"), "DS": ("DS", "0.75")}[field]
     head = "##fileformat=VCFv4.2\n##contig=<ID=1>\n" + "".join(
         f'##FORMAT=<ID={name},Number={number},Type=Float,Description="x">\n'
@@ -63,8 +63,8 @@ def test_a_given_file_is_read(simulated, exported, tmp_path, field, caplog):
         for position, ref, alt in zip(*arrays.values(), strict=True)
     ]
     (tmp_path / "theirs.vcf").write_text(head + columns + "\n" + "\n".join(lines[:-1]) + "\n")
-    said = ask(simulated, exported, tmp_path / "1.h5", Peer(file=str(tmp_path / "theirs.vcf")), "theirs")
-    drawn = store.read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
+    said = ask(simulated, exported, tmp_path / "1.h5", PeerSettings(file=str(tmp_path / "theirs.vcf")), "theirs")
+    drawn = read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
     halves = said["probability"][0, 0, 0, : len(lines) - 1][drawn[0][:-1]]
     np.testing.assert_allclose(halves, np.broadcast_to([0.375, 0.375] if field == "DS" else [0.25, 0.5], halves.shape))
     if drawn[:, -1].any():

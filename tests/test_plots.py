@@ -3,8 +3,8 @@
 import pytest
 
 from haplorag.report.captions import CAPTIONS
+from haplorag.report.styles import method_styles
 from haplorag.steps.plots import plots
-from haplorag.report.styles import style_of
 from test_evaluation import TABLES, judged
 
 __all__ = ["judged"]
@@ -24,7 +24,7 @@ def test_figures_are_drawn_and_repeat(judged, figure, tmp_path):
 
 
 def test_a_method_keeps_its_colour():
-    some, more = style_of(["copying", "beagle"]), style_of(["nearest_haplotype", "beagle", "minimac4", "copying"])
+    some, more = method_styles(["copying", "beagle"]), method_styles(["nearest_haplotype", "beagle", "minimac4", "copying"])
     assert some["beagle"]["color"] == more["beagle"]["color"]
     assert some["copying"]["color"] == more["copying"]["color"]
     assert len({style["color"] for style in more.values()}) == 4

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from haplorag.io import hdf5 as store
-from haplorag.evaluation.metrics import copy_nearest, dosage_r2_by_site
-from haplorag.panel.samples import find_people
+from haplorag.evaluation.baselines import copy_nearest
+from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.io.hdf5 import read_arrays
+from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.samples import find_samples
+from haplorag.panel.windows import read_windows
 from haplorag.steps.predictions import predictions
-from haplorag.panel.windows import open_shards, read_windows
 
 
 @pytest.fixture(scope="module")
@@ -19,22 +21,22 @@ def said(simulated, trained):
         trained / "best.safetensors", *panel, *drawn, simulated.shards, path, model="copying",
         network=simulated.settings.network["copying"], batch_people=4, threads=2, gpus=0,
     )  # fmt: skip
-    return store.read_arrays(path, "predictions")
+    return read_arrays(path, "predictions")
 
 
 def test_hidden_sites_of_test_people(simulated, said):
     assert said["methods"].tolist() == ["copying"]
-    np.testing.assert_array_equal(said["people"], find_people(simulated.people, "test"))
-    hidden = store.read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
+    np.testing.assert_array_equal(said["people"], find_samples(simulated.people, "test"))
+    hidden = read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
     known = ~np.isnan(said["probability"][0])
     np.testing.assert_array_equal(known, np.broadcast_to(hidden[:, None, :, None], known.shape))
 
 
 def test_the_model_beats_its_nearest_neighbour(simulated, said):
-    truth = store.read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"][:, said["people"]].swapaxes(0, 1)
-    found, cut = store.read_arrays(simulated.drawn("neighbours", "test"), "neighbours"), read_windows(simulated.windows)
+    truth = read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"][:, said["people"]].swapaxes(0, 1)
+    found, cut = read_arrays(simulated.drawn("neighbours", "test"), "neighbours"), read_windows(simulated.windows)
     packed = open_shards(simulated.shards)
-    hidden = store.read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
+    hidden = read_arrays(simulated.drawn("masks", "test"), "masks")["hidden"]
     for mask in range(len(hidden)):
         nearest = np.zeros(truth.shape)
         for window, (start, stop) in enumerate(cut.cores):

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from haplorag.io import hdf5 as store
+from haplorag.io.hdf5 import write_arrays
+from haplorag.io.tables import read_table, write_table
 from haplorag.qc.kinship import find_relatives
 from haplorag.steps.relatives import relatives
 
@@ -55,18 +56,16 @@ def write_case(folder, haplotypes):
     roles = ["reference"] * (people - 3) + ["test"] * 3
     names, population = [f"person {row}" for row in range(people)], ["b" if 20 <= row < 40 else "a" for row in range(people)]
     table = {"sample": names, "population": population, "super_population": "S", "role": roles}
-    store.write_table(folder / "samples.tsv", pd.DataFrame(table))
+    write_table(folder / "samples.tsv", pd.DataFrame(table))
     calls = haplotypes.T.reshape(-1, people, 2)
-    store.write_arrays(
-        folder / "1.h5", "genotypes", {"calldata/GT": calls}, vcf="1.vcf", chromosome="1", sha256="", sources="{}"
-    )
+    write_arrays(folder / "1.h5", "genotypes", {"calldata/GT": calls}, vcf="1.vcf", chromosome="1", sha256="", sources="{}")
     frequency = haplotypes.mean(axis=0, dtype=np.float32)
     arrays = {"frequency": frequency, "genotype_frequency": np.zeros((len(calls), 3), np.float32)}
     arrays |= {"populations": np.array(["S"]), "population_frequency": frequency[None]}
     arrays |= {"population_genotype_frequency": np.zeros((1, len(calls), 3), np.float32)}
-    store.write_arrays(folder / "f.h5", "frequencies", arrays, sources="{}")
+    write_arrays(folder / "f.h5", "frequencies", arrays, sources="{}")
     relatives(folder / "samples.tsv", folder / "o.tsv", genotypes=[folder / "1.h5"], frequencies=[folder / "f.h5"])
-    return store.read_table(folder / "o.tsv")
+    return read_table(folder / "o.tsv")
 
 
 def test_pairs_across_roles_are_warned_of_without_names(families, tmp_path, caplog):

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from conftest import ROOT
-from haplorag.io import hdf5 as store
-from haplorag.report.captions import CAPTIONS
+from haplorag.io.tables import read_table
 from haplorag.panel.samples import read_samples
+from haplorag.report.captions import CAPTIONS
 from haplorag.steps.plots import plots
 from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report
@@ -74,7 +74,7 @@ def test_it_says_where_it_comes_from(page, simulated):
 
 
 def test_it_counts_relatives_and_names_nobody(page, simulated, judged):
-    listed = store.read_table(judged[0] / "relatives.tsv", first=str, second=str)
+    listed = read_table(judged[0] / "relatives.tsv", first=str, second=str)
     assert f"<p>{len(listed)} pairs of people are as alike" in page
     assert not [name for name in read_samples(simulated.samples)["sample"] if f">{name}<" in page]
 

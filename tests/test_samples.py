@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from haplorag.errors import InputError
-from haplorag.panel.samples import read_people, read_roles
-from haplorag.settings import Samples
-from haplorag.steps.samples import draw_roles, samples
+from haplorag.panel.samples import draw_roles, read_panel_file, read_roles
+from haplorag.settings import SampleSettings
+from haplorag.steps.samples import samples
 
-SHARES = Samples(validation=0.1, test=0.2, roles=None)
+SHARES = SampleSettings(validation=0.1, test=0.2, roles=None)
 
 
 def table_of(sizes: dict[str, int]) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def test_a_role_file_decides(simulated, tmp_path):
 )
 def test_panel_files_of_all_kinds(tmp_path, text):
     (tmp_path / "panel.tsv").write_text(text, encoding="utf-8")
-    table = read_people(tmp_path / "panel.tsv")
+    table = read_panel_file(tmp_path / "panel.tsv")
     assert table.to_numpy().tolist() == [["A", "X", "Y"]]
 
 
@@ -74,14 +74,14 @@ def test_panel_files_of_all_kinds(tmp_path, text):
 def test_broken_panel_files_are_refused(tmp_path, text, message):
     (tmp_path / "panel.tsv").write_text(text)
     with pytest.raises(InputError, match=message):
-        read_people(tmp_path / "panel.tsv")
+        read_panel_file(tmp_path / "panel.tsv")
 
 
 def test_names_stay_text(tmp_path):
     (tmp_path / "panel.tsv").write_text(
         "sample\tpop\tsuper_pop\n" + "".join(f"{n}\tX\tY\n" for n in ("0001", "NA", "1e5", "True"))
     )
-    assert read_people(tmp_path / "panel.tsv")["sample"].tolist() == ["0001", "NA", "1e5", "True"]
+    assert read_panel_file(tmp_path / "panel.tsv")["sample"].tolist() == ["0001", "NA", "1e5", "True"]
 
 
 def test_an_unknown_role_is_refused(tmp_path):

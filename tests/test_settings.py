@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from haplorag.configuration import read_settings
 from haplorag.errors import InputError
-from haplorag.settings import Settings, read_settings
+from haplorag.settings import Settings
 
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
+from haplorag.io.hdf5 import opening_arrays
 from haplorag.panel.frequencies import fill_major
-from haplorag.panel.samples import find_people
-from haplorag.retrieval.search import pack, unpack
-from haplorag.panel.windows import open_shards, read_windows
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.haplotypes import open_shards, pack, unpack
+from haplorag.panel.samples import find_samples
+from haplorag.panel.windows import read_windows
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 40))
@@ -21,11 +22,11 @@ def test_packing_is_exact(seed, rows, sites):
 
 def test_shards_are_the_reference(simulated):
     packed, cut = open_shards(simulated.shards), read_windows(simulated.windows)
-    people = find_people(simulated.people, "reference")
-    with store.opening_arrays(simulated.genotypes, "genotypes") as file:
+    people = find_samples(simulated.people, "reference")
+    with opening_arrays(simulated.genotypes, "genotypes") as file:
         for window in range(len(cut)):
             sites = cut.context(window)
-            expected = store.read_calls(file, sites, people)
+            expected = read_haplotypes(file, sites, people)
             np.testing.assert_array_equal(packed.haplotypes(sites), expected)
             np.testing.assert_array_equal(packed.haplotypes(sites[::3], np.array([4, 1, 4])), expected[[4, 1, 4], ::3])
     assert packed.haplotypes(np.array([], dtype=int)).shape == (2 * len(people), 0)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haplorag.li_stephens.haplotype_blocks import cut_stretches
+from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
 
 
 @given(st.integers(0, 2**32), st.integers(0, 60), st.integers(0, 60), st.integers(1, 40), st.integers(1, 8))
@@ -15,7 +15,7 @@ def test_groups_give_the_panel_back(seed, typed, wanted, haplotypes, founders):
     panel = few[:, generator.integers(0, founders, haplotypes)] ^ (generator.random((typed + wanted, haplotypes)) < 0.02)
     known, core = np.ascontiguousarray(panel[:typed]), np.ascontiguousarray(panel[typed:])
     before = np.sort(generator.integers(0, typed + 1, wanted))
-    cut = cut_stretches(known, core, before)
+    cut = cut_haplotype_blocks(known, core, before)
     assert cut.typed[[0, -1]].tolist() == [0, typed]
     assert cut.core[[0, -1]].tolist() == [0, wanted]
     for stretch, group in enumerate(cut.group):
@@ -39,7 +39,7 @@ def test_a_panel_of_few_founders_is_cut_into_few_long_stretches():
     generator = np.random.default_rng(1)
     founders = generator.integers(0, 2, (300, 5), dtype=np.uint8)
     panel = np.ascontiguousarray(founders[:, generator.integers(0, 5, 400)])
-    cut = cut_stretches(panel[::3].copy(), panel, np.arange(300) // 3 + 1)
+    cut = cut_haplotype_blocks(panel[::3].copy(), panel, np.arange(300) // 3 + 1)
     assert len(cut.group) == 1
     assert cut.members.astype(int).sum() == 400
     assert len(cut.members) == 5

@@ -16,16 +16,19 @@ import pytest
 import torch
 
 from conftest import SEED, files_of, panel_of
-from haplorag.training import distributed as sharing
-from haplorag.dataset.batches import open_chromosomes, take_turns
+from haplorag.dataset.batches import iterate_shuffled
+from haplorag.dataset.chromosome import open_chromosomes
 from haplorag.errors import InputError
-from haplorag.training.history import write_events
-from haplorag.training.epoch import Progress, train_epoch
-from haplorag.network.model import build_network
+from haplorag.io.tables import read_table
 from haplorag.network.batch import Output
-from haplorag.training.loss import Halfway, build_optimiser, compute_loss, focal_loss, schedule_rate
+from haplorag.network.model import build_network
 from haplorag.steps.training import training
-from haplorag.io.hdf5 import read_table
+from haplorag.training.checkpoint import MidEpochCheckpoint
+from haplorag.training.distributed import relaunch_with_torchrun
+from haplorag.training.epoch import EpochProgress, train_epoch
+from haplorag.training.history import write_events
+from haplorag.training.loss import compute_loss, focal_loss
+from haplorag.training.optimiser import build_optimiser, schedule_rate
 from test_network import CORE, PEOPLE, batch_of
 
 
@@ -84,31 +87,31 @@ def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
 def test_a_state_in_mid_epoch_of_something_else_is_left_alone(tmp_path, change, caplog):
     network = torch.nn.Linear(2, 2)
     optimiser = torch.optim.AdamW(network.parameters())
-    with Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).saving(0) as save:
-        save(Progress(5, batches=2))
-    assert Halfway(tmp_path / "h.pt", {"seed": 1}, network, optimiser).load()["batches"] == 2
+    with MidEpochCheckpoint(tmp_path / "h.pt", {"seed": 1}, network, optimiser).saving(0) as save:
+        save(EpochProgress(5, batches=2))
+    assert MidEpochCheckpoint(tmp_path / "h.pt", {"seed": 1}, network, optimiser).load()["batches"] == 2
     if change == "damage":
         data = bytearray((tmp_path / "h.pt").read_bytes())
         data[-30] ^= 1
         (tmp_path / "h.pt").write_bytes(data)
-    assert Halfway(tmp_path / "h.pt", {"seed": 1 + (change == "seed")}, network, optimiser).load() is None
+    assert MidEpochCheckpoint(tmp_path / "h.pt", {"seed": 1 + (change == "seed")}, network, optimiser).load() is None
 
 
 def test_an_epoch_that_is_told_to_end_keeps_its_state(tmp_path):
     network = torch.nn.Linear(2, 2)
     given = tmp_path / "h.pt", {"seed": 1}, network, torch.optim.AdamW(network.parameters())
-    with pytest.raises(SystemExit) as caught, Halfway(*given).saving(minutes=10) as save:
-        save(Progress(1, batches=1))
+    with pytest.raises(SystemExit) as caught, MidEpochCheckpoint(*given).saving(minutes=10) as save:
+        save(EpochProgress(1, batches=1))
         assert not given[0].exists()
         signal.raise_signal(signal.SIGTERM)
-        save(Progress(2, batches=2))
+        save(EpochProgress(2, batches=2))
     assert caught.value.code == 128 + signal.SIGTERM
-    assert Halfway(*given).load()["batches"] == 2
+    assert MidEpochCheckpoint(*given).load()["batches"] == 2
     # One that trains along waits for the one that writes.
-    with Halfway(*given).saving(math.inf) as save:
+    with MidEpochCheckpoint(*given).saving(math.inf) as save:
         signal.raise_signal(signal.SIGTERM)
-        save(Progress(3, batches=3))
-    assert Halfway(*given).load()["batches"] == 2
+        save(EpochProgress(3, batches=3))
+    assert MidEpochCheckpoint(*given).load()["batches"] == 2
 
 
 @pytest.mark.parametrize("rate", [1e20, 1e30])
@@ -131,17 +134,17 @@ def test_two_processes_learn_what_one_does(trained, simulated, tmp_path):
 
 
 def test_processes_share_the_batches_of_a_step(simulated, monkeypatch):
-    monkeypatch.setattr("haplorag.training.distributed.count", lambda: 2)
+    monkeypatch.setattr("haplorag.training.epoch.world_size", lambda: 2)
     settings = simulated.settings.training_of("copying")
     network = torch.nn.Linear(1, 1)
     with pytest.raises(InputError, match=r"training.accumulate: 1 is no multiple of the 2 processes"):
-        train_epoch(network, None, [], None, settings, Progress(0), name="copying", epoch=1, seed=SEED)
+        train_epoch(network, None, [], None, settings, EpochProgress(0), name="copying", epoch=1, seed=SEED)
 
 
 def test_more_gpus_than_there_are_are_refused(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with pytest.raises(InputError, match=r"training.gpus: 99 are asked for"):
-        sharing.launch(99)
+        relaunch_with_torchrun(99)
 
 
 def test_metrics_and_events_tell_of_an_epoch(trained, simulated, tmp_path):
@@ -196,7 +199,7 @@ def test_an_infinite_loss_stops_with_advice(simulated):
     with pytest.raises(InputError, match=r"the loss is nan.* at step 0 \(epoch 1, batch 0\).*lower"):
         train_epoch(
             network, build_optimiser(network, settings), open_epoch(simulated), tiny.network["copying"], settings,
-            Progress(0), name="copying", epoch=1, seed=SEED,
+            EpochProgress(0), name="copying", epoch=1, seed=SEED,
         )  # fmt: skip
 
 
@@ -214,7 +217,7 @@ def test_accumulation_is_the_large_batch(simulated):
         torch.manual_seed(3)
         network = build_network(tiny.network["embedding_rag_v18"].model_copy(update={"dropout": 0.0})).double()
         settings = tiny.training.model_copy(update={"batch_people": batch_people, "accumulate": accumulate})
-        batches = list(take_turns(open_epoch(simulated), 8, tiny.network["embedding_rag_v18"], SEED, 1))[:1]
+        batches = list(iterate_shuffled(open_epoch(simulated), 8, tiny.network["embedding_rag_v18"], SEED, 1))[:1]
         batch, labels = batches[0]
         total = int((labels[:, batch.hidden[batch.core]] >= 0).sum())
         network.zero_grad()
@@ -254,9 +257,9 @@ def test_hidden_alleles_reach_the_labels_only(simulated, model):
 
 def test_windows_take_turns(simulated):
     chromosomes, reads = open_epoch(simulated), simulated.settings.network["copying"]
-    first = [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, reads, SEED, 1)]
-    assert first == [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, reads, SEED, 1)]
-    assert first != [batch.centimorgan[0].item() for batch, _ in take_turns(chromosomes, 2, reads, SEED, 2)]
+    first = [batch.centimorgan[0].item() for batch, _ in iterate_shuffled(chromosomes, 2, reads, SEED, 1)]
+    assert first == [batch.centimorgan[0].item() for batch, _ in iterate_shuffled(chromosomes, 2, reads, SEED, 1)]
+    assert first != [batch.centimorgan[0].item() for batch, _ in iterate_shuffled(chromosomes, 2, reads, SEED, 2)]
     repeats = sum(one == two for one, two in pairwise(first))
     assert repeats < len(first) / 4
 

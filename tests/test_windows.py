@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haplorag.errors import InputError
-from haplorag.settings import Windows
-from haplorag.steps.windows import cut_cores, find_context, locate_sites
-from haplorag.panel.windows import read_windows
+from haplorag.panel.genetic_map import locate_sites
+from haplorag.panel.windows import cut_cores, find_context, read_windows
+from haplorag.settings import WindowSettings
 
-SETTINGS = Windows(core_sites=4, flank_bp=100, flank_maf=0.05, flank_sites=3, gap_bp=1000)
+SETTINGS = WindowSettings(core_sites=4, flank_bp=100, flank_maf=0.05, flank_sites=3, gap_bp=1000)
 
 
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=60, unique=True), st.integers(1, 20))

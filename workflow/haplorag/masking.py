@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
-from haplorag.settings import Curriculum, Mask, Neighbours
+from haplorag.panel.frequencies import COMMON_MAF, MAF_EDGES
+from haplorag.seeding import seed_of
+from haplorag.settings import Curriculum, Mask
 
-COMMON_MAF = 0.05
 # Share of sites below COMMON_MAF that `af_guided` hides, whatever the rate.
 RARE_HIDDEN = 0.7
-MAF_EDGES = np.array([0.005, 0.01, 0.05])
-
-
-def seed_of(seed: int, *names: object) -> int:
-    """A 64-bit seed that depends on the configured seed and on names, and on nothing else."""
-    return int.from_bytes(hashlib.sha256(repr((seed, *map(str, names))).encode()).digest()[:8], "big")
 
 
 def choose_rate(curriculum: Curriculum, epoch: int) -> float:
@@ -59,49 +52,6 @@ def draw_chromosome(
         part = slice(start, stop)
         hidden[part] = draw_mask(mask, rate, frequency[part], position[part], seed_of(seed, *names, window))
     return hidden
-
-
-def choose_typed(hidden: np.ndarray, core: tuple[int, int], flank_typed: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Choose the typed columns a window is read by: all of its core and the nearest `flank_typed` on each side.
-
-    `hidden` bool [C] covers the window's context, `core` is the half-open range of core columns in it. Gives the columns
-    int [T], sorted, and the half-open range of those in the core.
-    """
-    typed = ~hidden
-    left = np.flatnonzero(typed[: core[0]])
-    right = np.flatnonzero(typed[core[1] :]) + core[1]
-    typed[left[: max(len(left) - flank_typed, 0)]] = False
-    typed[right[flank_typed:]] = False
-    columns = np.flatnonzero(typed)
-    start, stop = np.searchsorted(columns, core)
-    return columns, (int(start), int(stop))
-
-
-def choose_items(
-    curriculum: Curriculum, people: np.ndarray, windows: int, settings: Neighbours, seed: int, *names: object
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose what an epoch trains on: for a share of the windows one mask of the mixture and some people each.
-
-    `people` int [n] are the people to choose from; gives mask, window and person, int32 [items] each, sorted in that order.
-    """
-    weights = np.array([mask.weight for mask in curriculum.mixture.values()])
-    items = [np.zeros((3, 0), dtype=np.int32)]
-    for window in range(windows):
-        generator = np.random.default_rng(seed_of(seed, *names, window))
-        taken = generator.random() < settings.window_share
-        mask = generator.choice(len(weights), p=weights / weights.sum())
-        chosen = generator.choice(people, min(settings.people_per_window, len(people)), replace=False)
-        if taken:
-            items.append(np.stack([np.full(len(chosen), mask), np.full(len(chosen), window), chosen]).astype(np.int32))
-    mask, window, person = np.concatenate(items, axis=1)
-    order = np.lexsort((person, window, mask))
-    return mask[order], window[order], person[order]
-
-
-def group_items(mask: np.ndarray, window: np.ndarray) -> list[np.ndarray]:
-    """Rows of the items of each (mask, window), given those of sorted items, int32 [n] each."""
-    cuts = np.flatnonzero((np.diff(mask) != 0) | (np.diff(window) != 0)) + 1
-    return [part for part in np.split(np.arange(len(mask)), cuts) if len(part)]
 
 
 def tabulate_rates(names: list[str], hidden: np.ndarray, frequency: np.ndarray) -> list[dict[str, object]]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-from haplorag.errors import InputError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -35,7 +32,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Panel(Section):
+class PanelSettings(Section):
     """Where the reference panel lies; `{data}`, `{results}` and `{chromosome}` are filled in."""
 
     vcf: str
@@ -43,7 +40,7 @@ class Panel(Section):
     map: str | None
 
 
-class Demo(Section):
+class DemoSettings(Section):
     """The simulated default panel (msprime, out-of-Africa)."""
 
     people_per_population: Annotated[int, Field(ge=4)]
@@ -55,7 +52,7 @@ class Demo(Section):
     target_typed: Fraction
 
 
-class Samples(Section):
+class SampleSettings(Section):
     """Share of people held out; the rest is the reference. `roles` names a file that decides instead."""
 
     validation: Fraction
@@ -63,13 +60,13 @@ class Samples(Section):
     roles: str | None
 
     @model_validator(mode="after")
-    def _leaves_a_reference(self) -> Samples:
+    def _leaves_a_reference(self) -> SampleSettings:
         if self.validation + self.test >= 1:
             raise ValueError("validation + test must stay below 1, the rest is the reference panel; lower one of them")
         return self
 
 
-class Genotypes(Section):
+class GenotypeSettings(Section):
     """Which records of the panel are kept."""
 
     variants: Literal["snps", "all_biallelic"]
@@ -79,7 +76,7 @@ class Genotypes(Section):
     min_minor_count: Natural
 
 
-class Windows(Section):
+class WindowSettings(Section):
     """How a chromosome is tiled by core sites and what each window sees beside them."""
 
     core_sites: Count
@@ -125,7 +122,7 @@ class FixedMasks(Section):
     masks: dict[Name, Mask] = Field(min_length=1)
 
 
-class Masks(Section):
+class MaskSettings(Section):
     """Which sites are hidden: anew each epoch for training, once and for all for validation and test."""
 
     training: Curriculum
@@ -133,7 +130,7 @@ class Masks(Section):
     test: Named[Mask] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _fixed_masks_have_rates(self) -> Masks:
+    def _fixed_masks_have_rates(self) -> MaskSettings:
         for draw in ("validation", "test"):
             for name, mask in getattr(self, draw).items():
                 if mask.rate is None and mask.strategy != "given":
@@ -141,7 +138,7 @@ class Masks(Section):
         return self
 
 
-class Neighbours(Section):
+class NeighbourSettings(Section):
     """How many reference haplotypes are retrieved, and how the typed sites are searched."""
 
     count: Count
@@ -154,7 +151,7 @@ class Neighbours(Section):
     window_share: Annotated[float, Field(gt=0, le=1)]
 
 
-class Network(Section):
+class NetworkSettings(Section):
     """One network: where references enter, how they are fused, and its size."""
 
     references: Literal["none", "early", "late"]
@@ -178,7 +175,7 @@ class Network(Section):
         return self.fusion == "copying"
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Network:
+    def _fits_together(self) -> NetworkSettings:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         if (self.references == "none") != (self.neighbours == 0 or self.fusion == "none"):
@@ -186,7 +183,7 @@ class Network(Section):
         return self
 
 
-class Optimisation(Section):
+class OptimisationSettings(Section):
     """Loss, schedule and stopping, all that an epoch needs to know; a model's own `training` keys replace single values."""
 
     batch_people: Count
@@ -209,7 +206,7 @@ class Optimisation(Section):
     save_minutes: Annotated[float, Field(ge=0)]
 
 
-class Training(Optimisation):
+class TrainingSettings(OptimisationSettings):
     """The same, and how many epochs: told to no job, so that raising it trains only the new ones."""
 
     epochs: Natural
@@ -217,7 +214,7 @@ class Training(Optimisation):
     tensorboard: bool
 
 
-class Peer(Section):
+class PeerSettings(Section):
     """Another imputation tool: run with extra arguments, or a VCF it wrote (`{mask}`, `{chromosome}` filled in)."""
 
     tool: Literal["beagle", "minimac4"] | None = None
@@ -225,13 +222,13 @@ class Peer(Section):
     file: str | None = None
 
     @model_validator(mode="after")
-    def _runs_or_reads(self) -> Peer:
+    def _runs_or_reads(self) -> PeerSettings:
         if (self.tool is None) == (self.file is None):
             raise ValueError("name either `tool` (beagle or minimac4) or `file`, an imputed VCF for the same people and masks")
         return self
 
 
-class Evaluation(Section):
+class EvaluationSettings(Section):
     """Frequency bins and baselines of every table."""
 
     maf_bins: list[Annotated[float, Field(ge=0, le=0.5)]] = Field(min_length=2)
@@ -241,13 +238,13 @@ class Evaluation(Section):
     panel_typed: Natural
 
     @model_validator(mode="after")
-    def _bins_rise(self) -> Evaluation:
+    def _bins_rise(self) -> EvaluationSettings:
         if self.maf_bins != sorted(set(self.maf_bins)):
             raise ValueError("maf_bins are edges and must rise")
         return self
 
 
-class Imputation(Section):
+class ImputationSettings(Section):
     """Targets by name, and the model that imputes them."""
 
     model: Name
@@ -267,20 +264,20 @@ class Settings(Section):
     target: str | None
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     chromosomes: list[Chromosome] = Field(min_length=1)
-    panel: Panel
-    demo: Demo
-    samples: Samples
-    genotypes: Genotypes
-    windows: Windows
-    masks: Masks
-    neighbours: Neighbours
-    network: Named[Network]
+    panel: PanelSettings
+    demo: DemoSettings
+    samples: SampleSettings
+    genotypes: GenotypeSettings
+    windows: WindowSettings
+    masks: MaskSettings
+    neighbours: NeighbourSettings
+    network: Named[NetworkSettings]
     models: list[Name] = Field(min_length=1)
-    training: Training
-    evaluation: Evaluation
-    peers: Named[Peer]
+    training: TrainingSettings
+    evaluation: EvaluationSettings
+    peers: Named[PeerSettings]
     comparison: Named[str]
-    imputation: Imputation
+    imputation: ImputationSettings
 
     @model_validator(mode="after")
     def _list_targets(self) -> Settings:
@@ -316,45 +313,12 @@ class Settings(Section):
             self.training_of(name)
         return self
 
-    def training_of(self, model: str) -> Training:
+    def training_of(self, model: str) -> TrainingSettings:
         """Training settings of one model: the common ones with the model's own replacing them."""
-        return Training.model_validate(self.training.model_dump() | self.network[model].training)
+        return TrainingSettings.model_validate(self.training.model_dump() | self.network[model].training)
 
     def fill(self, path: str, **more: str) -> str:
         """Fill `{data}`, `{results}` and what else is given into a configured path."""
         for key, value in {"data": self.data, "results": self.results, **more}.items():
             path = path.replace("{" + key + "}", value)
         return path
-
-
-def read_settings(config: dict[str, Any], source: str = "config") -> Settings:
-    """Check a configuration read from YAML; `source` names it in messages.
-
-    Raises InputError with one line for every key that is wrong: the key, what was expected, what was found, the remedy.
-    """
-    try:
-        return Settings.model_validate(config)
-    except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
-    raise InputError("\n".join(f"{source}: {problem}" for problem in problems))
-
-
-def _explain(problem: Any) -> str:
-    *parents, last = problem["loc"] or ("",)
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(last), _list_keys(Settings, parents), n=1)
-        return f"{key}: no such key; " + (f"use `{close[0]}`" if close else "remove it")
-    if problem["type"] == "missing":
-        return f"{key}: missing; set it as in config/config.yaml"
-    if problem["type"] == "value_error":
-        return f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
-    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, found {problem['input']!r}; fix this key"
-
-
-def _list_keys(section: Any, path: list[Any]) -> list[str]:
-    for part in path:
-        field = section.model_fields.get(part) if hasattr(section, "model_fields") else None
-        kinds = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        section = next((kind for kind in kinds if hasattr(kind, "model_fields")), section)
-    return list(section.model_fields)

@@ -12,12 +12,12 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from haplorag.report.captions import CAPTIONS
+from haplorag.configuration import read_settings
 from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
-from haplorag.io.atomic import glance
+from haplorag.io.checksums import quick_digest
 from haplorag.pipeline.fingerprint import hash_module
 from haplorag.pipeline.locking import lock_folder
-from haplorag.settings import read_settings
 
 
 def check_configuration():
@@ -75,7 +75,7 @@ def panel_file(path):
     return lambda wildcards: settings.fill(path, chromosome=wildcards.chromosome)
 
 
-def glance_at(*patterns):
+def digests_of(*patterns):
     """Param function: what files from elsewhere look like, for one may be replaced by another of the same age."""
 
     def look(wildcards):
@@ -84,7 +84,7 @@ def glance_at(*patterns):
             settings.fill(path, chromosome=chromosome) for path in patterns if path
         ]
         return [
-            glance(Path(path))
+            quick_digest(Path(path))
             for path in paths
             if Path(path).exists() and not is_made_here(path, settings)
         ]

@@ -44,7 +44,7 @@ rule samples:
         code=code("samples"),
         # A function, so that {data} in a path is not taken for a wildcard.
         settings=lambda wildcards: as_json(settings.samples),
-        seen=glance_at(
+        seen=digests_of(
             settings.panel.vcf, settings.panel.people, settings.samples.roles
         ),
         seed=settings.seed,
@@ -71,7 +71,7 @@ rule genotypes:
     params:
         code=code("genotypes"),
         settings=as_json(settings.genotypes),
-        seen=glance_at(settings.panel.vcf),
+        seen=digests_of(settings.panel.vcf),
     shell:
         "python -m haplorag.steps.genotypes {input.vcf:q} {input.samples:q} {output.genotypes:q} {output.tally:q}"
         " --chromosome {wildcards.chromosome} --settings {params.settings:q} > {log:q} 2>&1"
@@ -137,7 +137,7 @@ rule windows:
     params:
         code=code("windows"),
         settings=as_json(settings.windows),
-        seen=glance_at(settings.panel.map),
+        seen=digests_of(settings.panel.map),
     shell:
         "python -m haplorag.steps.windows {input.frequencies:q} {output.windows:q} {output.table:q} --genetic-map {input.map:q}"
         " --chromosome {wildcards.chromosome} --settings {params.settings:q} > {log:q} 2>&1"

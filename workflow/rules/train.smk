@@ -40,7 +40,7 @@ rule masks:
         code=code("masks"),
         drawn=draw_flag,
         sites=lambda wildcards, input: input.get("sites", []),
-        seen=lambda wildcards: glance_at(*given_masks(wildcards).get("given", []))(
+        seen=lambda wildcards: digests_of(*given_masks(wildcards).get("given", []))(
             wildcards
         ),
         seed=settings.seed,

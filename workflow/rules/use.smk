@@ -87,7 +87,7 @@ rule peers:
     params:
         code=code("peers"),
         settings=lambda wildcards: as_json(peer_of(wildcards)),
-        seen=lambda wildcards: glance_at(
+        seen=lambda wildcards: digests_of(
             settings.panel.map, *peer_files(wildcards).get("imputed", [])
         )(wildcards),
     shell:
@@ -295,7 +295,7 @@ rule imputation:
     params:
         code=code("imputation"),
         settings=as_json(settings.imputation.model_copy(update={"targets": {}})),
-        seen=lambda wildcards: glance_at(
+        seen=lambda wildcards: digests_of(
             settings.imputation.targets[wildcards.target]
         )(wildcards),
     shell:

@@ -16,7 +16,7 @@ SCORES = ("aggregate_r2", "concordance", "nonref_concordance", "brier", "f1", "p
 RESIDUE = 1e-9
 
 
-def group_sites(frequency: np.ndarray, edges: list[float], rare: float) -> tuple[list[str], np.ndarray]:
+def group_by_maf(frequency: np.ndarray, edges: list[float], rare: float) -> tuple[list[str], np.ndarray]:
     """Group sites by MAF: names [G], and members bool [G, site]. Bins are [edge, next edge), the last one closed.
 
     After the bins come `all`, `rare` (MAF below `rare`) and `common`.
@@ -139,7 +139,7 @@ def score_tally(tally: np.ndarray) -> dict[str, np.ndarray]:
         return {"r2": tally[..., -3] / tally[..., -2], **score_counts(tally[..., :-3])}
 
 
-def calibrate(probability: np.ndarray, truth: np.ndarray, bins: int = 20) -> np.ndarray:
+def bin_reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 20) -> np.ndarray:
     """Reliability of probabilities in equal bins: sums of count, of probability, of truly ALT; float [bins, 3].
 
     Both arrays have one shape; truth -1 does not count.
@@ -148,22 +148,3 @@ def calibrate(probability: np.ndarray, truth: np.ndarray, bins: int = 20) -> np.
     number = np.minimum((probability[known] * bins).astype(int), bins - 1)
     sums = [np.bincount(number, weights, bins) for weights in (None, probability[known], truth[known])]
     return np.stack(sums, axis=1).astype(np.float64)
-
-
-def resample_people(people: int, draws: int, seed: int) -> np.ndarray:
-    """How often each person counts: once in the first row, as drawn with replacement in the others; float [1 + draws, n]."""
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(people, np.full(people, 1 / people), size=draws)
-    return np.concatenate([np.ones((1, people)), drawn]).astype(np.float64)
-
-
-def copy_nearest(alleles: np.ndarray, distances: np.ndarray, count: int) -> np.ndarray:
-    """Mean allele of the `count` nearest neighbours of each haplotype: float32 [Q, L].
-
-    `alleles` 0/1 [Q, K, L], `distances` int [Q, K] (-1 where there is no neighbour); equal distances go by rank.
-    """
-    far = np.iinfo(np.int32).max
-    order = np.argsort(np.where(distances < 0, far, distances), axis=1, kind="stable")[:, :count]
-    valid = np.take_along_axis(distances, order, axis=1) >= 0
-    chosen = np.take_along_axis(alleles, order[:, :, None], axis=1) * valid[:, :, None]
-    return (chosen.sum(axis=1) / np.maximum(valid.sum(axis=1), 1)[:, None]).astype(np.float32)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from haplorag.evaluation.bootstrap import find_interval
 from haplorag.evaluation.metrics import score_tally
 
 STRETCHES = 60
-CONFIDENCE = (2.5, 97.5)
 
 
 def describe_accuracy(key: tuple[str, str, str, str], tally: np.ndarray, names: list[str]) -> pd.DataFrame:
@@ -26,21 +24,6 @@ def describe_accuracy(key: tuple[str, str, str, str], tally: np.ndarray, names: 
     for place, (name, value) in enumerate(zip(("mask", "method", "chromosome", "population"), key, strict=True)):
         table.insert(place, name, value)
     return table
-
-
-def find_interval(values: np.ndarray) -> np.ndarray:
-    """Interval [2, ...] of a figure: values [1 + draws, ...], the first of all people, the others of resamplings.
-
-    Percentiles of the resamplings about their own mean, carried to the figure: drawing people twice makes them look more
-    alike than they are, which shifts r2 up, and the shift would otherwise sit in the interval.
-    """
-    if len(values) == 1:
-        return np.stack([values[0], values[0]])
-    with warnings.catch_warnings():
-        # Where nothing is defined in any draw, the interval is not either.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        about = values[1:] - np.nanmean(values[1:], axis=0)
-        return values[0] + np.nanpercentile(about, CONFIDENCE, axis=0)
 
 
 def describe_calibration(reliability: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
@@ -63,7 +46,7 @@ def describe_recall(recalled: dict[str, np.ndarray], names: list[str]) -> pd.Dat
     return pd.DataFrame(rows, columns=["mask", "group", "minor_alleles", "carried"])
 
 
-def cut_stretches(mask: str, method: str, chromosome: str, position: np.ndarray, r2: np.ndarray) -> list[dict[str, object]]:
+def average_along(mask: str, method: str, chromosome: str, position: np.ndarray, r2: np.ndarray) -> list[dict[str, object]]:
     """Mean r2 in equal stretches of a chromosome."""
     edges = np.linspace(position[0], position[-1] + 1, STRETCHES + 1)
     place = np.digitize(position, edges[1:-1])
@@ -74,20 +57,6 @@ def cut_stretches(mask: str, method: str, chromosome: str, position: np.ndarray,
         {**where, "centre_bp": int(edges[row : row + 2].mean()), "sites": int(number[row]), "r2": total[row] / number[row]}
         for row in np.flatnonzero(number)
     ]
-
-
-def list_epochs(facts: dict[str, Any]) -> Iterator[dict[str, object]]:
-    """A row per epoch, mask and figure of a model's history."""
-    for entry in facts["epochs"]:
-        row = {"model": facts["model"], "epoch": entry["epoch"], "best": entry["epoch"] == facts["best_epoch"]}
-        for figure, value in entry.get("training", {}).items():
-            yield {**row, "draw": "training", "mask": "all", "group": "all", "metric": figure, "value": value}
-        for mask, judged in entry["validation"].items():
-            place = {**row, "draw": "validation", "mask": mask}
-            yield {**place, "group": "all", "metric": "loss", "value": judged["loss"]}
-            for group, scores in judged.items():
-                if group != "loss":
-                    yield from ({**place, "group": group, "metric": name, "value": value} for name, value in scores.items())
 
 
 def summarise(table: pd.DataFrame, people: pd.DataFrame, histories: list[dict[str, Any]]) -> dict[str, object]:
@@ -103,19 +72,3 @@ def summarise(table: pd.DataFrame, people: pd.DataFrame, histories: list[dict[st
         models[facts["model"]] = {key: facts[key] for key in ("parameters", "best_epoch", "stopped")}
         models[facts["model"]]["epochs"] = len(facts["epochs"]) - 1
     return {"people": people["role"].value_counts().to_dict(), "models": models, "r2": r2}
-
-
-def tabulate_accuracy(table: pd.DataFrame, mask: str, methods: list[str]) -> dict[str, Any]:
-    """A mask's figures: per method mean r2 with interval by group of sites, and other metrics over all sites."""
-    whole = table[(table["mask"] == mask) & (table["chromosome"] == "all") & (table["population"] == "all")]
-    r2, overall = whole[whole["metric"] == "r2"], whole[(whole["group"] == "all") & (whole["metric"] != "r2")]
-    groups = list(r2["group"].unique())
-    first = r2[r2["method"] == methods[0]].set_index("group")
-    return {
-        "mask": mask,
-        "groups": [(group, int(first.loc[group, "sites"]), int(first.loc[group, "scored_sites"])) for group in groups],
-        "methods": methods,
-        "r2": {(row.method, row.group): row for row in r2.itertuples()},
-        "metrics": list(overall["metric"].unique()),
-        "overall": {(row.method, row.metric): row.value for row in overall.itertuples()},
-    }

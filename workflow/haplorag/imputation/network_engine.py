@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from haplorag.dataset.batches import cut_batch
-from haplorag.imputation.imputer import Impute, Imputer, Panel
-from haplorag.training.epoch import choose_device
-from haplorag.masking import choose_typed
+from haplorag.imputation.engine import Engine
+from haplorag.imputation.imputer import Imputer, PanelChromosome
+from haplorag.network.device import choose_device
 from haplorag.network.model import build_network, predict
-from haplorag.training.loss import load_weights
+from haplorag.network.weights import load_weights
+from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
 from haplorag.retrieval.search import search_neighbours
-from haplorag.panel.windows import View
 
 
-def load_network(imputer: Imputer, threads: int, gpus: int) -> Impute:
+def build_network_engine(imputer: Imputer, threads: int, gpus: int) -> Engine:
     """Load the network; what is given retrieves neighbours and asks it. Raises InputError where the weights do not fit."""
     device = choose_device(gpus, threads)
     network = build_network(imputer.reads)
     load_weights(imputer.folder / "weights.safetensors", network)
     network.to(device)
 
-    def impute(panel: Panel, view: View, haplotypes: np.ndarray) -> np.ndarray:
-        typed, inside = choose_typed(view.hidden, view.core, imputer.neighbours.reach_typed)
+    def impute(panel: PanelChromosome, view: MaskedWindow, haplotypes: np.ndarray) -> np.ndarray:
+        typed, inside = choose_typed_columns(view.hidden, view.core, imputer.neighbours.reach_typed)
         nobody = np.full(len(haplotypes), -1)
         reference = view.shards.haplotypes(view.sites[typed])
         ids, _ = search_neighbours(haplotypes[:, typed], reference, inside, nobody, imputer.neighbours, threads)

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.io import hdf5 as store
-from haplorag.vcf.biallelic import Reader
 from haplorag.errors import InputError
-from haplorag.vcf.writer import Site
-from haplorag.imputation.imputer import Panel
+from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.site_matching import FATES, SiteMatcher, is_swapped
+from haplorag.io.hdf5 import creating_arrays, opening_arrays
+from haplorag.panel.genotype_store import GenotypeAppender, read_haplotypes
+from haplorag.vcf.biallelic import BiallelicReader
+from haplorag.vcf.writer import Site
 
 log = logging.getLogger(__name__)
 FEW_SITES = 20
@@ -41,8 +42,8 @@ class Target:
         if len(columns):
             records = self.record[sites[columns]]
             order = np.argsort(records)
-            with store.opening_arrays(self.path, "genotypes") as file:
-                alleles = store.read_calls(file, records[order], np.arange(self.people))
+            with opening_arrays(self.path, "genotypes") as file:
+                alleles = read_haplotypes(file, records[order], np.arange(self.people))
             turned = self.swapped[records[order]] & (alleles >= 0)
             found[:, columns[order]] = np.where(turned, 1 - alleles, alleles)
         return found
@@ -56,25 +57,27 @@ class Target:
     def read_unused(self, record: int) -> tuple[Site, np.ndarray]:
         """Site and alleles int8 [n, 2] of one record."""
         row = self.fates.iloc[record]
-        with store.opening_arrays(self.path, "genotypes") as file:
+        with opening_arrays(self.path, "genotypes") as file:
             name = file["variants/ID"].asstr()[record]
             return Site(int(row["position"]), name, row["ref"], row["alt"]), file["calldata/GT"][record]
 
 
-def read_target(path: Path, chromosome: str, people: list[str], panel: Panel, max_unphased: float, scratch: Path) -> Target:
+def read_target(
+    path: Path, chromosome: str, people: list[str], panel: PanelChromosome, max_unphased: float, scratch: Path
+) -> Target:
     """Read a chromosome of a target into a store at `scratch` and match its sites to the panel's.
 
     Raises InputError where more than `max_unphased` of the heterozygous genotypes are unphased.
     """
-    reader = Reader(path, chromosome, people, "all_biallelic", "split", listing=True)
+    reader = BiallelicReader(path, chromosome, people, "all_biallelic", "split", listing=True)
     matcher = SiteMatcher(panel.position, panel.ref, panel.alt)
     record = np.full(len(panel.position), -1, dtype=np.int64)
     rows: list[tuple[int, str, str, str]] = []
     swapped: list[bool] = []
     missing, seen = np.zeros(len(people), dtype=np.int64), 0
     shares: list[tuple[float, float]] = []
-    with store.creating_arrays(scratch, "genotypes") as file:
-        writer = store.Appender(file, calls=(len(people), 2))
+    with creating_arrays(scratch, "genotypes") as file:
+        writer = GenotypeAppender(file, calls=(len(people), 2))
         for block in reader:
             missing, seen = missing + (block.alleles < 0).any(axis=2).sum(axis=0), seen + len(block.positions)
             share = np.maximum(block.alleles, 0).mean(axis=(1, 2))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.io.atomic import read_seal
+from haplorag.io.checksums import checksum, read_seal
+from haplorag.io.hdf5 import opening_arrays
+from haplorag.io.metadata import read_facts
 
 
-def describe_family(*files: tuple[str, Path]) -> str:
+def describe_provenance(*files: tuple[str, Path]) -> str:
     """What `check_family` gives, as text for a file that is made from these."""
-    return json.dumps(check_family(*files), sort_keys=True)
+    return json.dumps(check_provenance(*files), sort_keys=True)
 
 
-def check_family(*files: tuple[str, Path]) -> dict[str, str]:
+def check_provenance(*files: tuple[str, Path]) -> dict[str, str]:
     """Digests of files, each given with its stage, and of all that they were made from, by stage.
 
     Raises InputError where two of them come from different samples, genotypes, windows and so on: from two runs.
@@ -35,15 +36,15 @@ def _identify(path: Path) -> str:
     """What changes whenever a file's content does: the seal of an HDF5 file, else a checksum."""
     if path.suffix == ".h5":
         return read_seal(path)
-    return store.checksum(path / "shards.json" if path.is_dir() else path)
+    return checksum(path / "shards.json" if path.is_dir() else path)
 
 
 def _read_sources(stage: str, path: Path) -> dict[str, str]:
     if stage == "samples":
         return {}
     if stage == "shards":
-        return store.read_facts(path / "shards.json", "shards")["sources"]
-    with store.opening_arrays(path, stage) as file:
+        return read_facts(path / "shards.json", "shards")["sources"]
+    with opening_arrays(path, stage) as file:
         sources = file.attrs.get("sources")
     if sources is None:
         raise InputError(f"{path}: does not say what it was made from; remove it and run again")

@@ -6,19 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from haplorag.li_stephens.haplotype_blocks import SWITCHES_PER_CENTIMORGAN, Places, Stretches, compiled
-
-# The chance of an allele that is not the copied one. Chosen on validation people, see docs/experiments.md.
-MISMATCH = 3e-3
-# However near two sites are: without any switch a weight once lost would never come back.
-LEAST_CHANCE = 1e-7
+from haplorag.li_stephens.haplotype_blocks import HaplotypeBlocks
+from haplorag.li_stephens.numba_jit import jit
+from haplorag.li_stephens.parameters import MIN_SWITCH, MISMATCH, SWITCHES_PER_CENTIMORGAN
+from haplorag.li_stephens.site_groups import SiteGroups
 
 
-def trace_mosaic(
+def run_forward_backward(
     asked: np.ndarray,
     typed_cm: np.ndarray,
-    stretches: Stretches,
-    places: Places,
+    stretches: HaplotypeBlocks,
+    places: SiteGroups,
     ids: np.ndarray,
     owner: np.ndarray,
     threads: int = 1,
@@ -37,7 +35,7 @@ def trace_mosaic(
     # Beyond the first and the last typed site nothing is known: a switch from there is certain.
     around = np.concatenate([[-np.inf], typed_cm, [np.inf]])
     gaps = np.diff(around), places.centimorgan - around[places.before], around[places.before + 1] - places.centimorgan
-    chances = [np.maximum(-np.expm1(-np.maximum(gap, 0) * per_cm), LEAST_CHANCE).astype(np.float32) for gap in gaps]
+    chances = [np.maximum(-np.expm1(-np.maximum(gap, 0) * per_cm), MIN_SWITCH).astype(np.float32) for gap in gaps]
     alternate = np.empty((len(asked), len(places.of_site)), dtype=np.float32)
     posterior = np.empty((len(asked), len(places.before), ids.shape[1]), dtype=np.float32)
     asked, ids, owner = np.ascontiguousarray(asked), ids.astype(np.int64), owner.astype(np.int64)
@@ -54,7 +52,7 @@ def trace_mosaic(
     return alternate, posterior
 
 
-@compiled
+@jit
 def _trace(
     asked, chance, reach_left, reach_right, panel, first, before, ids, owner, mismatch, alternate, posterior
 ):  # fmt: skip
@@ -69,7 +67,7 @@ def _trace(
         )  # fmt: skip
 
 
-@compiled
+@jit
 def _trace_one(
     alleles, chance, reach_left, reach_right, panel, first, before, ids, own, share, mismatch, entered, alternate, posterior
 ):  # fmt: skip
@@ -124,7 +122,7 @@ def _trace_one(
         _carry(state, stays[turn], gains[turn], group, own, state)
 
 
-@compiled
+@jit
 def _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch):
     """Fill the rows of `kept`, `gained` and `total` along a stretch; gives how many typed sites it has."""
     start, groups = panel.typed[stretch], panel.offset[stretch + 1] - panel.offset[stretch]
@@ -139,7 +137,7 @@ def _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, a
     return steps
 
 
-@compiled
+@jit
 def _alleles(panel, stretch, step):
     """Alleles of the groups at a typed site of a stretch."""
     groups = panel.offset[stretch + 1] - panel.offset[stretch]
@@ -147,7 +145,7 @@ def _alleles(panel, stretch, step):
     return panel.typed_alleles[at : at + groups]
 
 
-@compiled
+@jit
 def _step(kept, gained, kept_on, gained_on, held, allele, stay, leak, members, sums, mismatch):
     """Move the groups on by a typed site: a switch by chance, then how well their allele agrees; the sum of all states."""
     reference, change = np.float32(1), np.float32(0)
@@ -164,7 +162,7 @@ def _step(kept, gained, kept_on, gained_on, held, allele, stay, leak, members, s
     return moved
 
 
-@compiled
+@jit
 def _weigh(weight, back, front, both, behind, ahead, members):
     """Weights of the groups at a place, the sum over their haplotypes of state behind times state ahead; their sum.
 
@@ -183,7 +181,7 @@ def _weigh(weight, back, front, both, behind, ahead, members):
     return weighed
 
 
-@compiled
+@jit
 def _look_up(ids, own, group, back, front, weighed, posterior):
     """Posterior of single haplotypes at a place; none of the query's own, nor of id -1."""
     state, stays, gains, stay, leak = back
@@ -198,7 +196,7 @@ def _look_up(ids, own, group, back, front, weighed, posterior):
             posterior[column] = there * here / weighed
 
 
-@compiled
+@jit
 def _sum_carriers(weight, panel, stretch, site, weighed, alternate):
     """Share of the weights that groups with ALT have at each site of a place."""
     for number in range(len(alternate)):
@@ -206,7 +204,7 @@ def _sum_carriers(weight, panel, stretch, site, weighed, alternate):
         alternate[number] = _sum_where(weight, panel.core_alleles[at : at + len(weight)]) / weighed
 
 
-@compiled
+@jit
 def _sum_where(weight, alleles):
     carried = np.float32(0)
     for group in range(len(weight)):
@@ -214,7 +212,7 @@ def _sum_where(weight, alleles):
     return carried
 
 
-@compiled
+@jit
 def _count_members(members, panel, stretch, own):
     """Sizes of a stretch's groups without the query's own two haplotypes; gives how many groups there are."""
     groups = panel.offset[stretch + 1] - panel.offset[stretch]
@@ -225,14 +223,14 @@ def _count_members(members, panel, stretch, own):
     return groups
 
 
-@compiled
+@jit
 def _sum_by_group(sums, state, group):
     sums[:] = 0
     for row in range(len(state)):
         sums[group[row]] += state[row]
 
 
-@compiled
+@jit
 def _sum_both(sums, products, state, other, group):
     sums[:], products[:] = 0, 0
     for row in range(len(state)):
@@ -240,7 +238,7 @@ def _sum_both(sums, products, state, other, group):
         products[group[row]] += state[row] * other[row]
 
 
-@compiled
+@jit
 def _carry(state, kept, gained, group, own, onward):
     """States of haplotypes at the other end of a stretch; the query's own two have none."""
     for row in range(len(state)):

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
-# Switches of the copied haplotype per cM, times the number of haplotypes in the panel: 4 Ne / 100 with Ne = 3e5. Chosen on
-# validation people, see docs/experiments.md.
-SWITCHES_PER_CENTIMORGAN = 12000.0
-# Core sites between the same typed sites, and so close that this many switches are expected between them, are copied with the
-# same weights.
-PLACE_SWITCHES = 0.01
+from haplorag.li_stephens.numba_jit import jit
+
 # What a haplotype costs at the ends of a stretch, beside a group at one typed site of it.
 HAPLOTYPE_COST = 3.0
 
 
-@dataclass(frozen=True)
-class Places:
-    """Stretches of core sites that share their weights.
-
-    `of_site` int64 [L] is the place of each core site, `first` int64 [P + 1] where each begins, `before` int64 [P] how many
-    typed sites lie up to it, `centimorgan` float64 [P] where it lies.
-    """
-
-    of_site: np.ndarray
-    first: np.ndarray
-    before: np.ndarray
-    centimorgan: np.ndarray
-
-
-def find_places(typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, haplotypes: int) -> Places:
-    """Group core sites that lie between the same typed sites and in the same short stretch.
-
-    `typed` int [T] and `core` int [L] are sorted columns of `centimorgan` [C]; `haplotypes` is the size of the panel.
-    """
-    before = np.searchsorted(typed, core, side="right")
-    stretch = np.floor(centimorgan[core] / (PLACE_SWITCHES * haplotypes / SWITCHES_PER_CENTIMORGAN))
-    starts = np.append(True, (np.diff(before) != 0) | (np.diff(stretch) != 0))[: len(core)]
-    of_site = np.cumsum(starts) - 1
-    first = np.flatnonzero(starts)
-    mean = np.add.reduceat(centimorgan[core].astype(np.float64), first) / np.diff(np.append(first, len(core)))
-    return Places(of_site, np.append(first, len(core)), before[first], mean)
-
-
-class Stretches(NamedTuple):
+class HaplotypeBlocks(NamedTuple):
     """Consecutive stretches of sites, and the groups of equal haplotypes in each.
 
     `typed` and `core` int64 [S + 1] are the first typed and the first core site of each stretch, `offset` int64 [S + 1] where
@@ -67,20 +32,7 @@ class Stretches(NamedTuple):
     core_start: np.ndarray
 
 
-def compiled(function: Callable) -> Callable:
-    """Compile, and keep the machine code beside the module where that can be written; else every process compiles.
-
-    Sums may be taken in any order, for speed. All other liberties of `fastmath`, and loops that numba makes parallel, give
-    other last bits in the process that compiles than in those that find the code in the cache.
-    """
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc"}, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
-        return numba.njit(**options)(function)
-
-
-def cut_stretches(known: np.ndarray, core: np.ndarray, before: np.ndarray) -> Stretches:
+def cut_haplotype_blocks(known: np.ndarray, core: np.ndarray, before: np.ndarray) -> HaplotypeBlocks:
     """Cut the sites of a panel into stretches, each as long as that makes following its groups cheaper.
 
     `known` 0/1 uint8 [T, N] and `core` 0/1 uint8 [L, N] are the haplotypes at typed and at core sites, `before` int [L] is how
@@ -100,10 +52,10 @@ def cut_stretches(known: np.ndarray, core: np.ndarray, before: np.ndarray) -> St
     core_alleles = [core[first_core[number] : first_core[number + 1]][:, rows[number]].ravel() for number in numbers]
     starts = [np.cumsum([0, *map(len, parts)])[:-1] for parts in (typed_alleles, core_alleles)]
     alleles = np.concatenate(typed_alleles), np.concatenate(core_alleles)
-    return Stretches(typed, first_core, offset, group, members, *alleles, *starts)
+    return HaplotypeBlocks(typed, first_core, offset, group, members, *alleles, *starts)
 
 
-@compiled
+@jit
 def _refine(known, core, until):
     """After which typed site each stretch ends (int64 [S]), groups uint32 [S, N], and how many there are, int64 [S].
 
@@ -135,7 +87,7 @@ def _refine(known, core, until):
     return np.array(ends[1:]), stacked, np.array(counts[1:])
 
 
-@compiled
+@jit
 def _split(alleles, group, count, size, taken, fresh):
     """Split the groups that hold both alleles, in place; gives how many groups there are then."""
     rarer = 1 if 2 * np.count_nonzero(alleles) <= len(alleles) else 0
@@ -155,7 +107,7 @@ def _split(alleles, group, count, size, taken, fresh):
     return count
 
 
-@compiled
+@jit
 def _describe(group, offset):
     """Size float32 and one haplotype int64 of every group."""
     members, carrier = np.zeros(offset[-1], np.float32), np.zeros(offset[-1], np.int64)

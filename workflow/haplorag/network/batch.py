@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 @dataclass
-class Mosaic:
+class PanelPosterior:
     """What Li and Stephens' model says of the core over the whole panel, at P places that share their weights."""
 
     alternate: Tensor
@@ -24,9 +24,9 @@ class Mosaic:
     centimorgan: Tensor
     """float32 [P]."""
 
-    def to(self, device: torch.device) -> Mosaic:
+    def to(self, device: torch.device) -> PanelPosterior:
         """The same on another device."""
-        return Mosaic(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        return PanelPosterior(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 @dataclass
@@ -54,13 +54,15 @@ class Batch:
     """float32 [2B, L]: of ALT in the person's super-population, or overall where that is unknown."""
     genotype_frequency: Tensor
     """float32 [B, L, 3]: of genotypes 0, 1, 2, likewise."""
-    mosaic: Mosaic | None = None
+    mosaic: PanelPosterior | None = None
     """For networks that copy."""
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
         held = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved: dict[str, Any] = {name: value.to(device) for name, value in held.items() if isinstance(value, Tensor | Mosaic)}
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in held.items() if isinstance(value, Tensor | PanelPosterior)
+        }
         return replace(self, **moved)
 
 

@@ -11,13 +11,13 @@ from haplorag.network.embedding import PADDING, HaplotypeEmbedding, tokenise
 from haplorag.network.fusion import FUSIONS
 from haplorag.network.heads import GenotypeHead, HaplotypeHead
 from haplorag.network.transformer import Transformer
-from haplorag.settings import Network
+from haplorag.settings import NetworkSettings
 
 
 class RetrievalNetwork(nn.Module):
     """A transformer over core sites into which references enter `early` (after the embedding), `late` (after it) or not."""
 
-    def __init__(self, settings: Network) -> None:
+    def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         self.references = settings.references
         self.embedding = HaplotypeEmbedding(settings.width)
@@ -56,7 +56,7 @@ class RetrievalNetwork(nn.Module):
 class CopyingNetwork(nn.Module):
     """The copying layer and a transformer that reads what was copied and corrects it, by nothing at the start."""
 
-    def __init__(self, settings: Network) -> None:
+    def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         self.copying = CopyingLayer(settings.copying_hidden)
         self.layers = settings.layers
@@ -84,7 +84,7 @@ class CopyingNetwork(nn.Module):
         return Output(logits + correction, genotypes)
 
 
-def build_network(settings: Network) -> nn.Module:
+def build_network(settings: NetworkSettings) -> nn.Module:
     """Build the network that settings describe, with random weights from torch's current seed."""
     return CopyingNetwork(settings) if settings.copies else RetrievalNetwork(settings)
 

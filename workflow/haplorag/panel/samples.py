@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
+from haplorag.io.tables import read_table
+from haplorag.seeding import seed_of
+from haplorag.settings import SampleSettings
 
 log = logging.getLogger(__name__)
 ROLES = ("reference", "training", "validation", "test")
 COLUMNS = {"sample": "sample", "pop": "population", "super_pop": "super_population"}
 
 
-def read_people(path: Path) -> pd.DataFrame:
+def read_panel_file(path: Path) -> pd.DataFrame:
     """Read a panel file of the 1000 Genomes form: columns sample, population and super_population, all text.
 
     Columns are found by the names sample, pop and super_pop, whatever their order; tabs or spaces, any line end and a byte
@@ -66,10 +68,10 @@ def read_roles(path: Path) -> dict[str, str]:
 
 def read_samples(path: Path) -> pd.DataFrame:
     """Read our own table of samples: sample, population, super_population, role, all text."""
-    return store.read_table(path, sample=str, population=str, super_population=str, role=str)
+    return read_table(path, sample=str, population=str, super_population=str, role=str)
 
 
-def find_people(samples: pd.DataFrame, role: str) -> np.ndarray:
+def find_samples(samples: pd.DataFrame, role: str) -> np.ndarray:
     """Rows of the table with a role, int32; `training` falls back on the reference people where nobody is kept for it."""
     rows = np.flatnonzero(samples["role"] == role)
     if role == "training" and not len(rows):
@@ -77,7 +79,7 @@ def find_people(samples: pd.DataFrame, role: str) -> np.ndarray:
     return rows.astype(np.int32)
 
 
-def rank_reference(samples: pd.DataFrame) -> np.ndarray:
+def rank_reference_samples(samples: pd.DataFrame) -> np.ndarray:
     """Rank of each person among the reference people, int32 [person], -1 for everyone else."""
     is_reference = (samples["role"] == "reference").to_numpy()
     return np.where(is_reference, np.cumsum(is_reference) - 1, -1).astype(np.int32)
@@ -121,3 +123,35 @@ def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
     if unique:
         _refuse_repeats(path, ((number, row[names.index("sample")]) for number, row in kept))
     return pd.DataFrame([row[: len(names)] for _, row in kept], columns=names, dtype=str)
+
+
+def draw_roles(table: pd.DataFrame, settings: SampleSettings, seed: int) -> np.ndarray:
+    """Draw a role per row, each population cut in the same shares; the shares hold over all people to within one."""
+    roles = np.full(len(table), "reference", dtype=object)
+    taken = np.zeros(2)
+    seen = 0
+    for population in sorted(table["population"].unique()):
+        rows = np.flatnonzero(table["population"] == population)
+        rows = np.random.default_rng(seed_of(seed, "samples", population)).permutation(rows)
+        seen += len(rows)
+        # What rounding owes earlier populations is paid by later ones.
+        owed = np.round(np.array([settings.validation, settings.test]) * seen - taken).astype(int).clip(0)
+        taken += owed
+        roles[rows[: owed[0]]] = "validation"
+        roles[rows[owed[0] : owed.sum()]] = "test"
+    return roles
+
+
+def assign_roles(table: pd.DataFrame, path: Path) -> pd.Series:
+    given = read_roles(path)
+    roles = table["sample"].map(given).fillna("")
+    known = set(table["sample"])
+    strangers = [line for line, name in enumerate(given, start=2) if name not in known]
+    if strangers:
+        raise InputError(
+            f"{path}: line {strangers[0]} names one of split_unknown={len(strangers)} people who are not in both the VCF "
+            f"and the panel file; remove them"
+        )
+    if without := int((roles == "").sum()):
+        log.warning("%s: %d people have no role and are left out", path, without)
+    return roles

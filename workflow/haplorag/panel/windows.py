@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from haplorag.io import hdf5 as store
-from haplorag.retrieval.search import read_shard, unpack, unpack_by_site
+from haplorag.io.hdf5 import read_arrays
+from haplorag.settings import WindowSettings
+
+# A last window smaller than this share of the others joins the one before it.
+SMALLEST_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -35,62 +37,35 @@ class WindowSet:
         return int(start), int(stop)
 
 
-@dataclass(frozen=True, eq=False)
-class ShardSet:
-    """Packed reference haplotypes of a chromosome, one shard for the core of each window, read and verified when needed."""
-
-    folder: Path
-    reference_haplotypes: int
-    entries: list[dict]
-
-    @cached_property
-    def first(self) -> np.ndarray:
-        """First site of each shard, int64 [W]."""
-        return np.array([entry["first"] for entry in self.entries])
-
-    def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Reference haplotypes (all if `rows` is None) at sorted sites, 0/1 uint8 [n, S]."""
-        parts = [np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)]
-        parts += [unpack(packed if rows is None else packed[rows], columns) for packed, columns in self._packed(sites)]
-        return np.concatenate(parts, axis=1)
-
-    def by_site(self, sites: np.ndarray) -> np.ndarray:
-        """All reference haplotypes at sorted sites, 0/1 uint8 [S, N]."""
-        parts = [np.empty((0, self.reference_haplotypes), dtype=np.uint8)]
-        return np.concatenate(parts + [unpack_by_site(packed, columns) for packed, columns in self._packed(sites)])
-
-    def _packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Shards that hold the sites, and which of their columns these are."""
-        shard = np.searchsorted(self.first, sites, side="right") - 1
-        for number in np.unique(shard):
-            entry = self.entries[number]
-            yield read_shard(self.folder / entry["file"], entry["sha256"]), sites[shard == number] - self.first[number]
-
-
-@dataclass(frozen=True)
-class View:
-    """A stretch of windows under one mask, without people: sorted sites int32 [S] in sight, the half-open range of core columns
-    among them, which are hidden bool [S], genetic positions in cM of all the chromosome's sites, and the reference there."""
-
-    sites: np.ndarray
-    core: tuple[int, int]
-    hidden: np.ndarray
-    centimorgan: np.ndarray
-    shards: ShardSet
-
-    @property
-    def core_sites(self) -> np.ndarray:
-        """Sites of the core, int32 [L]."""
-        return self.sites[slice(*self.core)]
-
-
 def read_windows(path: Path) -> WindowSet:
     """Read a chromosome's windows."""
-    arrays = store.read_arrays(path, "windows")
+    arrays = read_arrays(path, "windows")
     return WindowSet(arrays["core"], arrays["context"], arrays["offset"], arrays["centimorgan"])
 
 
-def open_shards(folder: Path) -> ShardSet:
-    """Open a chromosome's shards, as their table of contents (shards.json) lists them."""
-    facts = store.read_facts(folder / "shards.json", "shards")
-    return ShardSet(folder, facts["reference_haplotypes"], facts["windows"])
+def cut_cores(position: np.ndarray, settings: WindowSettings) -> np.ndarray:
+    """Cut sites into cores of `core_sites`, none across a gap of `gap_bp`: half-open ranges int32 [W, 2] that tile them."""
+    edges = [0, *(np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1), len(position)]
+    cores: list[tuple[int, int]] = []
+    for start, stop in pairwise(edges):
+        cuts = [*range(start, stop, settings.core_sites), stop]
+        if len(cuts) > 2 and cuts[-1] - cuts[-2] < SMALLEST_SHARE * settings.core_sites:
+            del cuts[-2]
+        cores += pairwise(cuts)
+    return np.array(cores, dtype=np.int32)
+
+
+def find_context(core: np.ndarray, position: np.ndarray, frequency: np.ndarray, settings: WindowSettings) -> np.ndarray:
+    """Find the sites a window sees, sorted: its core and, on each side, the nearest common sites within reach.
+
+    Reach ends `flank_bp` beyond the core, at a gap of `gap_bp`, and after `flank_sites` sites of MAF >= `flank_maf`.
+    """
+    start, stop = core
+    gaps = np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1
+    low = max([np.searchsorted(position, position[start] - settings.flank_bp), *gaps[gaps <= start]])
+    high = min([np.searchsorted(position, position[stop - 1] + settings.flank_bp, side="right"), *gaps[gaps >= stop]])
+    common = np.minimum(frequency, 1 - frequency) >= settings.flank_maf
+    left = low + np.flatnonzero(common[low:start])
+    right = stop + np.flatnonzero(common[stop:high])
+    left = left[max(len(left) - settings.flank_sites, 0) :]
+    return np.concatenate([left, np.arange(start, stop), right[: settings.flank_sites]])

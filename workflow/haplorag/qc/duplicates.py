@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.vcf.biallelic import Reader
+from haplorag.vcf.biallelic import BiallelicReader
 
 log = logging.getLogger(__name__)
 # With fewer sites people are alike by chance.
 FEWEST_SITES = 50
 
 
-class Twins:
+class DuplicateFinder:
     """Hashes every haplotype block by block; memory does not grow with the number of sites."""
 
     def __init__(self, people: int) -> None:
@@ -43,7 +43,7 @@ class Twins:
             found[tuple(sorted(one.digest() for one in digests))].append(person)
         return [pair for people in found.values() for pair in combinations(people, 2)]
 
-    def report(self, vcf: Path, reader: Reader, roles: pd.Series) -> None:
+    def report(self, vcf: Path, reader: BiallelicReader, roles: pd.Series) -> None:
         """Count the pairs in the reader's tally and warn of them; those of two roles let the answer into the reference."""
         pairs = self.find_pairs()
         if not pairs:

@@ -11,7 +11,7 @@ RELATED = 0.177
 ROWS = 512
 
 
-class Relatives(NamedTuple):
+class KinshipEstimates(NamedTuple):
     """Pairs of people int64 [pairs, 2] of first degree or closer, their kinship float32 [pairs], and how widely the estimate
     spreads among people of one population (standard deviation, from the median distance to the median; nan if there is no
     pair)."""
@@ -21,7 +21,7 @@ class Relatives(NamedTuple):
     spread: float
 
 
-def find_relatives(dosage: np.ndarray, population: np.ndarray) -> Relatives:
+def find_relatives(dosage: np.ndarray, population: np.ndarray) -> KinshipEstimates:
     """Find relatives among all pairs of people.
 
     `dosage` int8 [n, S] counts ALT alleles at common sites, -1 where one is missing; `population` [n]. The estimate is
@@ -46,4 +46,4 @@ def find_relatives(dosage: np.ndarray, population: np.ndarray) -> Relatives:
         ordinary.append(kinship[once & (population[rows, None] == population[None, rest])])
     strangers = np.concatenate(ordinary)
     spread = 1.4826 * float(np.median(np.abs(strangers - np.median(strangers)))) if len(strangers) else float("nan")
-    return Relatives(np.concatenate(pairs), np.concatenate(estimates), spread)
+    return KinshipEstimates(np.concatenate(pairs), np.concatenate(estimates), spread)

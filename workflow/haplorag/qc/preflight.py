@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from haplorag.vcf.bgzf import count_indexed
 from haplorag.errors import InputError
-from haplorag.panel.samples import read_people, read_roles
+from haplorag.panel.samples import read_panel_file, read_roles
 from haplorag.settings import Settings
-from haplorag.vcf.reader import describe_vcf, match_chromosome, name_chromosomes, read_records
+from haplorag.vcf.chromosomes import match_chromosome
+from haplorag.vcf.index import count_indexed
+from haplorag.vcf.reader import name_chromosomes, read_records, read_vcf_header
 
 log = logging.getLogger(__name__)
 # Seconds by which the clocks of two machines may differ.
@@ -44,7 +45,7 @@ def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
     people = settings.fill(settings.panel.people)
     if not is_made_here(people, settings):
         yield partial(_check_file, "panel.people", Path(people))
-        yield partial(read_people, Path(people))
+        yield partial(read_panel_file, Path(people))
     if settings.samples.roles:
         roles = settings.fill(settings.samples.roles)
         yield partial(_check_file, "samples.roles", Path(roles))
@@ -110,7 +111,7 @@ def _check_file(key: str, path: Path) -> None:
 
 def _check_vcf(path: Path, chromosome: str) -> None:
     _check_file("panel.vcf", path)
-    header = describe_vcf(path)
+    header = read_vcf_header(path)
     names = name_chromosomes(path, header)
     if names and match_chromosome(chromosome, names) is None:
         first = next(read_records(path, header), None)
@@ -131,4 +132,4 @@ def _warn_of_others(path: Path, chromosomes: list[str]) -> None:
 
 def _check_target(name: str, path: Path) -> None:
     _check_file(f"imputation.targets.{name}", path)
-    describe_vcf(path)
+    read_vcf_header(path)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.vcf.bgzf import count_indexed
 from haplorag.errors import InputError
 from haplorag.io.hdf5 import File
-from haplorag.vcf.reader import match_chromosome, open_vcf
+from haplorag.vcf.chromosomes import match_chromosome
+from haplorag.vcf.index import count_indexed
+from haplorag.vcf.reader import open_vcf
 
 SITES = 8
 

@@ -1,5 +1,7 @@
 """What each figure of the report shows and how to read it."""
 
+from __future__ import annotations
+
 CAPTIONS = {
     "accuracy": (
         "Mean dosage r2 at hidden sites of held-out people, by frequency of the rarer allele among reference people, one panel "

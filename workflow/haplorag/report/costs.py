@@ -28,7 +28,7 @@ def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "what", "seconds", "megabytes"])
 
 
-def read_times(folder: Path) -> pd.DataFrame:
+def read_benchmarks(folder: Path) -> pd.DataFrame:
     """Rows of rule, job, seconds and megabytes (peak resident memory) from the benchmark files under a folder."""
     rows = []
     for path in sorted(folder.rglob("*.tsv")):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from haplorag.report.styles import PALETTE, style_of
+from haplorag.report.styles import PALETTE, method_styles
 
 matplotlib.use("agg")
 matplotlib.rcParams |= {
@@ -60,7 +60,7 @@ def learning(table: pd.DataFrame) -> Figure:
     """Validation loss and r2 by epoch, and training loss."""
     figure = Figure(figsize=(WIDTH, 3.2))
     axes = figure.subplots(1, 2)
-    styles = style_of(list(table["model"].unique()))
+    styles = method_styles(list(table["model"].unique()))
     bins = table["group"].str[0].str.isdigit()
     judged = table["draw"] == "validation"
     for model, style in styles.items():
@@ -86,7 +86,7 @@ def learning(table: pd.DataFrame) -> Figure:
 def calibration(table: pd.DataFrame) -> Figure:
     """Share truly ALT by predicted probability, a panel a mask."""
     figure, axes = _lay_out(list(table["mask"].unique()), 2.9)
-    styles = style_of(list(table["method"].unique()))
+    styles = method_styles(list(table["method"].unique()))
     for axis, (mask, part) in zip(axes, table.groupby("mask", sort=False), strict=True):
         axis.plot([0, 1], [0, 1], color="black", linewidth=0.7)
         for method, style in styles.items():
@@ -150,7 +150,7 @@ def costs(table: pd.DataFrame) -> Figure:
     """Mean r2 at rare sites beside the seconds and megabytes each method took; columns method, r2, seconds, megabytes."""
     figure = Figure(figsize=(WIDTH, 3.0))
     axes = figure.subplots(1, 2, sharey=True)
-    styles = style_of(list(table["method"]))
+    styles = method_styles(list(table["method"]))
     for axis, column, label in zip(axes, ("seconds", "megabytes"), ("wall time (s)", "peak memory (MB)"), strict=True):
         for method, style in styles.items():
             mine = table[table["method"] == method]
@@ -167,7 +167,7 @@ def along(table: pd.DataFrame) -> Figure:
     names = list(chosen["chromosome"].unique())
     figure = Figure(figsize=(WIDTH, 2.2 * len(names) + 0.5))
     axes = np.atleast_1d(figure.subplots(len(names), 1))
-    styles = style_of(list(chosen["method"].unique()))
+    styles = method_styles(list(chosen["method"].unique()))
     for axis, name in zip(axes, names, strict=True):
         part = chosen[chosen["chromosome"] == name]
         for method, style in styles.items():
@@ -208,7 +208,7 @@ def _lay_out(masks: list[str], height: float) -> tuple[Figure, list[Axes]]:
 
 def _draw_methods(axis: Axes, part: pd.DataFrame, rows: list[str], column: str, places: np.ndarray | None = None) -> None:
     """Draw every method's values at its places, joined by lines; side by side and apart where no places are given."""
-    styles = style_of(list(part["method"].unique()))
+    styles = method_styles(list(part["method"].unique()))
     apart = 0.1 if places is None else 0.015
     for number, (method, style) in enumerate(styles.items()):
         mine = part[part["method"] == method].set_index(column).reindex(rows)

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from haplorag.io import hdf5 as store
+from haplorag.io.atomic import replacing
 
 
 def write_page(template: Path, output: Path, content: dict[str, Any]) -> int:
@@ -18,7 +18,7 @@ def write_page(template: Path, output: Path, content: dict[str, Any]) -> int:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     text = environment.get_template(template.name).render(**content)
-    with store.replacing(output) as temporary:
+    with replacing(output) as temporary:
         temporary.write_text(text)
     return len(text)
 

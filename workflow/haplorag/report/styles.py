@@ -10,40 +10,40 @@ BASELINES = {
     "neighbour_vote": "#5f5f5f",
     "li_stephens": "#222222",
 }
-PEERS = {"beagle": "#E69F00", "minimac4": "#009E73"}
+OTHER_TOOLS = {"beagle": "#E69F00", "minimac4": "#009E73"}
 VARIANTS = ("-", ":", "-.")
 MARKERS = "os^DvPX*"
 
 
-def name_of(method: str) -> str:
+def method_label(method: str) -> str:
     """A method's name as people read it."""
     known = {"beagle": "Beagle", "minimac4": "Minimac4", "li_stephens": "Li and Stephens"}
-    return known.get(method, method.replace("_", " ") if method in BASELINES or is_peer(method) else method)
+    return known.get(method, method.replace("_", " ") if method in BASELINES or is_other_tool(method) else method)
 
 
-def is_peer(method: str) -> bool:
+def is_other_tool(method: str) -> bool:
     """Whether a method is Beagle or Minimac4, by its name's first word."""
-    return method.split("_")[0] in PEERS
+    return method.split("_")[0] in OTHER_TOOLS
 
 
-def style_of(methods: list[str]) -> dict[str, dict[str, str]]:
+def method_styles(methods: list[str]) -> dict[str, dict[str, str]]:
     """Colour, marker and line of each method; baselines and peers keep theirs whatever else is shown."""
     ordered = order_methods(methods)
-    free = iter(colour for colour in PALETTE * len(ordered) if colour not in PEERS.values())
-    styles, seen = {}, dict.fromkeys(PEERS, 0)
+    free = iter(colour for colour in PALETTE * len(ordered) if colour not in OTHER_TOOLS.values())
+    styles, seen = {}, dict.fromkeys(OTHER_TOOLS, 0)
     for number, method in enumerate(ordered):
         line = "--" if method in BASELINES else "-"
-        if is_peer(method):
+        if is_other_tool(method):
             family = method.split("_")[0]
-            colour, line = PEERS[family], VARIANTS[seen[family] % len(VARIANTS)]
+            colour, line = OTHER_TOOLS[family], VARIANTS[seen[family] % len(VARIANTS)]
             seen[family] += 1
         else:
             colour = BASELINES.get(method) or next(free)
         marker = MARKERS[number % len(MARKERS)]
-        styles[method] = {"color": colour, "marker": marker, "linestyle": line, "label": name_of(method)}
+        styles[method] = {"color": colour, "marker": marker, "linestyle": line, "label": method_label(method)}
     return styles
 
 
 def order_methods(methods: list[str]) -> list[str]:
     """Models first, then peers, then baselines."""
-    return sorted(set(methods), key=lambda method: (method in BASELINES, is_peer(method), method))
+    return sorted(set(methods), key=lambda method: (method in BASELINES, is_other_tool(method), method))

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
-from pathlib import Path
-
 import faiss
 import numpy as np
 
-from haplorag.io import hdf5 as store
-from haplorag.errors import InputError
-from haplorag.settings import Neighbours
+from haplorag.panel.haplotypes import pack
+from haplorag.settings import NeighbourSettings
 
 # Within its segment a column counts several times what it counts in the whole context, so that the context decides among
 # haplotypes a segment cannot tell apart. Such ties are the rule where few sites are typed; see docs/retrieval.md. The copies
@@ -22,54 +17,12 @@ MOST_COPIES, FEWEST_COPIES, COPIED_BITS = 64, 8, 2048
 BATCH_IDS = 3 * 2**20
 
 
-def pack(haplotypes: np.ndarray) -> np.ndarray:
-    """Pack haplotypes 0/1 [N, S] into uint8 [N, ceil(S / 8)], the first site in the highest bit."""
-    return np.packbits(haplotypes, axis=1)
-
-
-def unpack(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [N, S]."""
-    return packed.take(columns >> 3, axis=1) >> (7 - (columns & 7)).astype(np.uint8) & np.uint8(1)
-
-
-def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [S, N]."""
-    return np.ascontiguousarray(packed.T)[columns >> 3] >> (7 - (columns & 7)).astype(np.uint8)[:, None] & np.uint8(1)
-
-
-def write_shard(path: Path, packed: np.ndarray) -> str:
-    """Write packed haplotypes uint8 [N, bytes] as one FAISS binary index and give the file's SHA-256."""
-    index = faiss.IndexBinaryFlat(packed.shape[1] * 8)
-    index.add(packed)
-    data = faiss.serialize_index_binary(index)
-    store.write_bytes(path, data)
-    return hashlib.sha256(memoryview(data)).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def read_shard(path: Path, sha256: str) -> np.ndarray:
-    """Read packed haplotypes uint8 [N, bytes]. Raises InputError where the bytes are not those that were written.
-
-    The last few are kept in memory: the windows of one stretch of a chromosome see the same shards.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: not readable ({error}); remove its folder and run again") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again")
-    index = faiss.deserialize_index_binary(np.frombuffer(data, dtype=np.uint8))
-    packed = faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8)
-    packed.setflags(write=False)
-    return packed
-
-
 def search_neighbours(
     queries: np.ndarray,
     reference: np.ndarray,
     core: tuple[int, int],
     owner: np.ndarray,
-    settings: Neighbours,
+    settings: NeighbourSettings,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the reference haplotypes most alike at the typed sites of a window, around each part of it.
@@ -97,7 +50,7 @@ def search_neighbours(
     return ids, distances
 
 
-def cut_segments(start: int, stop: int, columns: int, settings: Neighbours) -> list[tuple[int, int]]:
+def cut_segments(start: int, stop: int, columns: int, settings: NeighbourSettings) -> list[tuple[int, int]]:
     """Cut the typed columns into overlapping half-open segments, at every scale.
 
     The segments tile the core's typed columns [start, stop) and `flank_typed` beyond on each side, evenly and with no fewer

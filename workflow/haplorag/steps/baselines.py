@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.dataset.batches import open_chromosome
-from haplorag.evaluation.metrics import copy_nearest
-from haplorag.li_stephens.model import trace_view
+from haplorag.dataset.chromosome import open_chromosome
+from haplorag.evaluation.baselines import copy_nearest
+from haplorag.evaluation.predictions import create_predictions, create_shares
+from haplorag.io.hdf5 import creating_arrays
+from haplorag.li_stephens.model import trace_window
+from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.pipeline.logs import show_progress
 
 log = logging.getLogger(__name__)
 METHODS = ["allele_frequency", "nearest_haplotype", "neighbour_vote", "li_stephens"]
@@ -41,16 +43,16 @@ def baselines(
     frequency, found = chromosome.frequencies.frequency, chromosome.retrieved
     people = np.unique(found.person)
     shape = (len(METHODS), len(chromosome.names), len(people), len(frequency), 2)
-    with store.creating_arrays(output, "predictions", sources=chromosome.sources) as file:
-        store.put_predictions(file, METHODS, chromosome.names, people, shape)
-        store.put_shares(file, "carriers", shape[1:])
-        for items in command.show_progress(found.group(), "windows"):
+    with creating_arrays(output, "predictions", sources=chromosome.sources) as file:
+        create_predictions(file, METHODS, chromosome.names, people, shape)
+        create_shares(file, "carriers", shape[1:])
+        for items in show_progress(found.group(), "windows"):
             mask, window = found.mask[items[0]], found.window[items[0]]
             start, stop = chromosome.windows.cores[window]
             view, hidden, nobody = chromosome.view(items), chromosome.hidden[mask], np.full(2 * len(items), -1)
             ids, apart = (found.read(name, items) for name in ("ids", "distances"))
             alleles = chromosome.shards.haplotypes(view.core_sites, np.maximum(ids, 0).ravel()).reshape(*ids.shape, -1)
-            traced = trace_view(view, chromosome.read(items), ids[:, :0], nobody, panel_typed, command.count_threads(threads))
+            traced = trace_window(view, chromosome.read(items), ids[:, :0], nobody, panel_typed, count_threads(threads))
             says = np.empty((len(METHODS), 2 * len(items), stop - start), dtype=np.float32)
             says[0] = frequency[start:stop]
             says[1] = copy_nearest(alleles, apart, 1)
@@ -64,4 +66,4 @@ def baselines(
 
 
 if __name__ == "__main__":
-    command.run(baselines)
+    run_step(baselines)

@@ -9,23 +9,23 @@ from typing import Any
 
 import pandas as pd
 
-from haplorag.pipeline import cli as command
+from haplorag.io.tables import read_table
+from haplorag.pipeline.cli import run_step
 from haplorag.report import figures
-from haplorag.io import hdf5 as store
 from haplorag.report.html import inline_figure, write_page
-from haplorag.report.styles import BASELINES, name_of, order_methods
+from haplorag.report.styles import BASELINES, method_label, order_methods
 
 log = logging.getLogger(__name__)
 
 
 def comparison(template: Path, output: Path, *, runs: list[str], accuracies: list[Path]) -> None:
     """Write the page from each run's evaluation/accuracy.tsv; the first of `runs` is what the others are measured by."""
-    parts = [store.read_table(path, mask=str, chromosome=str, population=str, group=str) for path in accuracies]
+    parts = [read_table(path, mask=str, chromosome=str, population=str, group=str) for path in accuracies]
     table = pd.concat([part.assign(run=run) for run, part in zip(runs, parts, strict=True)], ignore_index=True)
     whole = table[(table["chromosome"] == "all") & (table["population"] == "all") & (table["metric"] == "r2")]
     shown = whole[~whole["method"].isin(BASELINES)]
     drawn = io.StringIO()
-    named = shown.assign(method=shown["method"].map(name_of) + ", " + shown["run"])
+    named = shown.assign(method=shown["method"].map(method_label) + ", " + shown["run"])
     figures.accuracy(named).savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     masks = list(whole["mask"].unique())
     content: dict[str, Any] = {"runs": runs, "figure": inline_figure(drawn.getvalue(), "accuracy")}
@@ -46,9 +46,9 @@ def _tabulate(part: pd.DataFrame, runs: list[str]) -> tuple[list[str], list[tupl
                 value, first = values.get((method, run, group)), values.get((method, runs[0], group))
                 apart = None if run == runs[0] or value is None or first is None else value - first
                 cells.append((value, apart))
-            rows.append((name_of(method), run, cells))
+            rows.append((method_label(method), run, cells))
     return groups, rows
 
 
 if __name__ == "__main__":
-    command.run(comparison)
+    run_step(comparison)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
+from haplorag.io.hdf5 import opening_arrays, read_arrays
+from haplorag.io.provenance import check_provenance
 from haplorag.panel.frequencies import fill_major
+from haplorag.panel.genotype_store import iterate_site_blocks
+from haplorag.panel.samples import find_samples, read_samples
+from haplorag.pipeline.cli import run_step
 from haplorag.vcf.writer import write_phased
-from haplorag.io.provenance import check_family
-from haplorag.panel.samples import find_people, read_samples
 
 log = logging.getLogger(__name__)
 VARIANTS = ("variants/POS", "variants/REF", "variants/ALT", "variants/ID")
@@ -25,19 +26,19 @@ def exports(genotypes: Path, samples: Path, masks: Path, reference: Path, *, tar
     A missing reference allele is written as the site's major allele, as the models read it. Genotypes are read in blocks of
     sites, so that memory does not grow with the people times the sites.
     """
-    check_family(("samples", samples), ("genotypes", genotypes), ("masks", masks))
+    check_provenance(("samples", samples), ("genotypes", genotypes), ("masks", masks))
     people = read_samples(samples)
-    sites = list(zip(*store.read_arrays(genotypes, "genotypes", *VARIANTS).values(), strict=True))
-    drawn = store.read_arrays(masks, "masks")
-    with store.opening_arrays(genotypes, "genotypes") as file:
-        rows = find_people(people, "reference")
-        whole = (_fill_major(calls[:, rows]) for calls in store.read_blocks(file, np.arange(len(sites))))
+    sites = list(zip(*read_arrays(genotypes, "genotypes", *VARIANTS).values(), strict=True))
+    drawn = read_arrays(masks, "masks")
+    with opening_arrays(genotypes, "genotypes") as file:
+        rows = find_samples(people, "reference")
+        whole = (_fill_major(calls[:, rows]) for calls in iterate_site_blocks(file, np.arange(len(sites))))
         write_phased(reference, chromosome, sites, chain.from_iterable(whole), [f"p{row}" for row in rows])
-        rows = find_people(people, "test")
+        rows = find_samples(people, "test")
         for mask, hidden in zip(drawn["names"], drawn["hidden"], strict=True):
             path = next(path for path in targets if path.name == f"{mask}.vcf.gz")
             typed = np.flatnonzero(~hidden)
-            known = (calls[:, rows] for calls in store.read_blocks(file, typed))
+            known = (calls[:, rows] for calls in iterate_site_blocks(file, typed))
             here = [sites[site] for site in typed]
             write_phased(path, chromosome, here, chain.from_iterable(known), [f"p{row}" for row in rows])
             log.info("%s: %d of %d sites typed in %d people", mask, len(typed), len(sites), len(rows))
@@ -49,4 +50,4 @@ def _fill_major(calls: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    command.run(exports)
+    run_step(exports)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.io.provenance import describe_family
-from haplorag.panel.samples import find_people, list_populations, read_samples
+from haplorag.io.hdf5 import opening_arrays, write_arrays
+from haplorag.io.provenance import describe_provenance
+from haplorag.panel.frequencies import count_alleles, divide_counts
+from haplorag.panel.genotype_store import iterate_site_blocks
+from haplorag.panel.samples import find_samples, list_populations, read_samples
+from haplorag.pipeline.cli import run_step
 
 log = logging.getLogger(__name__)
 
@@ -20,19 +22,19 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
 
     Missing alleles do not count; where a super-population has none known, it takes the global frequency.
     """
-    sources = describe_family(("samples", samples), ("genotypes", genotypes))
+    sources = describe_provenance(("samples", samples), ("genotypes", genotypes))
     table = read_samples(samples)
-    reference = find_people(table, "reference")
+    reference = find_samples(table, "reference")
     by_name = {name: reference[members] for name, members in list_populations(table.iloc[reference])}
     (_, *populations), groups = by_name, list(by_name.values())
-    with store.opening_arrays(genotypes, "genotypes") as file:
+    with opening_arrays(genotypes, "genotypes") as file:
         position = file["variants/POS"][:]
-        blocks = store.read_blocks(file, np.arange(len(position)))
+        blocks = iterate_site_blocks(file, np.arange(len(position)))
         parts = [[count_alleles(calls[:, group]) for group in groups] for calls in blocks]
     counts = [np.concatenate(blocks) for blocks in zip(*parts, strict=True)]
-    shares = [_divide(part, counts[0]) for part in counts]
+    shares = [divide_counts(part, counts[0]) for part in counts]
     everyone, *by_population = shares
-    store.write_arrays(
+    write_arrays(
         output,
         "frequencies",
         {
@@ -49,21 +51,5 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
     log.info("%d sites, %d reference people, %d super-populations", len(position), len(groups[0]), len(populations))
 
 
-def count_alleles(calls: np.ndarray) -> np.ndarray:
-    """Count in alleles int8 [S, n, 2]: ALT alleles, known alleles, known genotypes 0, 1 and 2; int64 [S, 5]."""
-    known = calls >= 0
-    alternate = (calls > 0).sum(axis=2)
-    whole = known.all(axis=2)
-    genotypes = [(whole & (alternate == number)).sum(axis=1) for number in range(3)]
-    return np.stack([alternate.sum(axis=1), known.sum(axis=(1, 2)), *genotypes], axis=1)
-
-
-def _divide(counts: np.ndarray, everyone: np.ndarray) -> np.ndarray:
-    """Frequencies float32 [S, 4] (ALT, genotypes 0, 1, 2) of counts [S, 5], everyone's where nothing is known."""
-    counts = np.where(counts[:, 1:2] > 0, counts, everyone)
-    genotypes = counts[:, 2:] / np.maximum(counts[:, 2:].sum(axis=1, keepdims=True), 1)
-    return np.column_stack([counts[:, 0] / np.maximum(counts[:, 1], 1), genotypes]).astype(np.float32)
-
-
 if __name__ == "__main__":
-    command.run(frequencies)
+    run_step(frequencies)

@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.vcf.biallelic import Block, Reader
 from haplorag.errors import InputError
-from haplorag.io.provenance import describe_family
+from haplorag.io.checksums import checksum
+from haplorag.io.hdf5 import creating_arrays
+from haplorag.io.provenance import describe_provenance
+from haplorag.io.tables import write_table
+from haplorag.panel.genotype_store import GenotypeAppender
 from haplorag.panel.samples import read_samples
-from haplorag.settings import Genotypes
-from haplorag.qc.duplicates import Twins
+from haplorag.pipeline.cli import run_step
+from haplorag.pipeline.logs import show_progress
+from haplorag.qc.duplicates import DuplicateFinder
 from haplorag.qc.verification import verify_store
+from haplorag.settings import GenotypeSettings
+from haplorag.vcf.biallelic import BiallelicReader, Block
 
 log = logging.getLogger(__name__)
 # What a record can be without anything being odd about its file.
@@ -26,7 +30,7 @@ PHASE = "run Beagle, Eagle or SHAPEIT to phase it, or set genotypes.max_unphased
 USUAL = {"read", "kept", "heterozygotes", "below_min_minor_count", "other_chromosome"}
 
 
-def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: Genotypes, chromosome: str) -> None:
+def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: GenotypeSettings, chromosome: str) -> None:
     """Write calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples, and the tally of records by fate.
 
     Sites with too many missing alleles or too few minor alleles among reference people are dropped and counted. Genotypes
@@ -36,11 +40,11 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
     table = read_samples(samples)
     names = table["sample"].tolist()
     reference = (table["role"] == "reference").to_numpy()
-    reader = Reader(vcf, chromosome, names, settings.variants, settings.multiallelic)
-    with store.creating_arrays(output, "genotypes", sources=describe_family(("samples", samples))) as file:
-        writer = store.Appender(file, calls=(len(names), 2))
-        twins = Twins(len(names))
-        for block in command.show_progress(_filter(reader, settings, reference), "blocks"):
+    reader = BiallelicReader(vcf, chromosome, names, settings.variants, settings.multiallelic)
+    with creating_arrays(output, "genotypes", sources=describe_provenance(("samples", samples))) as file:
+        writer = GenotypeAppender(file, calls=(len(names), 2))
+        twins = DuplicateFinder(len(names))
+        for block in show_progress(_filter(reader, settings, reference), "blocks"):
             writer.append(block)
             twins.add(block.alleles)
         reader.check_phase(settings.max_unphased, PHASE)
@@ -53,7 +57,7 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
         if writer.sites < FEW_SITES:
             log.warning("%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch", vcf, writer.sites)
         writer.finish(names)
-        file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=store.checksum(vcf))
+        file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=checksum(vcf))
         verified = verify_store(vcf, file, chromosome)
         reader.tally["kept"] = writer.sites
     reader.warn_notes()
@@ -61,10 +65,10 @@ def genotypes(vcf: Path, samples: Path, output: Path, tally: Path, *, settings: 
         log.warning("%s: %s; fix the file or set `genotypes` otherwise if this is not meant", vcf, odd)
     log.info("chromosome %s: %s; %d sites read again and found equal", chromosome, _describe(reader, USUAL), verified)
     order = ["read", "kept", *sorted(set(reader.tally) - {"read", "kept"})]
-    store.write_table(tally, pd.DataFrame({"reason": order, "records": [reader.tally[reason] for reason in order]}))
+    write_table(tally, pd.DataFrame({"reason": order, "records": [reader.tally[reason] for reason in order]}))
 
 
-def _filter(reader: Reader, settings: Genotypes, reference: np.ndarray) -> Iterator[Block]:
+def _filter(reader: BiallelicReader, settings: GenotypeSettings, reference: np.ndarray) -> Iterator[Block]:
     everyone, counted = np.ones(2 * len(reference), dtype=bool), np.repeat(reference, 2)
     for block in reader:
         alleles = block.alleles.reshape(len(block.positions), -1)
@@ -86,7 +90,7 @@ def _count(flags: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.bitwise_count(np.packbits(flags, axis=1) & np.packbits(columns)).sum(axis=1, dtype=np.int64)
 
 
-def _tally_missing(reader: Reader, block: Block) -> None:
+def _tally_missing(reader: BiallelicReader, block: Block) -> None:
     missing = block.alleles < 0
     alleles = missing.sum(axis=2)
     for reason, genotypes_so in (("missing_calls", alleles == 2), ("half_missing", alleles == 1)):
@@ -95,7 +99,7 @@ def _tally_missing(reader: Reader, block: Block) -> None:
     reader.tally["all_missing"] += int(missing.all(axis=(1, 2)).sum())
 
 
-def _describe(reader: Reader, reasons: set[str]) -> str:
+def _describe(reader: BiallelicReader, reasons: set[str]) -> str:
     first = {reason: f" (first at {place})" for reason, place in reader.first.items()}
     return ", ".join(
         f"{reason}={reader.tally[reason]}{first.get(reason, '')}" for reason in sorted(reasons) if reader.tally[reason]
@@ -103,4 +107,4 @@ def _describe(reader: Reader, reasons: set[str]) -> str:
 
 
 if __name__ == "__main__":
-    command.run(genotypes)
+    run_step(genotypes)

@@ -10,34 +10,37 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.io.atomic import borrowing_folder
-from haplorag.vcf.writer import ImputedWriter, Site, writing_imputed
-from haplorag.imputation.imputer import Impute, Imputer, Panel, count_together, impute_windows, open_imputer, open_panel, trace_with
+from haplorag.imputation.engine import Engine, build_panel_engine, count_windows_together, impute_windows
+from haplorag.imputation.imputer import Imputer, PanelChromosome, open_imputer, open_panel_chromosome
 from haplorag.imputation.site_matching import FATES, USED
-from haplorag.settings import Imputation
 from haplorag.imputation.target import Target, read_target
-from haplorag.qc.duplicates import Twins
-from haplorag.vcf.reader import describe_vcf, find_chromosomes, match_chromosome
+from haplorag.io.atomic import borrowing_folder
+from haplorag.io.tables import write_table
+from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.pipeline.logs import show_progress
+from haplorag.qc.duplicates import DuplicateFinder
+from haplorag.settings import ImputationSettings
+from haplorag.vcf.chromosomes import match_chromosome
+from haplorag.vcf.reader import find_chromosomes, read_vcf_header
+from haplorag.vcf.writer import ImputedWriter, Site, writing_imputed
 
 log = logging.getLogger(__name__)
 FEW_TYPED = 20
 
 
 def imputation(
-    imputer: Path, target: Path, output: Path, sites: Path, *, settings: Imputation, threads: int = 1, gpus: int = 0
+    imputer: Path, target: Path, output: Path, sites: Path, *, settings: ImputationSettings, threads: int = 1, gpus: int = 0
 ) -> None:
     """Write the imputed VCF or BCF with its index, and a table of all target sites with their fate.
 
     Every site of the imputer's panel comes out, those of the target with their known genotypes as they were. Raises
     InputError where the target is unphased or shares no chromosome with the imputer.
     """
-    threads = command.count_threads(threads)
+    threads = count_threads(threads)
     opened = open_imputer(imputer)
     impute = _choose(opened, settings, threads, gpus)
-    header = describe_vcf(target)
+    header = read_vcf_header(target)
     people, named = header.samples, find_chromosomes(target, header)
     matched = {chromosome: match_chromosome(chromosome, named) for chromosome in opened.chromosomes}
     here = {chromosome: name for chromosome, name in matched.items() if name}
@@ -55,38 +58,38 @@ def imputation(
         writing_imputed(output, {name: header.lengths.get(name, 0) for name in here.values()}, people) as writer,
     ):
         for chromosome, name in here.items():
-            panel = open_panel(opened, chromosome)
+            panel = open_panel_chromosome(opened, chromosome)
             read = read_target(target, chromosome, people, panel, settings.max_unphased, scratch / "target.h5")
             fates.append(read.fates.assign(chromosome=name))
             written += _impute_chromosome(impute, panel, read, name, writer, settings)
     table = pd.concat(fates, ignore_index=True)
-    store.write_table(sites, table[["chromosome", "position", "ref", "alt", "fate", "explanation"]])
+    write_table(sites, table[["chromosome", "position", "ref", "alt", "fate", "explanation"]])
     for fate, count in table["fate"].value_counts().items():
         log.info("%d target sites %s: %s", count, fate, FATES.get(str(fate), "left out by the reader; not used"))
     pace = written * len(people) / (time.perf_counter() - started)
     log.info("%d sites of %d people written, %.0f genotypes/s", written, len(people), pace)
 
 
-def _choose(imputer: Imputer, settings: Imputation, threads: int, gpus: int) -> Impute:
+def _choose(imputer: Imputer, settings: ImputationSettings, threads: int, gpus: int) -> Engine:
     """The network, or the model it starts from."""
     if settings.network == "copying_only":
-        return trace_with(imputer, threads)
+        return build_panel_engine(imputer, threads)
     # Loading torch takes seconds, and only the network asks for it.
-    from haplorag.imputation.network_engine import load_network
+    from haplorag.imputation.network_engine import build_network_engine
 
-    return load_network(imputer, threads, gpus)
+    return build_network_engine(imputer, threads, gpus)
 
 
 def _impute_chromosome(
-    impute: Impute, panel: Panel, target: Target, name: str, writer: ImputedWriter, settings: Imputation
+    impute: Engine, panel: PanelChromosome, target: Target, name: str, writer: ImputedWriter, settings: ImputationSettings
 ) -> int:
     """Write a chromosome, window by window, the target's unused sites in between; gives the number of sites written."""
     typed = target.record >= 0
-    weak, written, twins = 0, 0, Twins(panel.shards.reference_haplotypes // 2 + target.people)
+    weak, written, twins = 0, 0, DuplicateFinder(panel.shards.reference_haplotypes // 2 + target.people)
     rest = deque(target.unused())
-    together = count_together(panel, target.people) if settings.network == "copying_only" else 1
+    together = count_windows_together(panel, target.people) if settings.network == "copying_only" else 1
     imputed = impute_windows(impute, panel, target.read_haplotypes, typed, settings.batch_people, together)
-    for window, known, probability in command.show_progress(imputed, f"chromosome {name}, windows", len(panel.windows)):
+    for window, known, probability in show_progress(imputed, f"chromosome {name}, windows", len(panel.windows)):
         start, stop = panel.windows.cores[window]
         weak += int(typed[start:stop].sum()) < FEW_TYPED
         here = np.flatnonzero(typed[start:stop])
@@ -117,9 +120,9 @@ def _impute_chromosome(
     return written
 
 
-def _describe(panel: Panel, site: int) -> Site:
+def _describe(panel: PanelChromosome, site: int) -> Site:
     return Site(int(panel.position[site]), panel.name[site], panel.ref[site], panel.alt[site])
 
 
 if __name__ == "__main__":
-    command.run(imputation)
+    run_step(imputation)

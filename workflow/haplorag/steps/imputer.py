@@ -7,11 +7,13 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.imputation.imputer import list_files
-from haplorag.io.provenance import check_family
-from haplorag.settings import Neighbours, Network
+from haplorag.imputation.imputer import checksum_files
+from haplorag.io.checksums import check_checksum, check_seal
+from haplorag.io.hdf5 import read_arrays, write_arrays
+from haplorag.io.metadata import read_facts, write_facts
+from haplorag.io.provenance import check_provenance
+from haplorag.pipeline.cli import run_step
+from haplorag.settings import NeighbourSettings, NetworkSettings
 
 log = logging.getLogger(__name__)
 VARIANTS = ("variants/POS", "variants/REF", "variants/ALT", "variants/ID")
@@ -51,24 +53,24 @@ def imputer(
     windows: list[Path],
     shards: list[Path],
     chromosomes: list[str],
-    network: Network,
-    neighbours: Neighbours,
+    network: NetworkSettings,
+    neighbours: NeighbourSettings,
 ) -> None:
     """Write weights.safetensors, imputer.json (settings, checksums), README.md, and by chromosome sites, windows, shards."""
-    facts = store.read_facts(history, "history")
-    store.check(weights, facts["files"][weights.name], "remove its folder and run again")
+    facts = read_facts(history, "history")
+    check_checksum(weights, facts["files"][weights.name], "remove its folder and run again")
     sites = 0
     for chromosome, stored, known, cut, packed in zip(chromosomes, genotypes, frequencies, windows, shards, strict=True):
-        check_family(("genotypes", stored), ("frequencies", known), ("windows", cut), ("shards", packed))
+        check_provenance(("genotypes", stored), ("frequencies", known), ("windows", cut), ("shards", packed))
         folder = output / chromosome
-        arrays = store.read_arrays(stored, "genotypes", *VARIANTS)
-        arrays |= store.read_arrays(known, "frequencies", "frequency", "genotype_frequency")
-        store.write_arrays(folder / "panel.h5", "panel", arrays, chromosome=chromosome)
-        store.check_seal(cut)
+        arrays = read_arrays(stored, "genotypes", *VARIANTS)
+        arrays |= read_arrays(known, "frequencies", "frequency", "genotype_frequency")
+        write_arrays(folder / "panel.h5", "panel", arrays, chromosome=chromosome)
+        check_seal(cut)
         shutil.copyfile(cut, folder / "windows.h5")
-        contents = store.read_facts(packed / "shards.json", "shards")
+        contents = read_facts(packed / "shards.json", "shards")
         for entry in contents["windows"]:
-            store.check(packed / entry["file"], entry["sha256"], "remove its folder and run again")
+            check_checksum(packed / entry["file"], entry["sha256"], "remove its folder and run again")
         shutil.copytree(packed, folder / "shards", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
         haplotypes = contents["reference_haplotypes"]
         sites += len(arrays["frequency"])
@@ -89,9 +91,9 @@ def imputer(
         "chromosomes": chromosomes,
         "network": network.model_dump(mode="json"),
         "neighbours": neighbours.model_dump(mode="json"),
-        "files": list_files(output),
+        "files": checksum_files(output),
     }
-    store.write_facts(output / "imputer.json", "imputer", described)
+    write_facts(output / "imputer.json", "imputer", described)
     log.info("%s: %d sites on %d chromosomes, best epoch %03d", facts["model"], sites, len(chromosomes), facts["best_epoch"])
 
 
@@ -104,4 +106,4 @@ def _list_rows(validation: dict[str, dict[str, dict[str, float | None]]]) -> lis
 
 
 if __name__ == "__main__":
-    command.run(imputer)
+    run_step(imputer)

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
 from haplorag.errors import InputError
-from haplorag.io.provenance import describe_family
+from haplorag.io.hdf5 import read_arrays, write_arrays
+from haplorag.io.provenance import describe_provenance
+from haplorag.io.tables import write_table
 from haplorag.masking import choose_rate, draw_chromosome, tabulate_rates
-from haplorag.settings import Curriculum, FixedMasks, Mask
-from haplorag.vcf.reader import plain_name
 from haplorag.panel.windows import read_windows
+from haplorag.pipeline.cli import run_step
+from haplorag.settings import Curriculum, FixedMasks, Mask
+from haplorag.vcf.chromosomes import plain_name
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ def masks(
 
     An epoch follows `curriculum`, the other draws `fixed`. `sites` is the genotype store, for masks given by a file.
     """
-    sources = describe_family(("frequencies", frequencies), ("windows", windows))
-    arrays = store.read_arrays(frequencies, "frequencies", "position", "frequency")
+    sources = describe_provenance(("frequencies", frequencies), ("windows", windows))
+    arrays = read_arrays(frequencies, "frequencies", "position", "frequency")
     cores = read_windows(windows).cores
     named = fixed.masks if fixed else curriculum.mixture if curriculum else {}
     usual = choose_rate(curriculum, int(draw)) if curriculum else 0.0
@@ -51,8 +52,8 @@ def masks(
         names = (draw, chromosome, name)
         hidden[row] = draw_chromosome(mask, rate, arrays["frequency"], arrays["position"], cores, seed, *names)
         log.info("%s: %.1f %% of %d sites hidden", name, 100 * hidden[row].mean(), hidden.shape[1])
-    store.write_arrays(output, "masks", {"names": np.array(list(named)), "hidden": hidden}, draw=draw, sources=sources)
-    store.write_table(table, pd.DataFrame(tabulate_rates(list(named), hidden, arrays["frequency"])))
+    write_arrays(output, "masks", {"names": np.array(list(named)), "hidden": hidden}, draw=draw, sources=sources)
+    write_table(table, pd.DataFrame(tabulate_rates(list(named), hidden, arrays["frequency"])))
 
 
 def read_given(mask: Mask, chromosome: str, sites: Path | None) -> np.ndarray:
@@ -60,7 +61,7 @@ def read_given(mask: Mask, chromosome: str, sites: Path | None) -> np.ndarray:
     path = Path(str(mask.file))
     if sites is None:
         raise InputError(f"{path}: a given mask needs the genotype store; name it with --sites")
-    variants = store.read_arrays(sites, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
+    variants = read_arrays(sites, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
     try:
         table = pd.read_csv(path, sep="\t", dtype=str).rename(columns=lambda name: name.lstrip("#"))
         given = table[table["CHROM"].map(plain_name) == plain_name(chromosome)]
@@ -83,4 +84,4 @@ def read_given(mask: Mask, chromosome: str, sites: Path | None) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    command.run(masks)
+    run_step(masks)

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.io.provenance import describe_family
-from haplorag.masking import choose_items, choose_typed, group_items
-from haplorag.panel.samples import find_people, rank_reference, read_samples
+from haplorag.io.hdf5 import creating_arrays, opening_arrays, read_arrays
+from haplorag.io.provenance import describe_provenance
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.masked_window import choose_typed_columns
+from haplorag.panel.samples import find_samples, rank_reference_samples, read_samples
+from haplorag.panel.windows import read_windows
+from haplorag.pipeline.cli import run_step
+from haplorag.pipeline.logs import show_progress
+from haplorag.retrieval.neighbours import choose_items, create_neighbours, group_items
 from haplorag.retrieval.search import search_neighbours
-from haplorag.settings import Curriculum, Neighbours
-from haplorag.panel.windows import open_shards, read_windows
+from haplorag.settings import Curriculum, NeighbourSettings
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ def neighbours(
     *,
     draw: str,
     chromosome: str,
-    settings: Neighbours,
+    settings: NeighbourSettings,
     seed: int,
     curriculum: Curriculum | None = None,
     threads: int = 1,
@@ -41,27 +45,27 @@ def neighbours(
     everyone of the role. Reference people never retrieve their own haplotypes.
     """
     panel = ("samples", samples), ("genotypes", genotypes), ("windows", windows), ("shards", shards)
-    sources = describe_family(*panel, ("masks", masks))
+    sources = describe_provenance(*panel, ("masks", masks))
     people = read_samples(samples)
     cut, packed = read_windows(windows), open_shards(shards)
-    hidden = store.read_arrays(masks, "masks", "hidden")["hidden"]
+    hidden = read_arrays(masks, "masks", "hidden")["hidden"]
     if curriculum:
         mask, window, person = choose_items(
-            curriculum, find_people(people, "training"), len(cut), settings, seed, "items", draw, chromosome
+            curriculum, find_samples(people, "training"), len(cut), settings, seed, "items", draw, chromosome
         )
     else:
-        mask, window, person = _list_all(find_people(people, draw), len(cut), len(hidden))
-    owner = rank_reference(people)[person]
+        mask, window, person = _list_all(find_samples(people, draw), len(cut), len(hidden))
+    owner = rank_reference_samples(people)[person]
     started = time.perf_counter()
-    creating = store.creating_arrays(output, "neighbours", draw=draw, sources=sources)
-    with creating as file, store.opening_arrays(genotypes, "genotypes") as stored:
-        store.put_neighbours(file, mask, window, person, settings.count)
-        for items in command.show_progress(group_items(mask, window), "windows"):
+    creating = creating_arrays(output, "neighbours", draw=draw, sources=sources)
+    with creating as file, opening_arrays(genotypes, "genotypes") as stored:
+        create_neighbours(file, mask, window, person, settings.count)
+        for items in show_progress(group_items(mask, window), "windows"):
             row, number = mask[items[0]], window[items[0]]
             sites = cut.context(number)
-            columns, core = choose_typed(hidden[row][sites], cut.core_columns(number), settings.reach_typed)
+            columns, core = choose_typed_columns(hidden[row][sites], cut.core_columns(number), settings.reach_typed)
             found = search_neighbours(
-                store.read_calls(stored, sites[columns], person[items]),
+                read_haplotypes(stored, sites[columns], person[items]),
                 packed.haplotypes(sites[columns]),
                 core,
                 np.repeat(owner[items], 2),
@@ -82,4 +86,4 @@ def _list_all(people: np.ndarray, windows: int, masks: int) -> tuple[np.ndarray,
 
 
 if __name__ == "__main__":
-    command.run(neighbours)
+    run_step(neighbours)

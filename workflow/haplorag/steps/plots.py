@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from haplorag.pipeline import cli as command
+from haplorag.io.atomic import replacing
+from haplorag.io.tables import read_table
+from haplorag.pipeline.cli import run_step
 from haplorag.report import figures
-from haplorag.io import hdf5 as store
-from haplorag.report.costs import list_costs, read_times
+from haplorag.report.costs import list_costs, read_benchmarks
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +32,13 @@ def plots(
     sources = {"accuracy": accuracy, "populations": accuracy, "calibration": calibration, "along": along}
     sources |= {"learning": learning, "masks": masks, "recall": recall}
     if figure == "resources":
-        table = read_times(times)
+        table = read_benchmarks(times)
     elif figure == "costs":
-        table = _price(_read(accuracy), read_times(times))
+        table = _price(_read(accuracy), read_benchmarks(times))
     else:
         table = _read(sources[figure])
     drawn = getattr(figures, figure)(table)
-    with store.replacing(output) as temporary:
+    with replacing(output) as temporary:
         drawn.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
     log.info("%s: drawn from %d rows", figure, len(table))
 
@@ -50,8 +51,8 @@ def _price(accuracy: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return store.read_table(path, chromosome=str, population=str, mask=str, draw=str, group=str)
+    return read_table(path, chromosome=str, population=str, mask=str, draw=str, group=str)
 
 
 if __name__ == "__main__":
-    command.run(plots)
+    run_step(plots)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.dataset.batches import in_order, open_chromosome
-from haplorag.training.epoch import choose_device
+from haplorag.dataset.batches import iterate_in_order
+from haplorag.dataset.chromosome import open_chromosome
+from haplorag.evaluation.predictions import create_predictions
+from haplorag.io.hdf5 import creating_arrays
+from haplorag.network.device import choose_device
 from haplorag.network.model import build_network, predict
-from haplorag.training.loss import load_weights
-from haplorag.settings import Network
+from haplorag.network.weights import load_weights
+from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.pipeline.logs import show_progress
+from haplorag.settings import NetworkSettings
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ def predictions(
     output: Path,
     *,
     model: str,
-    network: Network,
+    network: NetworkSettings,
     batch_people: int,
     threads: int,
     gpus: int,
@@ -39,17 +42,17 @@ def predictions(
     """Write probability of ALT float16 [method, mask, person, site, 2], one method: the model; NaN where nothing is hidden."""
     built = build_network(network)
     load_weights(weights, built)
-    device = choose_device(gpus, command.count_threads(threads))
+    device = choose_device(gpus, count_threads(threads))
     built = built.to(device)
     chromosome = open_chromosome(samples, genotypes, frequencies, windows, shards, masks, neighbours)
     people = np.unique(chromosome.retrieved.person)
     shape = (1, len(chromosome.names), len(people), chromosome.hidden.shape[1], 2)
     started = time.perf_counter()
-    with store.creating_arrays(output, "predictions", sources=chromosome.sources) as file:
-        store.put_predictions(file, [model], chromosome.names, people, shape)
-        found = in_order(chromosome, batch_people, network)
+    with creating_arrays(output, "predictions", sources=chromosome.sources) as file:
+        create_predictions(file, [model], chromosome.names, people, shape)
+        found = iterate_in_order(chromosome, batch_people, network)
         total = -(-len(chromosome.retrieved.person) // batch_people)
-        for mask, window, persons, batch, _ in command.show_progress(found, "batches", total):
+        for mask, window, persons, batch, _ in show_progress(found, "batches", total):
             start, stop = chromosome.windows.cores[window]
             probability = predict(built, batch.to(device)).cpu().numpy().reshape(len(persons), 2, -1).swapaxes(1, 2)
             probability[:, ~chromosome.hidden[mask][start:stop]] = np.nan
@@ -60,4 +63,4 @@ def predictions(
 
 
 if __name__ == "__main__":
-    command.run(predictions)
+    run_step(predictions)

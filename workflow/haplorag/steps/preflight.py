@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from haplorag.pipeline import cli as command
-from haplorag.qc.preflight import find_problems
+from haplorag.configuration import merge, read_settings, read_yaml
 from haplorag.errors import InputError
-from haplorag.settings import read_settings
+from haplorag.pipeline.cli import run_step
+from haplorag.qc.preflight import find_problems
 
 log = logging.getLogger(__name__)
 
@@ -33,25 +33,5 @@ def preflight(config: list[Path], *, set_values: list[str] | None = None) -> Non
     log.info("%d chromosomes, %d models: nothing is wrong", len(settings.chromosomes), len(settings.models))
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a configuration file, building nothing but plain values. Raises InputError where it is not a mapping."""
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}); fix the file") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: holds no keys; use config/config.yaml as a model")
-    return found
-
-
-def merge(into: dict[str, Any], more: dict[str, Any]) -> None:
-    """Lay one configuration over another, key by key, as Snakemake does."""
-    for key, value in more.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            merge(into[key], value)
-        else:
-            into[key] = value
-
-
 if __name__ == "__main__":
-    command.run(preflight)
+    run_step(preflight)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
+from haplorag.io.hdf5 import opening_arrays
+from haplorag.io.provenance import check_provenance
+from haplorag.io.tables import write_table
 from haplorag.panel.frequencies import read_frequencies
-from haplorag.qc.kinship import RELATED, find_relatives
-from haplorag.io.provenance import check_family
+from haplorag.panel.genotype_store import iterate_site_blocks, read_vcf_source
 from haplorag.panel.samples import read_samples
+from haplorag.pipeline.cli import run_step
+from haplorag.qc.kinship import RELATED, find_relatives
 
 log = logging.getLogger(__name__)
 SITES = 10_000
@@ -32,15 +34,15 @@ def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies
     most = max(SITES // len(genotypes), 1)
     parts = []
     for stored, known in zip(genotypes, frequencies, strict=True):
-        check_family(("samples", samples), ("genotypes", stored), ("frequencies", known))
+        check_provenance(("samples", samples), ("genotypes", stored), ("frequencies", known))
         parts.append(_read_dosage(stored, known, most, len(table)))
     dosage = np.concatenate(parts, axis=1)
     found = find_relatives(dosage, table["population"].to_numpy())
     first, second = (table.iloc[rows].reset_index(drop=True) for rows in found.pairs.T)
     listed = {"first": first["sample"], "first_role": first["role"], "second": second["sample"], "second_role": second["role"]}
-    store.write_table(output, pd.DataFrame({**listed, "kinship": found.kinship}))
+    write_table(output, pd.DataFrame({**listed, "kinship": found.kinship}))
     across = int((first["role"] != second["role"]).sum())
-    source = ", ".join(dict.fromkeys(store.read_source(path)["vcf"] for path in genotypes))
+    source = ", ".join(dict.fromkeys(read_vcf_source(path)["vcf"] for path in genotypes))
     if not len(first):
         log.info("no relatives of first degree among %d people, by %d common sites", len(table), dosage.shape[1])
     elif CERTAIN * found.spread < RELATED:
@@ -62,10 +64,10 @@ def _read_dosage(genotypes: Path, frequencies: Path, most: int, people: int) -> 
     frequency = read_frequencies(frequencies).frequency
     common = np.flatnonzero(np.minimum(frequency, 1 - frequency) >= COMMON_MAF)
     chosen = common[np.unique(np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64))]
-    with store.opening_arrays(genotypes, "genotypes") as file:
-        parts = [np.where((calls < 0).any(axis=2), -1, calls.sum(axis=2)) for calls in store.read_blocks(file, chosen)]
+    with opening_arrays(genotypes, "genotypes") as file:
+        parts = [np.where((calls < 0).any(axis=2), -1, calls.sum(axis=2)) for calls in iterate_site_blocks(file, chosen)]
     return np.concatenate([np.empty((0, people), dtype=np.int64), *parts]).T.astype(np.int8)
 
 
 if __name__ == "__main__":
-    command.run(relatives)
+    run_step(relatives)

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
+from haplorag.io.hdf5 import opening_arrays
+from haplorag.io.metadata import write_facts
+from haplorag.io.provenance import check_provenance
 from haplorag.panel.frequencies import fill_major
-from haplorag.io.provenance import check_family
-from haplorag.panel.samples import find_people, read_samples
-from haplorag.retrieval.search import pack, write_shard
+from haplorag.panel.genotype_store import read_haplotypes
+from haplorag.panel.haplotypes import pack, write_shard
+from haplorag.panel.samples import find_samples, read_samples
 from haplorag.panel.windows import read_windows
+from haplorag.pipeline.cli import run_step
+from haplorag.pipeline.logs import show_progress
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +27,21 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
     Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele at the s-th site
     of the window's core. A missing allele is packed as the site's major allele. Flanks are read from the shards beside.
     """
-    sources = check_family(("samples", samples), ("genotypes", genotypes), ("windows", windows))
-    people = find_people(read_samples(samples), "reference")
+    sources = check_provenance(("samples", samples), ("genotypes", genotypes), ("windows", windows))
+    people = find_samples(read_samples(samples), "reference")
     cut = read_windows(windows)
     entries = []
-    with store.opening_arrays(genotypes, "genotypes") as file:
-        for window, (start, stop) in enumerate(command.show_progress(cut.cores.tolist(), "windows")):
-            haplotypes = store.read_calls(file, np.arange(start, stop), people)
+    with opening_arrays(genotypes, "genotypes") as file:
+        for window, (start, stop) in enumerate(show_progress(cut.cores.tolist(), "windows")):
+            haplotypes = read_haplotypes(file, np.arange(start, stop), people)
             name = f"window_{window:04d}.faiss"
             sha256 = write_shard(output / name, pack(fill_major(haplotypes)))
             entries.append({"file": name, "first": start, "sites": stop - start, "sha256": sha256})
     facts = {"reference_haplotypes": 2 * len(people), "sources": sources, "windows": entries}
-    store.write_facts(output / "shards.json", "shards", facts)
+    write_facts(output / "shards.json", "shards", facts)
     size = sum((output / str(entry["file"])).stat().st_size for entry in entries)
     log.info("%d windows, %d reference haplotypes, %.1f MB", len(cut), 2 * len(people), size / 1e6)
 
 
 if __name__ == "__main__":
-    command.run(shards)
+    run_step(shards)

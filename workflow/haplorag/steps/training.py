@@ -7,12 +7,13 @@ import math
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
-from haplorag.pipeline import cli as command
-from haplorag.training import history as journal
-from haplorag.io import hdf5 as store
-from haplorag.settings import Network, Optimisation
+from haplorag.io.atomic import replacing
+from haplorag.io.checksums import check_checksum, checksum
+from haplorag.io.metadata import read_facts, write_facts
+from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.settings import NetworkSettings, OptimisationSettings
+from haplorag.training.history import record_epoch, write_events, write_metrics
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,8 @@ def training(
     *,
     model: str,
     epoch: int,
-    network: Network,
-    settings: Optimisation,
+    network: NetworkSettings,
+    settings: OptimisationSettings,
     seed: int,
     threads: int,
     gpus: int,
@@ -51,36 +52,42 @@ def training(
     A killed epoch goes on from its last state in mid-epoch. Started by torchrun, several processes share the work. Training
     stops once `patience` epochs in a row have not improved `stop_on` by `min_delta`; later epochs copy what is there.
     """
-    facts = store.read_facts(from_history, "history")
+    facts = read_facts(from_history, "history")
     for path in (from_weights, from_state, from_best):
-        store.check(path, facts["files"][path.name], "remove its folder and run again")
+        check_checksum(path, facts["files"][path.name], "remove its folder and run again")
     if facts["stopped"]:
         log.info("epoch %03d: training stopped before, the best epoch is %03d", epoch, facts["best_epoch"])
         _pass_on({from_weights: weights, from_state: state, from_best: best})
-        store.write_facts(history, "history", facts)
-        journal.write_metrics(metrics, facts, epoch)
+        write_facts(history, "history", facts)
+        write_metrics(metrics, facts, epoch)
         return
     # Only now: torch takes seconds to load, and a stopped model needs none of it.
-    from haplorag.training import distributed as sharing
-    from haplorag.dataset.batches import open_chromosomes
-    from haplorag.training.epoch import Progress, choose_device, score_of, tell_costs, train_epoch, validate
+    pass
+    from haplorag.dataset.chromosome import open_chromosomes
+    from haplorag.network.device import choose_device
     from haplorag.network.model import build_network
-    from haplorag.training.loss import Halfway, build_optimiser, load_state, load_weights, save_state, save_weights
+    from haplorag.network.weights import load_weights, save_weights
+    from haplorag.training.checkpoint import MidEpochCheckpoint, load_state, save_state
+    from haplorag.training.distributed import process_group, relaunch_with_torchrun
+    from haplorag.training.epoch import EpochProgress, train_epoch
+    from haplorag.training.history import measure_costs
+    from haplorag.training.optimiser import build_optimiser
+    from haplorag.training.validation import score_validation, validate
 
-    sharing.launch(gpus)
-    device = choose_device(gpus, command.count_threads(threads))
+    relaunch_with_torchrun(gpus)
+    device = choose_device(gpus, count_threads(threads))
     started = time.perf_counter()
-    with sharing.joining(device) as writes:
+    with process_group(device) as writes:
         built = build_network(network)
         load_weights(from_weights, built)
         built = built.to(device)
         saved, optimiser = load_state(from_state), build_optimiser(built, settings)
         optimiser.load_state_dict(saved["optimiser"])
-        inputs = {path.parent.name + path.name: store.checksum(path) for path in (*masks, *neighbours)}
+        inputs = {path.parent.name + path.name: checksum(path) for path in (*masks, *neighbours)}
         belongs = {"files": facts["files"], "seed": seed, "inputs": inputs}
         belongs |= {"network": network.model_dump(mode="json"), "settings": settings.model_dump(mode="json")}
-        halfway = Halfway(state.with_name(".halfway.pt"), belongs, built, optimiser)
-        progress = Progress(**(halfway.load() or {"step": saved["step"]}))
+        halfway = MidEpochCheckpoint(state.with_name(".halfway.pt"), belongs, built, optimiser)
+        progress = EpochProgress(**(halfway.load() or {"step": saved["step"]}))
         panel = samples, genotypes, frequencies, windows, shards
         drawn = open_chromosomes(*panel, masks, neighbours)
         learned = built, optimiser, drawn, network, settings, progress
@@ -89,35 +96,25 @@ def training(
         if not writes:
             return
         judged = validate(built, open_chromosomes(*panel, validation_masks, validation_neighbours), network, settings)
-        score, figures = score_of(judged, settings.stop_on), progress.describe()
+        score, figures = score_validation(judged, settings.stop_on), progress.describe()
         log.info("epoch %03d: training loss %.5f, %s %.5f", epoch, figures["loss"], settings.stop_on, abs(score))
         save_weights(weights, built)
         save_state(state, {"step": progress.step, "optimiser": optimiser.state_dict()})
-        _record(facts, epoch, figures, judged, score, settings)
+        record_epoch(facts, epoch, figures, judged, score, settings)
         _pass_on({weights if facts["best_epoch"] == epoch else from_best: best})
-        facts["files"] = {path.name: store.checksum(path) for path in (weights, state, best)}
-        store.write_facts(history, "history", facts)
-        journal.write_metrics(metrics, facts, epoch, tell_costs(time.perf_counter() - started, drawn))
+        facts["files"] = {path.name: checksum(path) for path in (weights, state, best)}
+        write_facts(history, "history", facts)
+        write_metrics(metrics, facts, epoch, measure_costs(time.perf_counter() - started, drawn))
         if events:
-            journal.write_events(events, metrics)
+            write_events(events, metrics)
         halfway.remove()
 
 
 def _pass_on(copies: dict[Path, Path]) -> None:
     for source, target in copies.items():
-        with store.replacing(target) as temporary:
+        with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
 
 
-def _record(
-    facts: dict[str, Any], epoch: int, figures: dict[str, Any], judged: dict[str, Any], score: float, settings: Optimisation
-) -> None:
-    """Add an epoch to the history, and say whether it is the best and whether training stops."""
-    facts["epochs"].append({"epoch": epoch, "training": figures, "validation": judged, "score": score})
-    if score > facts["best_score"] + settings.min_delta:
-        facts["best_epoch"], facts["best_score"] = epoch, score
-    facts["stopped"] = epoch - facts["best_epoch"] >= settings.patience
-
-
 if __name__ == "__main__":
-    command.run(training)
+    run_step(training)

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import torch
 
-from haplorag.pipeline import cli as command
-from haplorag.io import hdf5 as store
-from haplorag.dataset.batches import open_chromosomes
-from haplorag.training.epoch import choose_device, score_of, validate
-from haplorag.masking import seed_of
+from haplorag.dataset.chromosome import open_chromosomes
+from haplorag.io.checksums import checksum
+from haplorag.io.metadata import write_facts
+from haplorag.network.device import choose_device
 from haplorag.network.model import build_network, count_parameters
-from haplorag.training.loss import build_optimiser, save_state, save_weights
-from haplorag.settings import Network, Optimisation
+from haplorag.network.weights import save_weights
+from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.seeding import seed_of
+from haplorag.settings import NetworkSettings, OptimisationSettings
+from haplorag.training.checkpoint import save_state
+from haplorag.training.optimiser import build_optimiser
+from haplorag.training.validation import score_validation, validate
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +30,8 @@ def untrained(
     history: Path,
     *,
     model: str,
-    network: Network,
-    settings: Optimisation,
+    network: NetworkSettings,
+    settings: OptimisationSettings,
     seed: int,
     threads: int,
     gpus: int,
@@ -43,13 +47,13 @@ def untrained(
 
     Weights are a pure function of the seed and the model's name.
     """
-    device = choose_device(gpus, command.count_threads(threads))
+    device = choose_device(gpus, count_threads(threads))
     torch.manual_seed(seed_of(seed, "untrained", model) % 2**63)
     built = build_network(network).to(device)
     log.info("%s: %d parameters, on %s", model, count_parameters(built), device)
     chromosomes = open_chromosomes(samples, genotypes, frequencies, windows, shards, validation_masks, validation_neighbours)
     judged = validate(built, chromosomes, network, settings)
-    score = score_of(judged, settings.stop_on)
+    score = score_validation(judged, settings.stop_on)
     log.info("epoch 000: %s %.5f", settings.stop_on, abs(score))
     for path in (weights, best):
         save_weights(path, built)
@@ -60,11 +64,11 @@ def untrained(
         "stopped": False,
         "best_epoch": 0,
         "best_score": score,
-        "files": {path.name: store.checksum(path) for path in (weights, state, best)},
+        "files": {path.name: checksum(path) for path in (weights, state, best)},
         "epochs": [{"epoch": 0, "validation": judged, "score": score}],
     }
-    store.write_facts(history, "history", facts)
+    write_facts(history, "history", facts)
 
 
 if __name__ == "__main__":
-    command.run(untrained)
+    run_step(untrained)

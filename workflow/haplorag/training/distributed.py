@@ -12,9 +12,10 @@ import torch.distributed as distributed
 from torch import nn
 
 from haplorag.errors import InputError
+from haplorag.network.device import local_rank
 
 
-def launch(gpus: int) -> None:
+def relaunch_with_torchrun(gpus: int) -> None:
     """Start this very command again, once for each GPU, where there are to be several and that was not done yet.
 
     Raises InputError where the machine has fewer.
@@ -30,7 +31,7 @@ def launch(gpus: int) -> None:
 
 
 @contextmanager
-def joining(device: torch.device) -> Iterator[bool]:
+def process_group(device: torch.device) -> Iterator[bool]:
     """Join the processes that torchrun started, if it did; gives whether this one writes the files."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield True
@@ -43,22 +44,17 @@ def joining(device: torch.device) -> Iterator[bool]:
         distributed.destroy_process_group()
 
 
-def rank_here() -> int:
-    """Number of this process on its machine, which is that of its GPU."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
-def count() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
-def is_mine(number: int) -> bool:
+def owns_batch(number: int) -> bool:
     """Whether this process takes the batch of that number; they take turns."""
     return not distributed.is_initialized() or number % distributed.get_world_size() == distributed.get_rank()
 
 
-def add_up(value: float) -> float:
+def all_reduce_sum(value: float) -> float:
     """Sum of a number over all processes."""
     if not distributed.is_initialized():
         return value
@@ -67,7 +63,7 @@ def add_up(value: float) -> float:
     return float(held)
 
 
-def add_up_gradients(network: nn.Module) -> None:
+def all_reduce_gradients(network: nn.Module) -> None:
     """Replace every gradient by its sum over all processes."""
     if not distributed.is_initialized():
         return
@@ -80,4 +76,4 @@ def add_up_gradients(network: nn.Module) -> None:
 
 
 def _device() -> torch.device:
-    return torch.device("cuda", rank_here()) if distributed.get_backend() == "nccl" else torch.device("cpu")
+    return torch.device("cuda", local_rank()) if distributed.get_backend() == "nccl" else torch.device("cpu")

@@ -17,9 +17,8 @@ log = logging.getLogger(__name__)
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 BGZF_MAGIC = b"\x1f\x8b\x08\x04"
 PIECE = 2**20
-UNCOUNTED = -1
 AGAIN = "run the download or the program that wrote it again"
-STRANGERS = {
+FOREIGN_FORMATS = {
     b"\x1f\x8b": "block gzip within gzip; run: gunzip -c OLD > new.vcf.gz",
     b"\xff\xfe": "UTF-16 text; run: iconv -f UTF-16 -t UTF-8 OLD | bgzip > new.vcf.gz",
     b"\xfe\xff": "UTF-16 text; run: iconv -f UTF-16 -t UTF-8 OLD | bgzip > new.vcf.gz",
@@ -45,7 +44,7 @@ def check_container(path: Path) -> str:
         if head[:3] == b"BCF":
             return "bcf"
         if head[:2] != b"\x1f\x8b":
-            _refuse_strangers(path, head + handle.read(100))
+            _refuse_foreign_formats(path, head + handle.read(100))
             if path.suffix in (".gz", ".bgz"):
                 raise InputError(f"{path}: plain text in spite of its name; run: bgzip < OLD > new.vcf.gz, or rename it")
             return "text"
@@ -55,7 +54,7 @@ def check_container(path: Path) -> str:
     first = next(read_pieces(path), b"")
     if first[:3] == b"BCF":
         return "bcf"
-    _refuse_strangers(path, first)
+    _refuse_foreign_formats(path, first)
     return "bgzf"
 
 
@@ -137,57 +136,6 @@ def unchanged(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: was changed while it was read; wait until it is whole and run again")
 
 
-def count_indexed(path: Path) -> dict[str, int] | None:
-    """Records by chromosome as the file's index (tbi or csi) counts them, UNCOUNTED where it does not; None without an index.
-
-    Raises InputError where the index cannot be read.
-    """
-    index = next((found for end in (".csi", ".tbi") if (found := Path(f"{path}{end}")).exists()), None)
-    if index is None:
-        return None
-    try:
-        data = b"".join(read_pieces(index))
-        return _count_tabix(data) if data[:4] == b"TBI\1" else _count_csi(data)
-    except (InputError, struct.error, ValueError, IndexError) as error:
-        raise InputError(f"{index}: not a whole index of {path}; remove it, or run: tabix -f {path}") from error
-
-
-def _count_tabix(data: bytes) -> dict[str, int] | None:
-    references, *_, length = struct.unpack_from("<8i", data, 4)
-    names = data[36 : 36 + length].split(b"\0")[:references]
-    return _count_bins(data, 36 + length, names, special=37450, csi=False)
-
-
-def _count_csi(data: bytes) -> dict[str, int] | None:
-    magic, _, depth, length = struct.unpack_from("<4siii", data)
-    if magic != b"CSI\1":
-        raise ValueError("no index")
-    auxiliary = data[16 : 16 + length]
-    if length < 28:
-        return None
-    names = auxiliary[28:].split(b"\0")
-    references = struct.unpack_from("<i", data, 16 + length)[0]
-    return _count_bins(data, 20 + length, names[:references], special=((1 << 3 * (depth + 1)) - 1) // 7 + 1, csi=True)
-
-
-def _count_bins(data: bytes, at: int, names: list[bytes], special: int, csi: bool) -> dict[str, int]:
-    """Walk the bins; the one numbered `special` counts a chromosome's records instead of pointing at them."""
-    counts = {name.decode(): UNCOUNTED for name in names}
-    for name in names:
-        bins = struct.unpack_from("<i", data, at)[0]
-        at += 4
-        for _ in range(bins):
-            number = struct.unpack_from("<I", data, at)[0]
-            at += 12 if csi else 4
-            chunks = struct.unpack_from("<i", data, at)[0]
-            if number == special:
-                counts[name.decode()] = struct.unpack_from("<4Q", data, at + 4)[2]
-            at += 4 + 16 * chunks
-        if not csi:
-            at += 4 + 8 * struct.unpack_from("<i", data, at)[0]
-    return counts
-
-
 def _is_block(head: bytes) -> bool:
     return head[:4] == BGZF_MAGIC and head[12:16] == b"BC\2\0"
 
@@ -214,8 +162,8 @@ def _find_line(path: Path) -> str:
     return f"line {lines}"
 
 
-def _refuse_strangers(path: Path, head: bytes) -> None:
-    for mark, what in STRANGERS.items():
+def _refuse_foreign_formats(path: Path, head: bytes) -> None:
+    for mark, what in FOREIGN_FORMATS.items():
         if head.lstrip()[: len(mark)] == mark:
             raise InputError(f"{path}: {what}")
     if not head.startswith(b"##fileformat=VCF"):

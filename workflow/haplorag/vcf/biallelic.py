@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from haplorag.vcf.bgzf import UNCOUNTED, count_indexed
 from haplorag.errors import InputError
+from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.header import Header
+from haplorag.vcf.index import UNCOUNTED, count_indexed
+from haplorag.vcf.reader import read_records, read_vcf_header
 from haplorag.vcf.records import ABSENT, Record
-from haplorag.vcf.reader import describe_vcf, plain_name, read_records
 
 log = logging.getLogger(__name__)
 BLOCK_RECORDS = 1024
@@ -45,7 +46,7 @@ class Block:
 
 
 @dataclass
-class Reader:
+class BiallelicReader:
     """Streams one chromosome of a VCF as blocks of biallelic sites; `tally` counts records by fate as it goes.
 
     People come in the order of `people`; `variants` is `snps` or `all_biallelic`, `multiallelic` is `split` or `skip`.
@@ -66,7 +67,7 @@ class Reader:
     dropped: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Block]:
-        header, indexed = describe_vcf(self.path), count_indexed(self.path)
+        header, indexed = read_vcf_header(self.path), count_indexed(self.path)
         columns = None if header.samples == self.people else header.find_columns(self.path, self.people)
         block: list[tuple[Any, ...]] = []
         seen: set[tuple[str, str]] = set()

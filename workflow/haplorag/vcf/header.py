@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.vcf.bgzf import read_pieces
 from haplorag.errors import InputError
+from haplorag.vcf.bgzf import read_pieces
 
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
 
@@ -42,10 +42,10 @@ class Header:
 
 def read_header(path: Path, kind: str) -> Header:
     """Read the header of a VCF that is text within. Raises InputError where it is none or names samples badly."""
-    return _parse_header(path, next(take_header(path, read_pieces(path))), kind)
+    return _parse_header(path, next(split_header(path, read_pieces(path))), kind)
 
 
-def take_header(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def split_header(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Give the header's lines as one piece, then everything else as it comes."""
     held = b""
     for piece in pieces:

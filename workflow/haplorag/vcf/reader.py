@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from cyvcf2 import VCF, Variant
 
-from haplorag.vcf.bgzf import check_container, count_indexed, unchanged
 from haplorag.errors import InputError
+from haplorag.vcf.bgzf import check_container, unchanged
 from haplorag.vcf.header import Header, read_header
-from haplorag.vcf.records import ABSENT, Record, Records
+from haplorag.vcf.index import count_indexed
+from haplorag.vcf.records import ABSENT, Record, RecordReader
 
 
-def describe_vcf(path: Path) -> Header:
+def read_vcf_header(path: Path) -> Header:
     """Check a file's container and header. Raises InputError where it is neither a VCF nor a BCF, or a damaged one."""
     kind = check_container(path)
     if kind != "bcf":
@@ -49,7 +50,7 @@ def open_vcf(path: Path) -> VCF:
 
 def read_records(path: Path, header: Header) -> Iterator[Record]:
     """Read all records of a VCF or BCF that was described."""
-    return _read_bcf(path) if header.kind == "bcf" else iter(Records(path, header))
+    return _read_bcf(path) if header.kind == "bcf" else iter(RecordReader(path, header))
 
 
 def _read_bcf(path: Path) -> Iterator[Record]:
@@ -77,13 +78,3 @@ def _read_bcf(path: Path) -> Iterator[Record]:
 def _watch(path: Path, reader: VCF) -> Iterator[Variant]:
     with unchanged(path):
         yield from reader
-
-
-def plain_name(chromosome: str) -> str:
-    """The chromosome's name without `chr`: chr21 and 21 are one."""
-    return re.sub(r"^chr", "", chromosome, flags=re.IGNORECASE)
-
-
-def match_chromosome(chromosome: str, names: list[str]) -> str | None:
-    """The one of `names` that means the same chromosome, None if there is none."""
-    return next((name for name in names if plain_name(name) == plain_name(chromosome)), None)

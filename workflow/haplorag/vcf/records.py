@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.vcf.bgzf import read_pieces
 from haplorag.errors import InputError
-from haplorag.vcf.header import Header, take_header
+from haplorag.vcf.bgzf import read_pieces
+from haplorag.vcf.header import Header, split_header
 
 LONGEST_LINE = 2**27
 CALL = re.compile(rb"(\d+|\.)(?:([|/])(\d+|\.))?")
@@ -38,7 +38,7 @@ class Record(NamedTuple):
 
 
 @dataclass
-class Records:
+class RecordReader:
     """The records of a VCF that is text within, read once. Raises InputError that names the line and what to do about it."""
 
     path: Path
@@ -46,7 +46,7 @@ class Records:
     line: int = 0
 
     def __iter__(self) -> Iterator[Record]:
-        pieces = take_header(self.path, read_pieces(self.path))
+        pieces = split_header(self.path, read_pieces(self.path))
         next(pieces)
         self.line = self.header.lines
         people = len(self.header.samples)

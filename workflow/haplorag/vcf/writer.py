@@ -7,15 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cyvcf2
 import numpy as np
 import pysam
 import pysam.bcftools
 
-from haplorag.io import hdf5 as store
-from haplorag.errors import InputError
-from haplorag.io.atomic import flush
-from haplorag.vcf.reader import describe_vcf, open_vcf, plain_name
+from haplorag.io.atomic import flush, replacing
 
 # Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
 LEVELS = 1000
@@ -113,7 +109,7 @@ def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> I
     `lengths` has the length of each chromosome in bp, 0 where it is not known.
     """
     index = path.with_name(path.name + (".csi" if path.suffix == ".bcf" else ".tbi"))
-    with store.replacing(path) as temporary:
+    with replacing(path) as temporary:
         text, pointers = (temporary.with_name(temporary.name + ending) for ending in (".vcf.gz", ".index"))
         try:
             with pysam.BGZFile(str(text), "wb") as file:
@@ -139,7 +135,7 @@ def write_phased(
 ) -> None:
     """Write phased genotypes, int8 [n, 2] (-1 missing) a site, at sites (position, REF, ALT, id) as bgzipped, indexed VCF."""
     signs = np.array([f"{first}|{second}" for first in ".01" for second in ".01"], dtype=object)
-    with store.replacing(path) as temporary:
+    with replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb") as file:
             columns = "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people])
             genotype = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">'
@@ -151,30 +147,21 @@ def write_phased(
         temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))
 
 
-def read_imputed(
-    path: Path, chromosome: str, sites: dict[tuple[int, str, str], int], people: list[str], into: np.ndarray
-) -> np.ndarray:
-    """Fill `into` float [n, site, 2] with the probabilities of ALT that another tool's VCF holds; gives which sites it has.
-
-    `sites` maps (position, REF, ALT) to the site's number. Per haplotype from HDS or AP1 and AP2, else half of DS each.
-    Raises InputError where a person is missing or there is no such field.
-    """
-    columns = describe_vcf(path).find_columns(path, people)
-    found = np.zeros(into.shape[1], dtype=bool)
-    for record in open_vcf(path):
-        row = sites.get((record.POS, record.REF, record.ALT[0])) if len(record.ALT) == 1 else None
-        if row is not None and plain_name(record.CHROM) == plain_name(chromosome):
-            into[:, row] = _read_halves(path, record)[columns]
-            found[row] = True
-    return found
-
-
-def _read_halves(path: Path, record: cyvcf2.Variant) -> np.ndarray:
-    fields = set(record.FORMAT)
-    if "HDS" in fields:
-        return record.format("HDS")
-    if {"AP1", "AP2"} <= fields:
-        return np.concatenate([record.format("AP1"), record.format("AP2")], axis=1)
-    if "DS" in fields:
-        return np.repeat(record.format("DS") / 2, 2, axis=1)
-    raise InputError(f"{path}: record {record.CHROM}:{record.POS} has none of HDS, AP1 and DS; write one of them")
+def write_vcf(path: Path, people: list[str], regions: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+    """Write positions int [S], REF and ALT [S, 2] and haplotypes 0/1 [S, n, 2] of each chromosome as bgzipped, indexed VCF."""
+    calls = np.array(["0|0", "0|1", "1|0", "1|1"])
+    with replacing(path) as temporary:
+        with pysam.BGZFile(str(temporary), "wb") as file:
+            contigs = "".join(f"##contig=<ID={chromosome}>\n" for chromosome in regions)
+            file.write(
+                f"##fileformat=VCFv4.2\n{contigs}"
+                '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
+                "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{}\n".format("\t".join(people)).encode()
+            )
+            for chromosome, (positions, alleles, haplotypes) in regions.items():
+                genotypes = calls[haplotypes[..., 0] * 2 + haplotypes[..., 1]]
+                for position, (ref, alt), row in zip(positions, alleles, genotypes, strict=True):
+                    head = f"{chromosome}\t{position}\t{chromosome}:{position}:{ref}:{alt}\t{ref}\t{alt}\t.\tPASS\t.\tGT\t"
+                    file.write((head + "\t".join(row) + "\n").encode())
+        pysam.tabix_index(str(temporary), preset="vcf", force=True)
+        temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))

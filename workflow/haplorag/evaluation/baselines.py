@@ -1,0 +1,17 @@
+"""What plain methods say of hidden alleles from the retrieved haplotypes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def copy_nearest(alleles: np.ndarray, distances: np.ndarray, count: int) -> np.ndarray:
+    """Mean allele of the `count` nearest neighbours of each haplotype: float32 [Q, L].
+
+    `alleles` 0/1 [Q, K, L], `distances` int [Q, K] (-1 where there is no neighbour); equal distances go by rank.
+    """
+    far = np.iinfo(np.int32).max
+    order = np.argsort(np.where(distances < 0, far, distances), axis=1, kind="stable")[:, :count]
+    valid = np.take_along_axis(distances, order, axis=1) >= 0
+    chosen = np.take_along_axis(alleles, order[:, :, None], axis=1) * valid[:, :, None]
+    return (chosen.sum(axis=1) / np.maximum(valid.sum(axis=1), 1)[:, None]).astype(np.float32)

@@ -1,0 +1,75 @@
+"""The store of a chromosome's phased genotypes, filled and read in blocks of sites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from haplorag.io.hdf5 import _put_words, opening_arrays, put_array, read_rows
+
+BLOCK_SITES = 2048
+
+
+class GenotypeAppender:
+    """Appends blocks of sites to an open genotype store: calldata/GT and variants/*."""
+
+    def __init__(self, file: h5py.File, calls: tuple[int, int]) -> None:
+        # A chunk of about 1 MB holds some hundred sites of all people, as they are read window by window.
+        rows = max(1, 2**20 // max(1, calls[0] * calls[1]))
+        packing = {"compression": "gzip", "compression_opts": 4, "fletcher32": True}
+        options: dict[str, Any] = {"maxshape": (None, *calls), "chunks": (rows, *calls), "fillvalue": -1, **packing}
+        self._file = file
+        self._calls = file.create_dataset("calldata/GT", (0, *calls), dtype=np.int8, **options)
+        self._positions: list[np.ndarray] = []
+        self._words: dict[str, list[str]] = {"variants/REF": [], "variants/ALT": [], "variants/ID": []}
+
+    @property
+    def sites(self) -> int:
+        """Sites appended so far."""
+        return int(self._calls.shape[0])
+
+    def append(self, block: Any) -> None:
+        """Append a block with positions, refs, alts, ids and alleles int8 [S, n, 2]."""
+        start = self.sites
+        self._calls.resize(start + len(block.positions), axis=0)
+        self._calls[start:] = block.alleles
+        self._positions.append(block.positions)
+        for words, more in zip(self._words.values(), (block.refs, block.alts, block.ids), strict=True):
+            words.extend(more)
+
+    def finish(self, samples: list[str]) -> None:
+        """Write what is kept in memory until the end: the sites and the samples' names."""
+        put_array(self._file, "variants/POS", np.concatenate([np.empty(0, dtype=np.int32), *self._positions]))
+        for name, words in {**self._words, "samples": samples}.items():
+            _put_words(self._file, name, words)
+
+
+def read_vcf_source(path: Path) -> dict[str, str]:
+    """What a genotype store was made from: chromosome, name of the VCF and its sha256."""
+    with opening_arrays(path, "genotypes") as file:
+        return {name: str(file.attrs[name]) for name in ("chromosome", "vcf", "sha256")}
+
+
+def read_haplotypes(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Read haplotypes int8 [2 n, S] of some people (rows 2 i, 2 i + 1) at sorted sites from an open genotype store."""
+    calls = read_rows(file, "calldata/GT", sites)[:, people]
+    return np.ascontiguousarray(calls.transpose(1, 2, 0).reshape(2 * len(people), len(sites)))
+
+
+def iterate_site_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarray]:
+    """Read alleles int8 [S, n, 2] of everybody at sorted sites from an open genotype store, a few thousand sites at a time."""
+    cuts = np.searchsorted(sites, np.arange(BLOCK_SITES, sites.max(initial=0) + 1, BLOCK_SITES))
+    yield from (read_rows(file, "calldata/GT", block) for block in np.split(sites, cuts) if len(block))
+
+
+def iterate_truth(path: Path, rows: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Stretches of sites, and alleles int8 [person, site, 2] there."""
+    with opening_arrays(path, "genotypes") as file:
+        start = 0
+        for calls in iterate_site_blocks(file, np.arange(len(file["variants/POS"]))):
+            yield slice(start, start + len(calls)), calls[:, rows].swapaxes(0, 1)
+            start += len(calls)

@@ -1,0 +1,96 @@
+"""Packed reference haplotypes: shards, and the alleles unpacked from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from haplorag.errors import InputError
+from haplorag.io.atomic import write_bytes
+from haplorag.io.metadata import read_facts
+
+
+@dataclass(frozen=True, eq=False)
+class ShardSet:
+    """Packed reference haplotypes of a chromosome, one shard for the core of each window, read and verified when needed."""
+
+    folder: Path
+    reference_haplotypes: int
+    entries: list[dict]
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """First site of each shard, int64 [W]."""
+        return np.array([entry["first"] for entry in self.entries])
+
+    def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Reference haplotypes (all if `rows` is None) at sorted sites, 0/1 uint8 [n, S]."""
+        parts = [np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)]
+        parts += [unpack(packed if rows is None else packed[rows], columns) for packed, columns in self._packed(sites)]
+        return np.concatenate(parts, axis=1)
+
+    def by_site(self, sites: np.ndarray) -> np.ndarray:
+        """All reference haplotypes at sorted sites, 0/1 uint8 [S, N]."""
+        parts = [np.empty((0, self.reference_haplotypes), dtype=np.uint8)]
+        return np.concatenate(parts + [unpack_by_site(packed, columns) for packed, columns in self._packed(sites)])
+
+    def _packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Shards that hold the sites, and which of their columns these are."""
+        shard = np.searchsorted(self.first, sites, side="right") - 1
+        for number in np.unique(shard):
+            entry = self.entries[number]
+            yield read_shard(self.folder / entry["file"], entry["sha256"]), sites[shard == number] - self.first[number]
+
+
+def open_shards(folder: Path) -> ShardSet:
+    """Open a chromosome's shards, as their table of contents (shards.json) lists them."""
+    facts = read_facts(folder / "shards.json", "shards")
+    return ShardSet(folder, facts["reference_haplotypes"], facts["windows"])
+
+
+def pack(haplotypes: np.ndarray) -> np.ndarray:
+    """Pack haplotypes 0/1 [N, S] into uint8 [N, ceil(S / 8)], the first site in the highest bit."""
+    return np.packbits(haplotypes, axis=1)
+
+
+def unpack(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [N, S]."""
+    return packed.take(columns >> 3, axis=1) >> (7 - (columns & 7)).astype(np.uint8) & np.uint8(1)
+
+
+def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [S, N]."""
+    return np.ascontiguousarray(packed.T)[columns >> 3] >> (7 - (columns & 7)).astype(np.uint8)[:, None] & np.uint8(1)
+
+
+def write_shard(path: Path, packed: np.ndarray) -> str:
+    """Write packed haplotypes uint8 [N, bytes] as one FAISS binary index and give the file's SHA-256."""
+    index = faiss.IndexBinaryFlat(packed.shape[1] * 8)
+    index.add(packed)
+    data = faiss.serialize_index_binary(index)
+    write_bytes(path, data)
+    return hashlib.sha256(memoryview(data)).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def read_shard(path: Path, sha256: str) -> np.ndarray:
+    """Read packed haplotypes uint8 [N, bytes]. Raises InputError where the bytes are not those that were written.
+
+    The last few are kept in memory: the windows of one stretch of a chromosome see the same shards.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error}); remove its folder and run again") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again")
+    index = faiss.deserialize_index_binary(np.frombuffer(data, dtype=np.uint8))
+    packed = faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8)
+    packed.setflags(write=False)
+    return packed

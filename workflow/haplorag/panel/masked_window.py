@@ -1,0 +1,42 @@
+"""A window under a mask: what is in sight, and which typed sites are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from haplorag.panel.haplotypes import ShardSet
+
+
+def choose_typed_columns(hidden: np.ndarray, core: tuple[int, int], flank_typed: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Choose the typed columns a window is read by: all of its core and the nearest `flank_typed` on each side.
+
+    `hidden` bool [C] covers the window's context, `core` is the half-open range of core columns in it. Gives the columns
+    int [T], sorted, and the half-open range of those in the core.
+    """
+    typed = ~hidden
+    left = np.flatnonzero(typed[: core[0]])
+    right = np.flatnonzero(typed[core[1] :]) + core[1]
+    typed[left[: max(len(left) - flank_typed, 0)]] = False
+    typed[right[flank_typed:]] = False
+    columns = np.flatnonzero(typed)
+    start, stop = np.searchsorted(columns, core)
+    return columns, (int(start), int(stop))
+
+
+@dataclass(frozen=True)
+class MaskedWindow:
+    """A stretch of windows under one mask, without people: sorted sites int32 [S] in sight, the half-open range of core columns
+    among them, which are hidden bool [S], genetic positions in cM of all the chromosome's sites, and the reference there."""
+
+    sites: np.ndarray
+    core: tuple[int, int]
+    hidden: np.ndarray
+    centimorgan: np.ndarray
+    shards: ShardSet
+
+    @property
+    def core_sites(self) -> np.ndarray:
+        """Sites of the core, int32 [L]."""
+        return self.sites[slice(*self.core)]

@@ -1,0 +1,42 @@
+"""Says in one line what a machine could not do, and the remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+RUN_AGAIN = "run the same command again"
+REMEDIES = {
+    errno.ENOSPC: f"free some space, then {RUN_AGAIN}",
+    errno.EDQUOT: f"free some of your quota, then {RUN_AGAIN}",
+    errno.EFBIG: f"raise the largest file size (ulimit -f), then {RUN_AGAIN}",
+    errno.EROFS: "set `results` to a folder that can be written",
+    errno.EACCES: "set `results` to a folder that you may write, or ask for permission",
+    errno.EMFILE: f"raise the number of open files (ulimit -n), then {RUN_AGAIN}",
+    errno.ENOMEM: f"run fewer jobs at once (--cores), then {RUN_AGAIN}",
+    errno.EIO: f"have the disk or the network file system looked at, then {RUN_AGAIN}",
+    errno.ESTALE: f"the network file system has lost it; {RUN_AGAIN}",
+}
+# What libraries say that have no exception of their own for it.
+NO_MEMORY = ("out of memory", "can't allocate memory", "bad_alloc", "can't start new thread", "not enough memory")
+SETTING_TO_LOWER = {
+    "training": "training.batch_people",
+    "untrained": "training.batch_people",
+    "predictions": "imputation.batch_people",
+    "imputation": "imputation.batch_people",
+}
+
+
+def explain_failure(error: Exception, step: str) -> str | None:
+    """One line that says what a machine lacked and what to do, None where it is no such thing."""
+    if isinstance(error, OSError) and error.errno in REMEDIES:
+        return f"{error.filename or step}: {os.strerror(error.errno)}; {REMEDIES[error.errno]}"
+    said = " ".join(str(error).split())[:300]
+    if isinstance(error, OSError) and error.filename and error.errno is None:
+        return f"{error.filename}: could not be written ({said}); free some space, then {RUN_AGAIN}"
+    if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY):
+        lower = f"lower {SETTING_TO_LOWER[step]}, " if step in SETTING_TO_LOWER else ""
+        return f"{step}: out of memory ({said}); {lower}run fewer jobs at once (--cores), or use a larger machine"
+    if type(error).__name__ == "AcceleratorError" or "CUDA error" in said:
+        return f"{step}: the GPU failed ({said}); {RUN_AGAIN}, or without it: --resources gpu=0"
+    return None
