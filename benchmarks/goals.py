@@ -12,13 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 ROOT = Path(__file__).parents[1]
-MET = {"at least": float.__ge__, "at most": float.__le__, "below": float.__lt__, "above": float.__gt__}
+MET = {
+    "at least": float.__ge__,
+    "at most": float.__le__,
+    "below": float.__lt__,
+    "above": float.__gt__,
+}
 
 
 def judge(name: str, figure: float, words: str, bound: float, unit: str = "") -> bool:
     """Print one goal and say whether it is met; `words` is one of `MET`."""
     met = MET[words](float(figure), float(bound))
-    print(f"goal {name}: {figure:,.4g}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})", flush=True)
+    print(
+        f"goal {name}: {figure:,.4g}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})",
+        flush=True,
+    )
     return met
 
 
@@ -53,7 +61,9 @@ def measure(command: list[str]) -> tuple[float, float, int]:
     """
     started = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=surroundings())
+        child = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=errors, env=surroundings()
+        )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:

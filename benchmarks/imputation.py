@@ -33,7 +33,9 @@ OURS = {"full": "full", "copying_only": "copying_only"}
 def main() -> None:
     """Measure, print the table and the goals."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder of a run")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="results folder of a run"
+    )
     parser.add_argument("--chromosome", default="1")
     parser.add_argument("--mask", default="array", help="name of a test mask")
     parser.add_argument("--model", default="copying")
@@ -56,18 +58,38 @@ def main() -> None:
         hidden = facts["hidden"]
         for tool, command in commands.items():
             seconds[tool], cpu, peak = measure(command)
-            said = np.broadcast_to(facts["frequency"][None, :, None], (len(names), len(hidden), 2)).copy()
+            said = np.broadcast_to(
+                facts["frequency"][None, :, None], (len(names), len(hidden), 2)
+            ).copy()
             found = read_imputed(outputs[tool], given.chromosome, facts["sites"], names, said)
             if (hidden & ~found).any():
-                print(f"{tool} leaves out {(hidden & ~found).sum()} of {hidden.sum()} hidden sites", file=sys.stderr)
-            r2 = dosage_r2_by_site(said[:, hidden].sum(axis=2), facts["truth"][:, hidden].sum(axis=2))
+                print(
+                    f"{tool} leaves out {(hidden & ~found).sum()} of {hidden.sum()} hidden sites",
+                    file=sys.stderr,
+                )
+            r2 = dosage_r2_by_site(
+                said[:, hidden].sum(axis=2), facts["truth"][:, hidden].sum(axis=2)
+            )
             bins = [np.nanmean(r2[members]) for members in facts["groups"]]
-            rows[tool] = [seconds[tool], cpu, peak / 1e6, hidden.sum() * len(names) / seconds[tool], *bins]
-    print(f"{len(names)} people, {hidden.sum():,} of {len(hidden):,} sites hidden ({given.mask}), {given.threads} threads\n")
+            rows[tool] = [
+                seconds[tool],
+                cpu,
+                peak / 1e6,
+                hidden.sum() * len(names) / seconds[tool],
+                *bins,
+            ]
+    print(
+        f"{len(names)} people, {hidden.sum():,} of {len(hidden):,} sites hidden ({given.mask}), {given.threads} threads\n"
+    )
     edges = config["evaluation"]["maf_bins"]
-    print(f"{'tool':14}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'genotypes/s':>13}  mean r2 by MAF bin {edges}")
+    print(
+        f"{'tool':14}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'genotypes/s':>13}  mean r2 by MAF bin {edges}"
+    )
     for tool, (wall, cpu, peak, pace, *bins) in rows.items():
-        print(f"{tool:14}{wall:9.1f}{cpu:9.1f}{peak:9.0f}{pace:13,.0f}  " + " ".join(f"{value:.4f}" for value in bins))
+        print(
+            f"{tool:14}{wall:9.1f}{cpu:9.1f}{peak:9.0f}{pace:13,.0f}  "
+            + " ".join(f"{value:.4f}" for value in bins)
+        )
     print()
     # With a GPU the network is measured against the fastest tool, without one what imputes without it against Beagle.
     way, peer = ("full", "minimac4") if given.gpus else ("copying_only", "beagle")
@@ -79,38 +101,91 @@ def read_case(results: Path, chromosome: str, mask: str) -> dict:
     """Test people, their true alleles int8 [n, site, 2], hidden sites bool [site], frequencies, sites by key, MAF bins."""
     people = find_samples(read_samples(results / "samples/samples.tsv"), "test")
     drawn = read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
-    frequency = read_arrays(results / f"frequencies/{chromosome}.h5", "frequencies", "frequency")["frequency"]
+    frequency = read_arrays(results / f"frequencies/{chromosome}.h5", "frequencies", "frequency")[
+        "frequency"
+    ]
     path = results / f"genotypes/{chromosome}.h5"
     keys = read_arrays(path, "genotypes", "variants/POS", "variants/REF", "variants/ALT").values()
     hidden = drawn["hidden"][drawn["names"].tolist().index(mask)]
     with opening_arrays(path, "genotypes") as file:
-        truth = read_haplotypes(file, np.arange(len(frequency)), people).reshape(len(people), 2, -1).swapaxes(1, 2)
+        truth = (
+            read_haplotypes(file, np.arange(len(frequency)), people)
+            .reshape(len(people), 2, -1)
+            .swapaxes(1, 2)
+        )
     settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())["evaluation"]
     names, groups = group_by_maf(frequency[hidden], settings["maf_bins"], settings["rare_maf"])
-    sites = {key: row for row, key in enumerate(zip(*(values.tolist() for values in keys), strict=True))}
+    sites = {
+        key: row for row, key in enumerate(zip(*(values.tolist() for values in keys), strict=True))
+    }
     bins = groups[: sum(name[0].isdigit() for name in names)]
-    return {"people": people, "truth": truth, "hidden": hidden, "frequency": frequency, "sites": sites, "groups": bins}
+    return {
+        "people": people,
+        "truth": truth,
+        "hidden": hidden,
+        "frequency": frequency,
+        "sites": sites,
+        "groups": bins,
+    }
 
 
-def prepare(given: argparse.Namespace, folder: Path, config: dict) -> tuple[dict[str, list[str]], dict[str, Path]]:
+def prepare(
+    given: argparse.Namespace, folder: Path, config: dict
+) -> tuple[dict[str, list[str]], dict[str, Path]]:
     """Write the panel and the target, and give each tool's command and where its output comes to lie."""
     run, step = given.results, [sys.executable, "-m"]
     masks = run / f"masks/test/{given.chromosome}.h5"
     names = read_arrays(masks, "masks", "names")["names"].tolist()
     reference, target = folder / "reference.vcf.gz", folder / f"{given.mask}.vcf.gz"
-    inputs = [run / f"genotypes/{given.chromosome}.h5", run / "samples/samples.tsv", masks, reference]
+    inputs = [
+        run / f"genotypes/{given.chromosome}.h5",
+        run / "samples/samples.tsv",
+        masks,
+        reference,
+    ]
     targets = [folder / f"{name}.vcf.gz" for name in names]
-    call([*step, "haplorag.steps.exports", *inputs, "--targets", *targets, "--chromosome", given.chromosome])
+    call(
+        [
+            *step,
+            "haplorag.steps.exports",
+            *inputs,
+            "--targets",
+            *targets,
+            "--chromosome",
+            given.chromosome,
+        ]
+    )
     panel = folder / "reference.msav"
     call(["minimac4", "--compress-reference", reference, "-o", panel])
     outputs = {tool: folder / f"{tool}.vcf.gz" for tool in (*OURS, *PEERS)}
     threads = str(given.threads)
     ours = {}
     for name, network in OURS.items():
-        words = [*step, "haplorag.steps.imputation", run / "imputer" / given.model, target, outputs[name], folder / "sites.tsv"]
+        words = [
+            *step,
+            "haplorag.steps.imputation",
+            run / "imputer" / given.model,
+            target,
+            outputs[name],
+            folder / "sites.tsv",
+        ]
         settings = json.dumps({**config["imputation"], "network": network})
-        ours[name] = [*words, "--settings", settings, "--threads", threads, "--gpus", str(given.gpus)]
-    beagle = [f"gt={target}", f"ref={reference}", f"out={folder}/beagle", "ap=true", f"nthreads={threads}"]
+        ours[name] = [
+            *words,
+            "--settings",
+            settings,
+            "--threads",
+            threads,
+            "--gpus",
+            str(given.gpus),
+        ]
+    beagle = [
+        f"gt={target}",
+        f"ref={reference}",
+        f"out={folder}/beagle",
+        "ap=true",
+        f"nthreads={threads}",
+    ]
     minimac = [panel, target, "-o", outputs["minimac4"], "-O", "vcf.gz", "-f", "HDS", "-t", threads]
     commands = {
         **ours,
@@ -122,7 +197,9 @@ def prepare(given: argparse.Namespace, folder: Path, config: dict) -> tuple[dict
 
 def call(words: list) -> None:
     """Run a command that is not measured. Raises ValueError with what it said where it fails."""
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=surroundings())
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, env=surroundings()
+    )
     if done.returncode:
         raise ValueError(done.stderr[-1000:])
 

@@ -49,7 +49,10 @@ def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, ha
     `hidden_alleles` [Q or 1, N, H], `haplotypes` the size of the whole panel, which sets the rate of switches.
     """
     sites, per_cm = alleles.shape[1], SWITCHES_PER_CENTIMORGAN / haplotypes
-    emit = [np.where(alleles[:, site, None] == references[:, :, site], 1 - MISMATCH, MISMATCH) for site in range(sites)]
+    emit = [
+        np.where(alleles[:, site, None] == references[:, :, site], 1 - MISMATCH, MISMATCH)
+        for site in range(sites)
+    ]
     chances = -np.expm1(-np.diff(typed_cm) * per_cm)
     passes = []
     for order in (range(sites), range(sites - 1, -1, -1)):
@@ -64,7 +67,10 @@ def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, ha
         passes.append(states)
     right = np.searchsorted(typed_cm, hidden_cm)
     probability = np.empty((len(alleles), len(hidden_cm)), dtype=np.float32)
-    best, summed = np.empty(probability.shape, dtype=np.int64), np.zeros_like(emit[0], dtype=np.float32)
+    best, summed = (
+        np.empty(probability.shape, dtype=np.int64),
+        np.zeros_like(emit[0], dtype=np.float32),
+    )
     for column, (place, after) in enumerate(zip(hidden_cm, right, strict=True)):
         weight = np.ones_like(emit[0], dtype=np.float32)
         for states, near in ((passes[0], after - 1), (passes[1], after)):
@@ -102,7 +108,9 @@ def judge_window(queries, reference, hidden, sites, core, centimorgan, settings,
     probability, best, weight = run(None)
     places = group_core_sites(columns, wanted, centimorgan[sites], len(reference))
     before = np.searchsorted(columns, wanted, side="right")
-    stretches = cut_haplotype_blocks(np.ascontiguousarray(known.T), np.ascontiguousarray(reference[:, wanted].T), before)
+    stretches = cut_haplotype_blocks(
+        np.ascontiguousarray(known.T), np.ascontiguousarray(reference[:, wanted].T), before
+    )
     network = run_forward_backward(asked, shared[0], stretches, places, nobody, owner, threads=2)[0]
     found = {"full panel": (probability, None), READ: (network, None)}
     for count in counts:
@@ -110,13 +118,18 @@ def judge_window(queries, reference, hidden, sites, core, centimorgan, settings,
         near, _ = search_neighbours(asked, known, inside, owner, own, threads=2)
         heaviest = np.argsort(-weight, axis=1, kind="stable")[:, :count]
         for name, ids in ((f"K = {count}", near), (f"heaviest {count}", heaviest)):
-            found[name] = run(lambda part, ids=ids: ids[part])[0], (best[:, :, None] == ids[:, None]).any(axis=2)
+            found[name] = (
+                run(lambda part, ids=ids: ids[part])[0],
+                (best[:, :, None] == ids[:, None]).any(axis=2),
+            )
     return found, wanted
 
 
 def main() -> int:
     """Measure, print the table and the goals; 1 if one is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--chromosome", default="1")
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"))
@@ -124,14 +137,26 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=40, help="validation people")
     parser.add_argument("--neighbours", type=int, nargs="+", default=[64, 256])
     chosen = parser.parse_args()
-    stage = {name: chosen.results / name / f"{chosen.chromosome}.h5" for name in ("genotypes", "frequencies", "windows")}
-    settings = NeighbourSettings.model_validate(yaml.safe_load(chosen.config.read_text())["neighbours"])
-    cut, packed = read_windows(stage["windows"]), open_shards(chosen.results / "shards" / chosen.chromosome)
+    stage = {
+        name: chosen.results / name / f"{chosen.chromosome}.h5"
+        for name in ("genotypes", "frequencies", "windows")
+    }
+    settings = NeighbourSettings.model_validate(
+        yaml.safe_load(chosen.config.read_text())["neighbours"]
+    )
+    cut, packed = (
+        read_windows(stage["windows"]),
+        open_shards(chosen.results / "shards" / chosen.chromosome),
+    )
     frequency = read_frequencies(stage["frequencies"]).frequency
     position = read_arrays(stage["frequencies"], "frequencies", "position")["position"]
-    people = find_samples(read_samples(chosen.results / "samples/samples.tsv"), "validation")[: chosen.people]
+    people = find_samples(read_samples(chosen.results / "samples/samples.tsv"), "validation")[
+        : chosen.people
+    ]
     windows = np.unique(np.linspace(0, len(cut) - 1, chosen.windows + 2).round().astype(int)[1:-1])
-    print(f"{len(people)} people, {packed.reference_haplotypes} reference haplotypes, windows {windows.tolist()}")
+    print(
+        f"{len(people)} people, {packed.reference_haplotypes} reference haplotypes, windows {windows.tolist()}"
+    )
     print(f"{'mask':8} {'method':14} {'recall':>7}  mean r2 by MAF bin: {EDGES}")
     missed = 0
     for name, mask in MASKS.items():
@@ -143,23 +168,38 @@ def main() -> int:
             with opening_arrays(stage["genotypes"], "genotypes") as file:
                 queries = read_haplotypes(file, sites, people)
             found, wanted = judge_window(
-                queries, packed.haplotypes(sites), hidden[sites], sites, core, cut.centimorgan, settings, chosen.neighbours
+                queries,
+                packed.haplotypes(sites),
+                hidden[sites],
+                sites,
+                core,
+                cut.centimorgan,
+                settings,
+                chosen.neighbours,
             )
             truth = queries[:, wanted].reshape(len(people), 2, -1).sum(axis=1)
             for method, (said, recalled) in found.items():
                 r2 = dosage_r2_by_site(said.reshape(len(people), 2, -1).sum(axis=1), truth)
                 parts[method].append((r2, recalled))
-            maf_groups.append(group_by_maf(frequency[sites[wanted]], EDGES, 0.05)[1][: len(EDGES) - 1])
+            maf_groups.append(
+                group_by_maf(frequency[sites[wanted]], EDGES, 0.05)[1][: len(EDGES) - 1]
+            )
         members = np.concatenate(maf_groups, axis=1)
         by_bin = {}
         for method, measured in parts.items():
             r2 = np.concatenate([one for one, _ in measured])
             by_bin[method] = np.array(
-                [np.nanmean(np.append(r2[inside], np.nan)) if inside.any() else np.nan for inside in members]
+                [
+                    np.nanmean(np.append(r2[inside], np.nan)) if inside.any() else np.nan
+                    for inside in members
+                ]
             )
             recalled = [two.ravel() for _, two in measured if two is not None]
             recall = f"{np.concatenate(recalled).mean():.3f}" if recalled else ""
-            print(f"{name:8} {method:14} {recall:>7}  {' '.join(f'{value:.4f}' for value in by_bin[method])}", flush=True)
+            print(
+                f"{name:8} {method:14} {recall:>7}  {' '.join(f'{value:.4f}' for value in by_bin[method])}",
+                flush=True,
+            )
         lost = np.nanmax(by_bin["full panel"] - by_bin[READ])
         missed += not judge(f"r2 lost, {name}, {READ}", lost, "below", MOST_LOST)
     return int(missed > 0)

@@ -31,7 +31,10 @@ from haplorag.retrieval.search import search_neighbours
 from haplorag.settings import NeighbourSettings
 
 CONFIG = ROOT / "config/config.yaml"
-WIDTH, BATCH = 384, 4  # larger batches are slower: their memory is asked of the system and handed back each time
+WIDTH, BATCH = (
+    384,
+    4,
+)  # larger batches are slower: their memory is asked of the system and handed back each time
 # The panel that the earlier systems were built for, and the cores it is refreshed on.
 SITES, HAPLOTYPES, CORES, CORE_SITES = 150_508, 2_008, 8, 512
 # A window: its shards, its number, sites and core columns, queries int8 [Q, C], and hidden, frequency and cM [C].
@@ -41,24 +44,39 @@ Case = namedtuple("Case", "shards window sites core queries hidden frequency cen
 def main() -> None:
     """Measure, print the table and the goals."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder of a run")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="results folder of a run"
+    )
     parser.add_argument("--chromosome", default="1")
-    parser.add_argument("--queries", type=int, default=32, help="query haplotypes; 32 are what a window meets in an epoch")
+    parser.add_argument(
+        "--queries",
+        type=int,
+        default=32,
+        help="query haplotypes; 32 are what a window meets in an epoch",
+    )
     parser.add_argument("--memory", type=float, default=6, help="GB that the embeddings may take")
     arguments = parser.parse_args()
     settings = NeighbourSettings(**yaml.safe_load(CONFIG.read_text())["neighbours"])
     try:
         case = read_case(arguments.results, arguments.chromosome, arguments.queries)
     except (InputError, OSError) as error:
-        parser.error(f"{error}; --results and --chromosome name a run with genotypes, samples, windows and shards")
+        parser.error(
+            f"{error}; --results and --chromosome name a run with genotypes, samples, windows and shards"
+        )
     faiss.omp_set_num_threads(1)
-    sys.exit(1 if sum(not judge(*goal) for goal in measure(case, settings, arguments.memory * 1e9)) else 0)
+    sys.exit(
+        1
+        if sum(not judge(*goal) for goal in measure(case, settings, arguments.memory * 1e9))
+        else 0
+    )
 
 
 def measure(case: Case, settings: NeighbourSettings, memory: float) -> list[tuple]:
     """Run all ways, print what they took, and give the goals with their figures."""
     sites = len(case.hidden)
-    whole = settings.model_copy(update={"segments": 1, "scales": [1], "flank_typed": sites, "reach_typed": sites})
+    whole = settings.model_copy(
+        update={"segments": 1, "scales": [1], "flank_typed": sites, "reach_typed": sites}
+    )
     # Before anything is embedded, so that the peak is that of the search alone.
     seconds, people = repeat({"": lambda: search_ours(case, settings, everyone=True)})[""]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -72,23 +90,56 @@ def measure(case: Case, settings: NeighbourSettings, memory: float) -> list[tupl
         "embeddings": lambda: search_embeddings(case, block, settings.count),
     }
     runs = repeat(ways)
-    old, per_site = runs["embeddings"][0] * sites / embedded, case.shards.reference_haplotypes * WIDTH * 4
+    old, per_site = (
+        runs["embeddings"][0] * sites / embedded,
+        case.shards.reference_haplotypes * WIDTH * 4,
+    )
     packed = (case.shards.folder / case.shards.entries[case.window]["file"]).stat().st_size
-    print(f"window {case.window}: {len(case.queries)} queries, {case.shards.reference_haplotypes:,} reference haplotypes")
-    print(f"embedded: {embedded:,} of {sites:,} sites; * scaled to all\n\n{'way':22}{'CPU s':>10}{'index bytes':>16}")
+    print(
+        f"window {case.window}: {len(case.queries)} queries, {case.shards.reference_haplotypes:,} reference haplotypes"
+    )
+    print(
+        f"embedded: {embedded:,} of {sites:,} sites; * scaled to all\n\n{'way':22}{'CPU s':>10}{'index bytes':>16}"
+    )
     for name, (spent, _) in runs.items():
-        print(f"{name:22}{spent:10.4f}{embedded * per_site if name == 'embeddings' else packed:16,}")
+        print(
+            f"{name:22}{spent:10.4f}{embedded * per_site if name == 'embeddings' else packed:16,}"
+        )
     print(f"{'embeddings *':22}{old:10.4f}{sites * per_site:16,}\n")
     each, windows = seconds / people, SITES / CORE_SITES
-    print(f"refresh: {people:,} haplotypes searched among themselves, {each * 1e3:.3f} ms a query and window on one core,")
-    print(f"{settings.count / each:,.0f} neighbours/s a core, peak memory {peak * 1024 / 1e6:.0f} MB")
-    print(f"extrapolated: {HAPLOTYPES:,} queries x {SITES:,} / {CORE_SITES} = {windows:.0f} windows, {CORES} cores\n")
+    print(
+        f"refresh: {people:,} haplotypes searched among themselves, {each * 1e3:.3f} ms a query and window on one core,"
+    )
+    print(
+        f"{settings.count / each:,.0f} neighbours/s a core, peak memory {peak * 1024 / 1e6:.0f} MB"
+    )
+    print(
+        f"extrapolated: {HAPLOTYPES:,} queries x {SITES:,} / {CORE_SITES} = {windows:.0f} windows, {CORES} cores\n"
+    )
     return [
         ("less time, configured search", old / runs["ours, configured"][0], "at least", 1_000, "x"),
-        ("less time, whole-window search", old / runs["ours, whole window"][0], "at least", 1_000, "x"),
+        (
+            "less time, whole-window search",
+            old / runs["ours, whole window"][0],
+            "at least",
+            1_000,
+            "x",
+        ),
         ("less index storage", sites * per_site / packed, "at least", 10_000, "x"),
-        ("equal nearest neighbours", 100 * compare(case, block, whole, runs["embeddings"][1]), "at least", 100, " %"),
-        ("refresh of a chromosome", each * HAPLOTYPES * windows / CORES / 60, "below", 5, " minutes"),
+        (
+            "equal nearest neighbours",
+            100 * compare(case, block, whole, runs["embeddings"][1]),
+            "at least",
+            100,
+            " %",
+        ),
+        (
+            "refresh of a chromosome",
+            each * HAPLOTYPES * windows / CORES / 60,
+            "below",
+            5,
+            " minutes",
+        ),
     ]
 
 
@@ -98,11 +149,16 @@ def read_case(folder: Path, name: str, queries: int) -> Case:
     cut, shards = read_windows(folder / f"windows/{name}.h5"), open_shards(folder / "shards" / name)
     window = len(cut) // 2
     sites, core = cut.context(window), cut.core_columns(window)
-    asked = np.concatenate([find_samples(people, "test"), find_samples(people, "validation")])[: (queries + 1) // 2]
+    asked = np.concatenate([find_samples(people, "test"), find_samples(people, "validation")])[
+        : (queries + 1) // 2
+    ]
     with opening_arrays(folder / f"genotypes/{name}.h5", "genotypes") as file:
         calls = read_haplotypes(file, sites, asked)[:queries]
     hidden = np.random.default_rng(17).random(len(sites)) < 0.5
-    frequency, place = shards.haplotypes(sites).mean(axis=0, dtype=np.float32), cut.centimorgan[sites].astype(np.float32)
+    frequency, place = (
+        shards.haplotypes(sites).mean(axis=0, dtype=np.float32),
+        cut.centimorgan[sites].astype(np.float32),
+    )
     return Case(shards, window, sites, core, calls, hidden, frequency, place)
 
 
@@ -156,12 +212,17 @@ def search_embeddings(case: Case, block: slice, count: int) -> tuple[np.ndarray,
     return ids, np.rint(squared / unit).astype(np.int64)
 
 
-def compare(case: Case, block: slice, settings: NeighbourSettings, theirs: tuple[np.ndarray, np.ndarray]) -> float:
+def compare(
+    case: Case, block: slice, settings: NeighbourSettings, theirs: tuple[np.ndarray, np.ndarray]
+) -> float:
     """Share of queries for which both ways find the same distances, and the same haplotypes but for ties at the last."""
     typed = block.start + np.flatnonzero(~case.hidden[block])
     reference, nobody = case.shards.haplotypes(case.sites[typed]), np.full(len(case.queries), -1)
     found = search_neighbours(case.queries[:, typed], reference, (0, len(typed)), nobody, settings)
-    sets = [[(sorted(d), set(i[d < d.max()])) for i, d in zip(*way, strict=True)] for way in (found, theirs)]
+    sets = [
+        [(sorted(d), set(i[d < d.max()])) for i, d in zip(*way, strict=True)]
+        for way in (found, theirs)
+    ]
     return float(np.mean([ours == other for ours, other in zip(*sets, strict=True)]))
 
 

@@ -36,7 +36,13 @@ CORES = (64, 128, 256, 512)
 TARGETS = (4, 8, 16, 32)
 BY_WINDOW = "sites of a window"  # a figure of a haplotype in a window, not of all of them
 KINDS = {"time": "cpu", "memory": "memory", "disk": "disk"}
-DEMO = {"recombination_rate": 1e-8, "mutation_rate": 1.25e-8, "min_minor_count": 1, "target_people": 1, "target_typed": 0.1}
+DEMO = {
+    "recombination_rate": 1e-8,
+    "mutation_rate": 1.25e-8,
+    "min_minor_count": 1,
+    "target_people": 1,
+    "target_typed": 0.1,
+}
 MANY_SITES = {**DEMO, "people_per_population": 84, "length_bp": 3_800_000}
 MANY_PEOPLE = {**DEMO, "people_per_population": 667, "length_bp": 300_000}
 OVERLAY = {
@@ -100,7 +106,11 @@ class Figures(dict):
 def measure_all(scratch: Path, vcf: Path | None) -> Figures:
     """Measure all stages by all sizes."""
     found = Figures()
-    long, wide = (vcf, vcf) if vcf else (simulate(scratch / "long", MANY_SITES), simulate(scratch / "wide", MANY_PEOPLE))
+    long, wide = (
+        (vcf, vcf)
+        if vcf
+        else (simulate(scratch / "long", MANY_SITES), simulate(scratch / "wide", MANY_PEOPLE))
+    )
     measure_by_sites(found, scratch, long)
     measure_by_count(found, scratch / f"sites_{SITES[1]}")
     measure_by_core(found, scratch / f"sites_{SITES[1]}")
@@ -113,7 +123,11 @@ def measure_all(scratch: Path, vcf: Path | None) -> Figures:
 def measure_by_sites(found: Figures, scratch: Path, vcf: Path) -> None:
     """The first sites of a VCF."""
     for sites in SITES:
-        folder = lay_out(scratch / f"sites_{sites}", {"source": str(vcf), "sites": sites, "people": FEW_PEOPLE}, SHORT_REACH)
+        folder = lay_out(
+            scratch / f"sites_{sites}",
+            {"source": str(vcf), "sites": sites, "people": FEW_PEOPLE},
+            SHORT_REACH,
+        )
         prepare(folder, "cut", "samples")
         found.note(folder, "sites", sites, "genotypes")
         prepare(folder, "frequencies", "windows")
@@ -136,9 +150,14 @@ def measure_by_count(found: Figures, panel: Path) -> None:
 def measure_by_core(found: Figures, panel: Path) -> None:
     """Longer or shorter windows of the same panel, and what is seen beside them in proportion."""
     for core in CORES:
-        settings = {"windows": {"core_sites": core, "flank_sites": 8 * core}, "neighbours": {"reach_typed": core}}
+        settings = {
+            "windows": {"core_sites": core, "flank_sites": 8 * core},
+            "neighbours": {"reach_typed": core},
+        }
         settings["network"] = {"copying": {"panel_typed": core, "flank_typed": core}}
-        folder = derive(panel, f"core_{core}", ("samples", "genotypes", "frequencies"), {}, settings)
+        folder = derive(
+            panel, f"core_{core}", ("samples", "genotypes", "frequencies"), {}, settings
+        )
         prepare(folder, "windows", "shards", "masks")
         found.note(folder, BY_WINDOW, core, "neighbours", "tracing", "training step")
 
@@ -146,7 +165,9 @@ def measure_by_core(found: Figures, panel: Path) -> None:
 def measure_by_people(found: Figures, scratch: Path, vcf: Path) -> None:
     """Some of the people of a VCF."""
     for people in PEOPLE:
-        folder = lay_out(scratch / f"people_{people}", {"source": str(vcf), "sites": FEW_SITES, "people": people})
+        folder = lay_out(
+            scratch / f"people_{people}", {"source": str(vcf), "sites": FEW_SITES, "people": people}
+        )
         prepare(folder, "cut", "samples")
         found.note(folder, "people", people, "genotypes")
 
@@ -156,7 +177,9 @@ def measure_by_haplotypes(found: Figures, panel: Path) -> None:
     for reference in REFERENCE:
         folder = derive(panel, f"reference_{reference}", ("vcf",), {"reference": reference})
         prepare(folder, "samples", "genotypes", "frequencies", "windows", "masks")
-        found.note(folder, "haplotypes", 2 * reference, "shards", "neighbours", "tracing", "training step")
+        found.note(
+            folder, "haplotypes", 2 * reference, "shards", "neighbours", "tracing", "training step"
+        )
         prepare(folder, "imputer")
         found.note(folder, "haplotypes", 2 * reference, "copying_only", "full")
 
@@ -164,7 +187,9 @@ def measure_by_haplotypes(found: Figures, panel: Path) -> None:
 def measure_by_targets(found: Figures, panel: Path) -> None:
     """More or fewer people to impute."""
     for people in TARGETS:
-        folder = derive(panel, f"target_{people}", ("imputer", "samples", "genotypes"), {"target": people})
+        folder = derive(
+            panel, f"target_{people}", ("imputer", "samples", "genotypes"), {"target": people}
+        )
         found.note(folder, "people", people, "copying_only", "full")
 
 
@@ -182,7 +207,9 @@ def lay_out(folder: Path, case: dict, settings: dict | None = None) -> Path:
     return folder
 
 
-def derive(source: Path, name: str, shared: tuple[str, ...], case: dict, settings: dict | None = None) -> Path:
+def derive(
+    source: Path, name: str, shared: tuple[str, ...], case: dict, settings: dict | None = None
+) -> Path:
     """A folder that shares some artifacts with another."""
     case = {**json.loads((source / "case.json").read_text()), **case}
     folder = lay_out(source.with_name(name), case, settings)
@@ -193,7 +220,10 @@ def derive(source: Path, name: str, shared: tuple[str, ...], case: dict, setting
 
 def simulate(folder: Path, settings: dict) -> Path:
     """The simulated panel's VCF."""
-    vcf, others = folder / "1.vcf.gz", [folder / name for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")]
+    vcf, others = (
+        folder / "1.vcf.gz",
+        [folder / name for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")],
+    )
     demo(*others, vcf=[vcf], chromosomes=["1"], settings=DemoSettings(**settings), seed=SEED)
     return vcf
 
@@ -207,14 +237,21 @@ def call(stage: str, folder: Path) -> dict:
 def show(stage: str, size: str, found: dict[int, dict]) -> dict[str, float]:
     """Print a stage's table and give its exponents of time, memory and disk."""
     unit = next(iter(found.values()))["unit"]
-    print(f"{stage} by {size}\n{size:>18}{'CPU s':>10}{'memory MB':>11}{'disk MB':>10}    CPU us and bytes a {unit}")
+    print(
+        f"{stage} by {size}\n{size:>18}{'CPU s':>10}{'memory MB':>11}{'disk MB':>10}    CPU us and bytes a {unit}"
+    )
     for value, row in found.items():
         each = f"{row['cpu'] / row['units'] * 1e6:14.4g}{row['disk'] / row['units']:11.4g}"
-        print(f"{value:18,}{row['cpu']:10.3f}{row['memory'] / 1e6:11.1f}{row['disk'] / 1e6:10.3f}{each}")
+        print(
+            f"{value:18,}{row['cpu']:10.3f}{row['memory'] / 1e6:11.1f}{row['disk'] / 1e6:10.3f}{each}"
+        )
     exponents, words = {}, []
     for kind, key in KINDS.items():
         if all(row[key] > 0 for row in found.values()):
-            each = [row[key] / (row["units"] if kind != "memory" and size == BY_WINDOW else 1) for row in found.values()]
+            each = [
+                row[key] / (row["units"] if kind != "memory" and size == BY_WINDOW else 1)
+                for row in found.values()
+            ]
             exponents[kind], error = fit_slope(np.log(list(found)), np.log(each))
             words.append(f"{kind} {exponents[kind]:.2f} +- {error:.2f}")
     print(f"   exponents: {', '.join(words)}\n", flush=True)

@@ -55,18 +55,42 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch).resolve()
         seen = watch(folder, given.epochs, given.cores)
-        table = pd.DataFrame([{"epoch": epoch, **seen[epoch], **read(folder, epoch)} for epoch in range(1, given.epochs + 1)])
+        table = pd.DataFrame(
+            [
+                {"epoch": epoch, **seen[epoch], **read(folder, epoch)}
+                for epoch in range(1, given.epochs + 1)
+            ]
+        )
         hidden = [path for path in (folder / "results").rglob(".*") if path.is_file()]
-        left = [path for path in hidden if path.name not in STAYS and not path.name.startswith(".sha256.")]
-    print(table[["epoch", *COLUMNS]].to_string(index=False, float_format=lambda value: f"{value:.1f}"), end="\n\n")
+        left = [
+            path
+            for path in hidden
+            if path.name not in STAYS and not path.name.startswith(".sha256.")
+        ]
+    print(
+        table[["epoch", *COLUMNS]].to_string(
+            index=False, float_format=lambda value: f"{value:.1f}"
+        ),
+        end="\n\n",
+    )
     print(*(f"{name:15}{words}" for name, words in COLUMNS.items()), sep="\n", end="\n\n")
     for name in GROWING:
         print(f"{name} grows by {fit_slope(table['epoch'], table[name])[0]:.3g} an epoch")
     goals = []
     for name in FLAT:
         slope, error = fit_slope(table["epoch"], table[name])
-        print(f"{name}: {table[name].mean():.4g} on average, {slope:+.2g} an epoch, standard error {error:.2g}")
-        goals.append((f"{name} is flat", in_errors(slope, error), "at most", STANDARD_ERRORS, " standard errors"))
+        print(
+            f"{name}: {table[name].mean():.4g} on average, {slope:+.2g} an epoch, standard error {error:.2g}"
+        )
+        goals.append(
+            (
+                f"{name} is flat",
+                in_errors(slope, error),
+                "at most",
+                STANDARD_ERRORS,
+                " standard errors",
+            )
+        )
     goals.append(("temporary files left", len(left), "at most", 0))
     sys.exit(1 if sum(not judge(*goal) for goal in goals) else 0)
 
@@ -75,11 +99,34 @@ def watch(folder: Path, epochs: int, cores: int) -> dict[int, dict[str, float]]:
     """Run Snakemake up to the last epoch; by epoch, what shows only while it runs. Exits with status 2 where it fails."""
     results = folder / "results"
     training = {"epochs": epochs, "patience": epochs}
-    values = {"results": str(results), "models": [MODEL], "chromosomes": [CHROMOSOME], "training": training}
+    values = {
+        "results": str(results),
+        "models": [MODEL],
+        "chromosomes": [CHROMOSOME],
+        "training": training,
+    }
     target = results / f"training/{MODEL}/{epochs:03d}/history.json"
-    command = [sys.executable, "-m", "snakemake", str(target), "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
-    command += ["--directory", str(folder), "--configfile", str(ROOT / "tests/tiny.yaml"), "--config"]
-    command += [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        str(target),
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--cores",
+        str(cores),
+    ]
+    command += [
+        "--directory",
+        str(folder),
+        "--configfile",
+        str(ROOT / "tests/tiny.yaml"),
+        "--config",
+    ]
+    command += [
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in values.items()
+    ]
     # Jobs call `python`: let it be this one.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     seen: dict[int, dict[str, float]] = defaultdict(lambda: {"files": 0})
@@ -107,8 +154,13 @@ def look(running: psutil.Process, folder: Path, seen: dict[int, dict[str, float]
         for history in (folder / f"results/training/{MODEL}").glob("*/history.json"):
             here = seen[int(history.parent.name)]
             if "all_mb" not in here:
-                here["main_files"], here["main_mb"] = running.num_fds(), running.memory_info().rss / 1e6
-                here["all_mb"] = (count_bytes(folder / "results") + count_bytes(folder / ".snakemake")) / 1e6
+                here["main_files"], here["main_mb"] = (
+                    running.num_fds(),
+                    running.memory_info().rss / 1e6,
+                )
+                here["all_mb"] = (
+                    count_bytes(folder / "results") + count_bytes(folder / ".snakemake")
+                ) / 1e6
 
 
 def read(folder: Path, epoch: int) -> dict[str, float]:
@@ -124,9 +176,14 @@ def read(folder: Path, epoch: int) -> dict[str, float]:
     return {
         "seconds": costs["seconds"],
         "peak_mb": costs["peak_memory_mb"],
-        "seen_mb": max(pd.read_csv(path, sep="\t", na_values="-")["max_rss"].max() for path in jobs),
+        "seen_mb": max(
+            pd.read_csv(path, sep="\t", na_values="-")["max_rss"].max() for path in jobs
+        ),
         "weights_kb": sum((trained / state).stat().st_size for state in states) / 1e3,
-        "history_kb": sum((trained / fact).stat().st_size for fact in ("history.json", "metrics.tsv")) / 1e3,
+        "history_kb": sum(
+            (trained / fact).stat().st_size for fact in ("history.json", "metrics.tsv")
+        )
+        / 1e3,
         "masks_kb": count_bytes(results / "masks" / name) / 1e3,
         "neighbours_kb": count_bytes(results / "neighbours" / name) / 1e3,
     }

@@ -58,7 +58,12 @@ class Case:
 
     def path(self, stage: str) -> Path:
         """Where a stage's artifact lies."""
-        names = {"samples": "samples.tsv", "shards": CHROMOSOME, "imputer": "", "target": "target.vcf.gz"}
+        names = {
+            "samples": "samples.tsv",
+            "shards": CHROMOSOME,
+            "imputer": "",
+            "target": "target.vcf.gz",
+        }
         draw = EPOCH if stage in ("masks", "neighbours") else ""
         return self.folder / stage / draw / names.get(stage, f"{CHROMOSOME}.h5")
 
@@ -83,7 +88,11 @@ def take(stage: str, folder: Path) -> dict:
     Time is the least of some runs. Memory is the peak of the last above what the process held before it, what was freed
     given back.
     """
-    case = Case(folder, json.loads((folder / "case.json").read_text()), training.read(folder / "overlay.yaml"))
+    case = Case(
+        folder,
+        json.loads((folder / "case.json").read_text()),
+        training.read(folder / "overlay.yaml"),
+    )
     job = STAGES[stage](case)
     # Parts of a panel are odd in ways that matter to nobody here.
     logging.disable(logging.WARNING)
@@ -103,7 +112,13 @@ def take(stage: str, folder: Path) -> dict:
     job.run()
     memory = read_status("VmHWM") - held
     disk = count_bytes(job.output) if job.output else 0
-    return {"cpu": min(times), "memory": memory, "disk": disk, "unit": job.unit, "units": job.count()}
+    return {
+        "cpu": min(times),
+        "memory": memory,
+        "disk": disk,
+        "unit": job.unit,
+        "units": job.count(),
+    }
 
 
 def forget() -> None:
@@ -114,7 +129,9 @@ def forget() -> None:
 
 def read_status(name: str) -> int:
     """A figure of this process in bytes: VmRSS is the memory it holds, VmHWM the most it held."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)
+    )
     return int(line.split()[1]) * 1024
 
 
@@ -126,17 +143,25 @@ def cpu_seconds() -> float:
 
 def cut(case: Case) -> Job:
     """The first sites of some people, evenly spread, of a VCF, as chromosome 1."""
-    source, wanted, people = Path(case.wanted["source"]), case.wanted["sites"], case.wanted["people"]
+    source, wanted, people = (
+        Path(case.wanted["source"]),
+        case.wanted["sites"],
+        case.wanted["people"],
+    )
     path = case.folder / "vcf" / f"{CHROMOSOME}.vcf.gz"
     path.parent.mkdir(exist_ok=True)
 
     def run() -> None:
         with gzip.open(source, "rt") as lines, pysam.BGZFile(str(path), "wb") as file:
-            header = next(line for line in lines if line.startswith("#CHROM")).rstrip("\n").split("\t")
+            header = (
+                next(line for line in lines if line.startswith("#CHROM")).rstrip("\n").split("\t")
+            )
             columns = 9 + np.arange(people) * (len(header) - 9) // people
             genotype = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">'
             names = "\t".join(header[:9] + [f"p{number}" for number in range(people)])
-            file.write(f"##fileformat=VCFv4.2\n##contig=<ID={CHROMOSOME}>\n{genotype}\n{names}\n".encode())
+            file.write(
+                f"##fileformat=VCFv4.2\n##contig=<ID={CHROMOSOME}>\n{genotype}\n{names}\n".encode()
+            )
             for _, line in zip(range(wanted), lines, strict=False):
                 cells = line.rstrip("\n").split("\t")
                 kept = [CHROMOSOME, *cells[1:7], ".", "GT", *(cells[column] for column in columns)]
@@ -150,13 +175,22 @@ def samples(case: Case) -> Job:
     """The table of samples: some to test and to train on, as many reference people as are wanted, evenly spread."""
     people = case.wanted["people"]
     roles = np.full(people, "validation", dtype=object)
-    roles[np.arange(TESTED + TRAINED) * people // (TESTED + TRAINED)] = ["test"] * TESTED + ["training"] * TRAINED
+    roles[np.arange(TESTED + TRAINED) * people // (TESTED + TRAINED)] = ["test"] * TESTED + [
+        "training"
+    ] * TRAINED
     free = np.flatnonzero(roles == "validation")
     reference = case.wanted.get("reference", len(free))
     roles[free[np.arange(reference) * len(free) // reference]] = "reference"
     names = [f"p{number}" for number in range(people)]
-    table = pd.DataFrame({"sample": names, "population": "all", "super_population": "all", "role": roles})
-    return Job(lambda: write_table(case.path("samples"), table), "person", lambda: people, case.path("samples"))
+    table = pd.DataFrame(
+        {"sample": names, "population": "all", "super_population": "all", "role": roles}
+    )
+    return Job(
+        lambda: write_table(case.path("samples"), table),
+        "person",
+        lambda: people,
+        case.path("samples"),
+    )
 
 
 def genotypes(case: Case) -> Job:
@@ -165,7 +199,14 @@ def genotypes(case: Case) -> Job:
     tally = output.with_suffix(".tally.tsv")
 
     def run() -> None:
-        convert(vcf, case.path("samples"), output, tally, settings=case.settings.genotypes, chromosome=CHROMOSOME)
+        convert(
+            vcf,
+            case.path("samples"),
+            output,
+            tally,
+            settings=case.settings.genotypes,
+            chromosome=CHROMOSOME,
+        )
 
     return Job(run, "genotype", lambda: count_sites(case) * case.wanted["people"], output)
 
@@ -181,7 +222,13 @@ def windows(case: Case) -> Job:
     inputs, output = case.path("frequencies"), case.path("windows")
 
     def run() -> None:
-        lay(inputs, output, output.with_suffix(".tsv"), settings=case.settings.windows, chromosome=CHROMOSOME)
+        lay(
+            inputs,
+            output,
+            output.with_suffix(".tsv"),
+            settings=case.settings.windows,
+            chromosome=CHROMOSOME,
+        )
 
     return Job(run, "site", lambda: count_sites(case), output)
 
@@ -189,23 +236,43 @@ def windows(case: Case) -> Job:
 def shards(case: Case) -> Job:
     """Packed reference haplotypes; a unit is an allele of a site and a haplotype."""
     paths = case.paths("genotypes", "samples", "windows", "shards")
-    return Job(lambda: pack(*paths), "allele", lambda: count_sites(case) * 2 * len(reference(case)), paths[-1])
+    return Job(
+        lambda: pack(*paths),
+        "allele",
+        lambda: count_sites(case) * 2 * len(reference(case)),
+        paths[-1],
+    )
 
 
 def masks(case: Case) -> Job:
     """The masks of an epoch, one hiding at random half of the sites; a unit is a site."""
     output = case.path("masks")
     inputs = (*case.paths("frequencies", "windows"), output, output.with_suffix(".tsv"))
-    where = {"draw": EPOCH, "chromosome": CHROMOSOME, "seed": SEED, "curriculum": case.settings.masks.training}
+    where = {
+        "draw": EPOCH,
+        "chromosome": CHROMOSOME,
+        "seed": SEED,
+        "curriculum": case.settings.masks.training,
+    }
     return Job(lambda: hide(*inputs, **where), "site", lambda: count_sites(case), output)
 
 
 def neighbours(case: Case) -> Job:
     """The neighbours of an epoch; a unit is a haplotype in a window."""
     paths = case.paths("genotypes", "samples", "windows", "masks", "shards", "neighbours")
-    where = {"draw": EPOCH, "chromosome": CHROMOSOME, "seed": SEED, "curriculum": case.settings.masks.training}
+    where = {
+        "draw": EPOCH,
+        "chromosome": CHROMOSOME,
+        "seed": SEED,
+        "curriculum": case.settings.masks.training,
+    }
     count = lambda: 2 * len(read_arrays(paths[-1], "neighbours", "person")["person"])  # noqa: E731
-    return Job(lambda: retrieve(*paths, settings=case.settings.neighbours, **where), "haplotype and window", count, paths[-1])
+    return Job(
+        lambda: retrieve(*paths, settings=case.settings.neighbours, **where),
+        "haplotype and window",
+        count,
+        paths[-1],
+    )
 
 
 def tracing(case: Case) -> Job:
@@ -245,34 +312,55 @@ def imputer(case: Case) -> Job:
     weights = folder / "weights.safetensors"
     save_weights(weights, network)
     epochs = [{"epoch": 0, "validation": {}, "score": 0.0}]
-    facts = {"model": MODEL, "parameters": count_parameters(network), "best_epoch": 0, "epochs": epochs}
+    facts = {
+        "model": MODEL,
+        "parameters": count_parameters(network),
+        "best_epoch": 0,
+        "epochs": epochs,
+    }
     facts["files"] = {weights.name: checksum(weights)}
     write_facts(folder / "history.json", "history", facts)
-    panel = {stage: [case.path(stage)] for stage in ("genotypes", "frequencies", "windows", "shards")}
+    panel = {
+        stage: [case.path(stage)] for stage in ("genotypes", "frequencies", "windows", "shards")
+    }
     output = case.path("imputer")
 
     def run() -> None:
         shutil.rmtree(output, ignore_errors=True)
         inputs = weights, folder / "history.json", output
-        gather(*inputs, chromosomes=[CHROMOSOME], network=reads, neighbours=case.settings.neighbours, **panel)
+        gather(
+            *inputs,
+            chromosomes=[CHROMOSOME],
+            network=reads,
+            neighbours=case.settings.neighbours,
+            **panel,
+        )
 
     return Job(run, "site", lambda: count_sites(case), output)
 
 
 def impute(case: Case, network: str) -> Job:
     """Imputation of test people of whom one site of ten is typed; a unit is a genotype that comes out."""
-    people = find_samples(read_samples(case.path("samples")), "test")[: case.wanted.get("target", TARGET)]
+    people = find_samples(read_samples(case.path("samples")), "test")[
+        : case.wanted.get("target", TARGET)
+    ]
     names = [f"variants/{name}" for name in ("POS", "REF", "ALT", "ID")]
-    sites = list(zip(*read_arrays(case.path("genotypes"), "genotypes", *names).values(), strict=True))
+    sites = list(
+        zip(*read_arrays(case.path("genotypes"), "genotypes", *names).values(), strict=True)
+    )
     typed = np.arange(0, len(sites), TYPED_EVERY)
     with opening_arrays(case.path("genotypes"), "genotypes") as file:
         calls = read_haplotypes(file, typed, people).reshape(len(people), 2, -1).transpose(2, 0, 1)
     target, output = case.path("target"), case.folder / f"{network}.vcf.gz"
-    write_phased(target, CHROMOSOME, [sites[site] for site in typed], calls, [f"t{row}" for row in people])
+    write_phased(
+        target, CHROMOSOME, [sites[site] for site in typed], calls, [f"t{row}" for row in people]
+    )
     settings = case.settings.imputation.model_copy(update={"network": network})
 
     def run() -> None:
-        imputation(case.path("imputer"), target, output, case.folder / "sites.tsv", settings=settings)
+        imputation(
+            case.path("imputer"), target, output, case.folder / "sites.tsv", settings=settings
+        )
 
     return Job(run, "genotype", lambda: len(sites) * len(people), output)
 

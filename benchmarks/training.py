@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from goals import ROOT, judge
 from haplorag.configuration import merge, read_settings
+from haplorag.dataset.batches import cut_items
 from haplorag.dataset.chromosome import open_chromosome
 from haplorag.errors import InputError
 from haplorag.io.hdf5 import opening_arrays
@@ -45,7 +46,9 @@ PARTS = ("data", "retrieval", "forward", "backward", "optimiser")
 def main() -> None:
     """Measure, print the tables and the goals."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder of a run")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="results folder of a run"
+    )
     parser.add_argument("--chromosome", default="1")
     parser.add_argument("--model", default="embedding_rag_v18")
     parser.add_argument("--overlay", type=Path, help="configuration on top of config/config.yaml")
@@ -73,12 +76,17 @@ class Case:
 
     def __init__(self, settings, given: argparse.Namespace) -> None:
         run, name = given.results, f"{given.chromosome}.h5"
-        self.reads, self.optimisation = settings.network[given.model], settings.training_of(given.model)
+        self.reads, self.optimisation = (
+            settings.network[given.model],
+            settings.training_of(given.model),
+        )
         self.neighbours, self.threads = settings.neighbours, given.threads
         self.device = choose_device(1, given.threads)
         stages = [run / stage / name for stage in ("genotypes", "frequencies", "windows")]
         drawn = [run / stage / "001" / name for stage in ("masks", "neighbours")]
-        self.chromosome = open_chromosome(run / "samples/samples.tsv", *stages, run / "shards" / given.chromosome, *drawn)
+        self.chromosome = open_chromosome(
+            run / "samples/samples.tsv", *stages, run / "shards" / given.chromosome, *drawn
+        )
         groups = self.chromosome.retrieved.group()
         self.items = max(groups, key=len)[: self.optimisation.batch_people]
         torch.manual_seed(17)
@@ -87,15 +95,22 @@ class Case:
 
     def cut(self) -> tuple[Batch, torch.Tensor]:
         """Read the items and cut their batch."""
-        batch, labels = self.chromosome.cut(self.items, self.chromosome.read(self.items), self.reads)
+        batch, labels = cut_items(
+            self.chromosome, self.items, self.chromosome.read(self.items), self.reads
+        )
         return batch.to(self.device), labels.to(self.device)
 
     def retrieve(self) -> None:
         """Search the neighbours of the batch's haplotypes, as the refresh does for each window."""
         found = self.chromosome.retrieved
         mask, window = found.mask[self.items[0]], found.window[self.items[0]]
-        sites, core = self.chromosome.windows.context(window), self.chromosome.windows.core_columns(window)
-        typed, inside = choose_typed_columns(self.chromosome.hidden[mask][sites], core, self.neighbours.reach_typed)
+        sites, core = (
+            self.chromosome.windows.context(window),
+            self.chromosome.windows.core_columns(window),
+        )
+        typed, inside = choose_typed_columns(
+            self.chromosome.hidden[mask][sites], core, self.neighbours.reach_typed
+        )
         with opening_arrays(self.chromosome.genotypes, "genotypes") as file:
             queries = read_haplotypes(file, sites[typed], found.person[self.items])
         owner = self.chromosome.owner[found.person[self.items]].repeat(2)
@@ -133,17 +148,33 @@ def measure(case: Case, given: argparse.Namespace) -> list[tuple]:
     step = seconds["forward"] + seconds["backward"] + seconds["optimiser"]
     rate, peak = counter.get_total_flops() / step, measure_matrix_rate(case)
     tokens = batch.alleles.shape[0] * (batch.core.stop - batch.core.start)
-    print(f"{given.model}: D {case.reads.width}, {case.reads.layers} layers, {len(case.items)} people, {case.device}\n")
+    print(
+        f"{given.model}: D {case.reads.width}, {case.reads.layers} layers, {len(case.items)} people, {case.device}\n"
+    )
     print(f"{'part':12}{'ms':>10}{'share':>8}")
     for part, spent in seconds.items():
         print(f"{part:12}{spent * 1e3:10.2f}{spent / sum(seconds.values()):8.1%}")
-    print(f"\n{tokens / step:,.0f} tokens/s; {rate / 1e12:.3f} of {peak / 1e12:.3f} TFLOP/s: {rate / peak:.1%}")
+    print(
+        f"\n{tokens / step:,.0f} tokens/s; {rate / 1e12:.3f} of {peak / 1e12:.3f} TFLOP/s: {rate / peak:.1%}"
+    )
     on_gpu = case.device.type == "cuda"
-    memory = torch.cuda.max_memory_allocated() / 1e6 if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    memory = (
+        torch.cuda.max_memory_allocated() / 1e6
+        if on_gpu
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    )
     print(f"peak memory {memory:,.0f} MB\n")
     if on_gpu:
         return [("share of the matrix rate", 100 * rate / peak, "at least", 40, " %")]
-    return [("step per useful site, beside the earlier way", compare(case, batch, labels, given.steps), "at least", 3, "x")]
+    return [
+        (
+            "step per useful site, beside the earlier way",
+            compare(case, batch, labels, given.steps),
+            "at least",
+            3,
+            "x",
+        )
+    ]
 
 
 def measure_matrix_rate(case: Case) -> float:
@@ -181,7 +212,9 @@ def compare(case: Case, batch: Batch, labels: torch.Tensor, steps: int) -> float
             network.zero_grad(set_to_none=True)
             best[way] = min(best[way], spent[way])
     sites = batch.core.stop - batch.core.start
-    print(f"{'way':10}{'ms a step':>12}{'sites':>8}\n{'ours':10}{best['ours'] * 1e3:12.1f}{sites:8}")
+    print(
+        f"{'way':10}{'ms a step':>12}{'sites':>8}\n{'ours':10}{best['ours'] * 1e3:12.1f}{sites:8}"
+    )
     print(f"{'earlier':10}{best['earlier'] * 1e3:12.1f}{PADDED:8}\n")
     return best["earlier"] / best["ours"]
 
@@ -210,8 +243,13 @@ def pad(batch: Batch, labels: torch.Tensor) -> tuple[Batch, torch.Tensor]:
 
 def half(batch: Batch, number: int) -> Batch:
     """The first or the second haplotype of everyone."""
-    rows = {name: getattr(batch, name)[number::2] for name in ("alleles", "references", "reference_valid")}
-    return Batch(**{**vars(batch), **rows, "population_frequency": batch.population_frequency[number::2]})
+    rows = {
+        name: getattr(batch, name)[number::2]
+        for name in ("alleles", "references", "reference_valid")
+    }
+    return Batch(
+        **{**vars(batch), **rows, "population_frequency": batch.population_frequency[number::2]}
+    )
 
 
 def attend_eagerly(query, key, value, attn_mask=None, dropout_p=0.0):

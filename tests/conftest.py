@@ -1,48 +1,31 @@
-"""What tests share: the checkout, a small simulated panel carried through the data stages, and a model trained on it."""
+"""Fixtures that several files of tests use: a small simulated panel, a model trained on it, and what is made of them."""
 
-import json
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
-from haplorag.configuration import merge, read_settings
-from haplorag.panel.samples import read_samples
-from haplorag.settings import FixedMasks, Settings
+from haplorag.configuration import read_settings
+from haplorag.evaluation.predictions import create_predictions
+from haplorag.io.hdf5 import creating_arrays, read_arrays
+from haplorag.io.provenance import describe_provenance
+from haplorag.panel.samples import find_samples
+from haplorag.settings import Settings
+from haplorag.steps.baselines import baselines
 from haplorag.steps.demo import demo
-from haplorag.steps.frequencies import frequencies
-from haplorag.steps.genotypes import genotypes
-from haplorag.steps.masks import masks
-from haplorag.steps.neighbours import neighbours
-from haplorag.steps.samples import samples
-from haplorag.steps.shards import shards
-from haplorag.steps.windows import windows
-
-ROOT = Path(__file__).resolve().parent.parent
-SEED = 5
-SOURCES = ("Snakefile", "workflow", "config", "profiles", "envs")
-
-
-def read_config(*overlays: str) -> dict:
-    """The configuration, with overlays (paths from the root) laid over it."""
-    merged: dict = {}
-    for name in ("config/config.yaml", *overlays):
-        merge(merged, yaml.safe_load((ROOT / name).read_text()))
-    return merged
-
-
-def copy_checkout(folder: Path, compiled: bool = False) -> Path:
-    """Copy what a run needs of this checkout into a folder; with the machine code, where time is short."""
-    ignore = None if compiled else shutil.ignore_patterns("__pycache__")
-    for name in SOURCES:
-        source = ROOT / name
-        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(source, folder)
-    (folder / "tests").mkdir()
-    shutil.copy(ROOT / "tests/tiny.yaml", folder / "tests")
-    return folder
+from haplorag.steps.exports import exports
+from haplorag.steps.imputer import imputer
+from haplorag.steps.predictions import predictions
+from haplorag.steps.training import training
+from support import (
+    SEED,
+    Simulated,
+    evaluate,
+    files_of,
+    panel_of,
+    prepare,
+    read_config,
+)
 
 
 @pytest.fixture
@@ -57,33 +40,6 @@ def settings() -> Settings:
     return read_settings(read_config("tests/tiny.yaml"))
 
 
-@dataclass(frozen=True)
-class Simulated:
-    """Files of one simulated chromosome after the data stages."""
-
-    folder: Path
-    settings: Settings
-
-    def __getattr__(self, name: str) -> Path:
-        """Path of an artifact by its stage, such as `genotypes`."""
-        endings = {"samples": ".tsv", "shards": ""}
-        return self.folder / name / ("samples.tsv" if name == "samples" else f"1{endings.get(name, '.h5')}")
-
-    def drawn(self, stage: str, draw: str) -> Path:
-        """Path of masks or neighbours of a draw."""
-        return self.folder / stage / draw / "1.h5"
-
-    @property
-    def people(self):
-        """The table of samples."""
-        return read_samples(self.samples)
-
-
-def as_told(section):
-    """A section as rules hand it to a step: JSON with sorted keys."""
-    return type(section).model_validate_json(json.dumps(section.model_dump(mode="json"), sort_keys=True))
-
-
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory, settings) -> Simulated:
     """Chromosome 1 of a small simulated panel, from VCF to the neighbours of validation, test and epoch 001."""
@@ -96,63 +52,100 @@ def simulated(tmp_path_factory, settings) -> Simulated:
     return made
 
 
-def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
-    """Run the data stages, with roles of the people, masks and neighbours by a seed."""
-    settings = made.settings
-    samples(vcf, panel, made.samples, settings=settings.samples, seed=seed)
-    tally = made.folder / "genotypes/1.tally.tsv"
-    genotypes(vcf, made.samples, made.genotypes, tally, settings=settings.genotypes, chromosome="1")
-    frequencies(made.genotypes, made.samples, made.frequencies)
-    windows(made.frequencies, made.windows, made.folder / "windows/1.tsv", settings=settings.windows, chromosome="1")
-    shards(made.genotypes, made.samples, made.windows, made.shards)
-    for draw in ("validation", "test", "001"):
-        curriculum = as_told(settings.masks.training) if draw == "001" else None
-        fixed = None if curriculum else as_told(FixedMasks(masks=getattr(settings.masks, draw)))
-        table = made.folder / f"masks/{draw}/1.tsv"
-        where = {"draw": draw, "chromosome": "1", "seed": seed, "curriculum": curriculum}
-        masks(made.frequencies, made.windows, made.drawn("masks", draw), table, fixed=fixed, **where)
-        inputs = made.genotypes, made.samples, made.windows, made.drawn("masks", draw), made.shards
-        neighbours(*inputs, made.drawn("neighbours", draw), settings=settings.neighbours, **where)
-
-
-def panel_of(made: Simulated) -> dict:
-    """The panel's files as steps that run a network take them."""
-    return {
-        "samples": made.samples,
-        "genotypes": [made.genotypes],
-        "frequencies": [made.frequencies],
-        "windows": [made.windows],
-        "shards": [made.shards],
-        "validation_masks": [made.drawn("masks", "validation")],
-        "validation_neighbours": [made.drawn("neighbours", "validation")],
-    }
-
-
-EPOCH_FILES = ("weights.safetensors", "state.pt", "best.safetensors", "history.json")
-
-
-def files_of(folder: Path) -> list[Path]:
-    """The four files of an epoch."""
-    return [folder / name for name in EPOCH_FILES]
-
-
 @pytest.fixture(scope="session")
 def trained(simulated) -> Path:
     """Folder of the `copying` model after epoch 001; epoch 000 lies beside it."""
-    from haplorag.steps.training import training
     from haplorag.steps.untrained import untrained
 
     folder = simulated.folder / "training/copying"
     tiny = simulated.settings
-    common = {"model": "copying", "network": tiny.network["copying"], "seed": SEED, "threads": 2, "gpus": 0}
+    common = {
+        "model": "copying",
+        "network": tiny.network["copying"],
+        "seed": SEED,
+        "threads": 2,
+        "gpus": 0,
+    }
     common |= {"settings": tiny.training_of("copying"), **panel_of(simulated)}
     untrained(*files_of(folder / "000"), **common)
-    drawn = {"masks": [simulated.drawn("masks", "001")], "neighbours": [simulated.drawn("neighbours", "001")]}
-    training(*files_of(folder / "000"), *files_of(folder / "001"), folder / "001/metrics.tsv", epoch=1, **drawn, **common)
+    drawn = {
+        "masks": [simulated.drawn("masks", "001")],
+        "neighbours": [simulated.drawn("neighbours", "001")],
+    }
+    training(
+        *files_of(folder / "000"),
+        *files_of(folder / "001"),
+        folder / "001/metrics.tsv",
+        epoch=1,
+        **drawn,
+        **common,
+    )
     return folder / "001"
 
 
-def random_haplotypes(generator: np.random.Generator, people: int, sites: int) -> np.ndarray:
-    """Haplotypes int8 [2n, S] with frequencies of all sizes."""
-    share = generator.beta(0.3, 0.6, sites)
-    return (generator.random((2 * people, sites)) < share).astype(np.int8)
+@pytest.fixture(scope="session")
+def judged(simulated, trained):
+    """Evaluation of two made-up methods, one that knows the truth and one that adds noise to it."""
+    folder = simulated.folder / "judged"
+    hidden = read_arrays(simulated.drawn("masks", "test"), "masks")
+    people = find_samples(simulated.people, "test")
+    truth = read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"][
+        :, people
+    ].swapaxes(0, 1)
+    noise = np.random.default_rng(1).random(truth.shape)
+    said = (
+        np.stack([truth, 0.5 * truth + 0.5 * noise])
+        .astype(np.float16)[:, None]
+        .repeat(len(hidden["names"]), axis=1)
+    )
+    said[:, ~np.broadcast_to(hidden["hidden"][:, None, :, None], said.shape[1:])] = np.nan
+    with creating_arrays(folder / "1.h5", "predictions") as file:
+        file.attrs["sources"] = describe_provenance(
+            ("neighbours", simulated.drawn("neighbours", "test"))
+        )
+        create_predictions(file, ["knows", "guesses"], hidden["names"].tolist(), people, said.shape)
+        file["probability"][:] = said
+    evaluate(folder, folder / "1.h5", simulated, trained)
+    return folder, truth, said, hidden
+
+
+@pytest.fixture(scope="session")
+def imputer_folder(simulated, trained):
+    made = simulated.folder / "imputer/copying"
+    tiny = simulated.settings
+    imputer(
+        trained / "best.safetensors", trained / "history.json", made, genotypes=[simulated.genotypes],
+        frequencies=[simulated.frequencies], windows=[simulated.windows], shards=[simulated.shards], chromosomes=["1"],
+        network=tiny.network["copying"], neighbours=tiny.neighbours,
+    )  # fmt: skip
+    return made
+
+
+@pytest.fixture(scope="session")
+def exported(simulated):
+    folder = simulated.folder / "exports/1"
+    targets = [folder / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
+    inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
+    exports(*inputs, folder / "reference.vcf.gz", targets=targets, chromosome="1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def baseline_predictions(simulated):
+    path = simulated.folder / "baselines/1.h5"
+    inputs = (simulated.drawn(stage, "test") for stage in ("masks", "neighbours"))
+    people = simulated.genotypes, simulated.samples, simulated.frequencies, simulated.windows
+    baselines(*people, *inputs, simulated.shards, path, vote_neighbours=8, panel_typed=100)
+    return read_arrays(path, "predictions")
+
+
+@pytest.fixture(scope="session")
+def model_predictions(simulated, trained):
+    path = simulated.folder / "predictions/copying/1.h5"
+    drawn = (simulated.drawn(stage, "test") for stage in ("masks", "neighbours"))
+    panel = simulated.genotypes, simulated.samples, simulated.frequencies, simulated.windows
+    predictions(
+        trained / "best.safetensors", *panel, *drawn, simulated.shards, path, model="copying",
+        network=simulated.settings.network["copying"], batch_people=4, threads=2, gpus=0,
+    )  # fmt: skip
+    return read_arrays(path, "predictions")

@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from support import ROOT
 
 PACKAGE = ROOT / "workflow/haplorag"
 STEPS = sorted(path for path in (PACKAGE / "steps").glob("*.py") if path.stem != "__init__")
-CORE = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "steps" and path.stem != "__init__")
+CORE = sorted(
+    path
+    for path in PACKAGE.rglob("*.py")
+    if path.parent.name != "steps" and path.stem != "__init__"
+)
 RULES = {
     match["name"]: match["body"]
     for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
-    for match in re.finditer(r"^rule (?P<name>\w+):\n(?P<body>(?:(?:    .*)?\n)+)", file.read_text(), re.M)
+    for match in re.finditer(
+        r"^rule (?P<name>\w+):\n(?P<body>(?:(?:    .*)?\n)+)", file.read_text(), re.M
+    )
 }
 
 
@@ -49,12 +55,16 @@ def test_only_retrieval_imports_faiss():
 def test_networks_stay_where_they_belong():
     allowed = {"batches", "optimisation", "learning", "sharing", "untrained"}
     assert not [
-        path for path in [*STEPS, *CORE] if uses(path, "torch") and path.parent.name != "network" and path.stem not in allowed
+        path
+        for path in [*STEPS, *CORE]
+        if uses(path, "torch") and path.parent.name != "network" and path.stem not in allowed
     ]
 
 
 @pytest.mark.parametrize(
-    "path", [PACKAGE / f"{name}.py" for name in ("settings", "command", "fingerprint")], ids=lambda path: path.stem
+    "path",
+    [PACKAGE / f"{name}.py" for name in ("settings", "command", "fingerprint")],
+    ids=lambda path: path.stem,
 )
 def test_the_foundation_stands_on_nothing_of_ours(path):
     assert {name for name in imports_of(path) if name.startswith("haplorag")} <= {
@@ -72,7 +82,9 @@ def test_every_rule_keeps_log_time_environment_resources_and_fingerprint(name):
     assert f"python -m haplorag.steps.{name} " in RULES[name]
 
 
-@pytest.mark.parametrize("path", [path for path in STEPS if path.stem != "preflight"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in STEPS if path.stem != "preflight"], ids=lambda path: path.stem
+)
 def test_a_stage_has_one_word_everywhere(path):
     word = path.stem
     assert word in RULES
@@ -93,7 +105,10 @@ def test_modules_stay_small(path):
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
 def test_public_things_are_described(path):
     tree = ast.parse(path.read_text())
-    described = [tree, *(node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef))]
+    described = [
+        tree,
+        *(node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)),
+    ]
     assert not [
         getattr(node, "name", path.stem)
         for node in described
@@ -103,7 +118,11 @@ def test_public_things_are_described(path):
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])
 def test_conda_and_pip_agree(kind):
-    pinned = {line for line in (ROOT / f"envs/{kind}.txt").read_text().splitlines() if line and not line.startswith("#")}
+    pinned = {
+        line
+        for line in (ROOT / f"envs/{kind}.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
     conda = (ROOT / f"envs/{kind}.yaml").read_text().split("  - pip:\n")[1]
     assert {line.strip(" -") for line in conda.splitlines()} == pinned
     assert all("==" in line for line in pinned)

@@ -5,10 +5,10 @@ import copy
 import pytest
 import yaml
 
-from conftest import ROOT
 from haplorag.configuration import read_settings
 from haplorag.errors import InputError
 from haplorag.settings import Settings
+from support import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
@@ -35,11 +35,19 @@ def test_the_default_configuration_is_valid():
         ("windows.core_sites", "many", "windows.core_sites: input should be a valid integer"),
         ("samples.test", 0.95, "samples: validation + test must stay below 1"),
         ("masks.test.array", {"strategy": "array"}, "masks: test.array needs a rate"),
-        ("masks.validation.array", {"strategy": "given"}, "masks.validation.array: strategy `given` needs `file`"),
+        (
+            "masks.validation.array",
+            {"strategy": "given"},
+            "masks.validation.array: strategy `given` needs `file`",
+        ),
         ("models", ["copying", "unheard_of"], "unheard_of not described under network"),
         ("network.copying.heads", 5, "width 32 must be a multiple of heads 5"),
         ("network.copying.training", {"rate": 1}, "rate"),
-        ("imputation.model", "token_rag_v10", "imputation.model: token_rag_v10 is not among models"),
+        (
+            "imputation.model",
+            "token_rag_v10",
+            "imputation.model: token_rag_v10 is not among models",
+        ),
         ("chromosomes", ["1", "1"], "chromosomes: a name stands twice"),
         ("chromosomes", ["../1"], "chromosomes.0"),
         ("evaluation.maf_bins", [0.5, 0.1], "maf_bins are edges and must rise"),
@@ -70,19 +78,27 @@ def test_a_chromosome_may_be_written_as_a_number():
 def test_a_models_own_training_values_win():
     settings = read_settings(change("network.copying.training", {"learning_rate": 0.5}))
     assert settings.training_of("copying").learning_rate == 0.5
-    assert settings.training_of("embedding_rag_v18").learning_rate == CONFIG["training"]["learning_rate"]
+    assert (
+        settings.training_of("embedding_rag_v18").learning_rate
+        == CONFIG["training"]["learning_rate"]
+    )
 
 
 def test_one_target_stands_for_those_listed():
     config = {**copy.deepcopy(CONFIG), "target": "/some where/my $(touch x).vcf.gz"}
-    assert read_settings(config).imputation.targets == {"my___touch_x_": "/some where/my $(touch x).vcf.gz"}
+    assert read_settings(config).imputation.targets == {
+        "my___touch_x_": "/some where/my $(touch x).vcf.gz"
+    }
 
 
 @pytest.mark.parametrize("word", ["listed", "named"])
 def test_a_target_with_a_file_a_chromosome_is_a_target_each(word):
     config = {**copy.deepcopy(CONFIG), "chromosomes": ["7", "X"]}
     if word == "listed":
-        config["imputation"]["targets"] = {"study": "{data}/study.{chromosome}.vcf.gz", "whole": "a.vcf.gz"}
+        config["imputation"]["targets"] = {
+            "study": "{data}/study.{chromosome}.vcf.gz",
+            "whole": "a.vcf.gz",
+        }
         others = {"whole": "a.vcf.gz"}
     else:
         config["target"], others = "{data}/study.{chromosome}.vcf.gz", {}

@@ -30,7 +30,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}); fix the file") from error
+        raise InputError(
+            f"{path}: not readable as YAML ({' '.join(str(error).split())}); fix the file"
+        ) from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: holds no keys; use config/config.yaml as a model")
     return found
@@ -61,6 +63,8 @@ def _explain(problem: Any) -> str:
 def _list_keys(section: Any, path: list[Any]) -> list[str]:
     for part in path:
         field = section.model_fields.get(part) if hasattr(section, "model_fields") else None
-        kinds = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+        kinds = (
+            [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+        )
         section = next((kind for kind in kinds if hasattr(kind, "model_fields")), section)
     return list(section.model_fields)

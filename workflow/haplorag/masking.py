@@ -17,7 +17,9 @@ def choose_rate(curriculum: Curriculum, epoch: int) -> float:
     return curriculum.rates[min((epoch - 1) // curriculum.every, len(curriculum.rates) - 1)]
 
 
-def draw_mask(mask: Mask, rate: float, frequency: np.ndarray, position: np.ndarray, seed: int) -> np.ndarray:
+def draw_mask(
+    mask: Mask, rate: float, frequency: np.ndarray, position: np.ndarray, seed: int
+) -> np.ndarray:
     """Draw which of a window's core sites are hidden.
 
     `frequency` float [S] is the ALT frequency among reference people, `position` int [S] is in bp; gives bool [S], True
@@ -40,7 +42,13 @@ def draw_mask(mask: Mask, rate: float, frequency: np.ndarray, position: np.ndarr
 
 
 def draw_chromosome(
-    mask: Mask, rate: float, frequency: np.ndarray, position: np.ndarray, cores: np.ndarray, seed: int, *names: object
+    mask: Mask,
+    rate: float,
+    frequency: np.ndarray,
+    position: np.ndarray,
+    cores: np.ndarray,
+    seed: int,
+    *names: object,
 ) -> np.ndarray:
     """Draw a mask over a whole chromosome, each window's core on its own: bool [site], True where hidden.
 
@@ -50,11 +58,15 @@ def draw_chromosome(
     hidden = np.zeros(len(frequency), dtype=bool)
     for window, (start, stop) in enumerate(cores):
         part = slice(start, stop)
-        hidden[part] = draw_mask(mask, rate, frequency[part], position[part], seed_of(seed, *names, window))
+        hidden[part] = draw_mask(
+            mask, rate, frequency[part], position[part], seed_of(seed, *names, window)
+        )
     return hidden
 
 
-def tabulate_rates(names: list[str], hidden: np.ndarray, frequency: np.ndarray) -> list[dict[str, object]]:
+def tabulate_rates(
+    names: list[str], hidden: np.ndarray, frequency: np.ndarray
+) -> list[dict[str, object]]:
     """Count hidden sites of each mask by MAF class; `hidden` is bool [M, site]."""
     maf_class = np.digitize(np.minimum(frequency, 1 - frequency), MAF_EDGES)
     labels = ["below 0.5 %", "0.5-1 %", "1-5 %", "5-50 %"]
@@ -64,7 +76,9 @@ def tabulate_rates(names: list[str], hidden: np.ndarray, frequency: np.ndarray) 
             "maf_class": label,
             "sites": int((maf_class == number).sum()),
             "hidden": int(row[maf_class == number].sum()),
-            "rate": float(row[maf_class == number].mean()) if (maf_class == number).any() else float("nan"),
+            "rate": float(row[maf_class == number].mean())
+            if (maf_class == number).any()
+            else float("nan"),
         }
         for name, row in zip(names, hidden, strict=True)
         for number, label in enumerate(labels)
@@ -90,7 +104,9 @@ def _hide_stratified(maf: np.ndarray, rate: float, generator: np.random.Generato
     return hidden
 
 
-def _hide_all_but_array(maf: np.ndarray, position: np.ndarray, rate: float, generator: np.random.Generator) -> np.ndarray:
+def _hide_all_but_array(
+    maf: np.ndarray, position: np.ndarray, rate: float, generator: np.random.Generator
+) -> np.ndarray:
     """Keep common sites typed, about evenly spaced along the positions as on a SNP array, at most (1 - rate) of all sites."""
     common = np.flatnonzero(maf > COMMON_MAF)
     count = min(len(common), int(np.floor((1 - rate) * len(maf) + generator.random())))

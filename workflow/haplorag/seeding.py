@@ -7,4 +7,6 @@ import hashlib
 
 def seed_of(seed: int, *names: object) -> int:
     """A 64-bit seed that depends on the configured seed and on names, and on nothing else."""
-    return int.from_bytes(hashlib.sha256(repr((seed, *map(str, names))).encode()).digest()[:8], "big")
+    return int.from_bytes(
+        hashlib.sha256(repr((seed, *map(str, names))).encode()).digest()[:8], "big"
+    )

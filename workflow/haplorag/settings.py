@@ -14,12 +14,18 @@ Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 # YAML reads an unquoted 21 as a number; the chromosome's name is text.
-Chromosome = Annotated[Name, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+Chromosome = Annotated[
+    Name, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)
+]
 Kind = TypeVar("Kind")
 
 
 def _drop_empty(entries: Any) -> Any:
-    return {name: entry for name, entry in entries.items() if entry is not None} if isinstance(entries, dict) else entries
+    return (
+        {name: entry for name, entry in entries.items() if entry is not None}
+        if isinstance(entries, dict)
+        else entries
+    )
 
 
 # An overlay takes an entry of a mapping away by setting it to null.
@@ -62,7 +68,9 @@ class SampleSettings(Section):
     @model_validator(mode="after")
     def _leaves_a_reference(self) -> SampleSettings:
         if self.validation + self.test >= 1:
-            raise ValueError("validation + test must stay below 1, the rest is the reference panel; lower one of them")
+            raise ValueError(
+                "validation + test must stay below 1, the rest is the reference panel; lower one of them"
+            )
         return self
 
 
@@ -98,7 +106,9 @@ class Mask(Section):
     @model_validator(mode="after")
     def _given_names_its_column(self) -> Mask:
         if (self.strategy == "given") != (self.file is not None and self.column is not None):
-            raise ValueError("strategy `given` needs `file` and `column`, the other strategies take neither")
+            raise ValueError(
+                "strategy `given` needs `file` and `column`, the other strategies take neither"
+            )
         return self
 
 
@@ -112,7 +122,9 @@ class Curriculum(Section):
     @model_validator(mode="after")
     def _sees_no_fixed_file(self) -> Curriculum:
         if any(mask.strategy == "given" for mask in self.mixture.values()):
-            raise ValueError("strategy `given` is for validation and test; training draws its masks anew each epoch")
+            raise ValueError(
+                "strategy `given` is for validation and test; training draws its masks anew each epoch"
+            )
         return self
 
 
@@ -134,7 +146,9 @@ class MaskSettings(Section):
         for draw in ("validation", "test"):
             for name, mask in getattr(self, draw).items():
                 if mask.rate is None and mask.strategy != "given":
-                    raise ValueError(f"{draw}.{name} needs a rate: only training masks follow the curriculum")
+                    raise ValueError(
+                        f"{draw}.{name} needs a rate: only training masks follow the curriculum"
+                    )
         return self
 
 
@@ -156,7 +170,14 @@ class NetworkSettings(Section):
 
     references: Literal["none", "early", "late"]
     fusion: Literal[
-        "none", "concat", "fixed_concat", "cross_attention", "rare_variant", "enhanced_rare_variant", "gated", "copying"
+        "none",
+        "concat",
+        "fixed_concat",
+        "cross_attention",
+        "rare_variant",
+        "enhanced_rare_variant",
+        "gated",
+        "copying",
     ]
     neighbours: Natural
     width: Annotated[int, Field(ge=4)]
@@ -179,7 +200,9 @@ class NetworkSettings(Section):
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         if (self.references == "none") != (self.neighbours == 0 or self.fusion == "none"):
-            raise ValueError("references `none` goes with neighbours 0 and fusion `none`, and the other way round")
+            raise ValueError(
+                "references `none` goes with neighbours 0 and fusion `none`, and the other way round"
+            )
         return self
 
 
@@ -224,7 +247,9 @@ class PeerSettings(Section):
     @model_validator(mode="after")
     def _runs_or_reads(self) -> PeerSettings:
         if (self.tool is None) == (self.file is None):
-            raise ValueError("name either `tool` (beagle or minimac4) or `file`, an imputed VCF for the same people and masks")
+            raise ValueError(
+                "name either `tool` (beagle or minimac4) or `file`, an imputed VCF for the same people and masks"
+            )
         return self
 
 
@@ -283,23 +308,38 @@ class Settings(Section):
     def _list_targets(self) -> Settings:
         targets = self.imputation.targets
         if self.target is not None:
-            name = re.sub(r"\.+(vcf|bcf)(\.b?gz)?$", "", PurePath(self.target.replace("{chromosome}", "")).name)
-            targets = {re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", name)) or "target": self.target}
+            name = re.sub(
+                r"\.+(vcf|bcf)(\.b?gz)?$",
+                "",
+                PurePath(self.target.replace("{chromosome}", "")).name,
+            )
+            targets = {
+                re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", name))
+                or "target": self.target
+            }
         # One that has a file for each chromosome is a target for each.
         apart = {
-            f"{name}.{chromosome}" if "{chromosome}" in path else name: path.replace("{chromosome}", chromosome)
+            f"{name}.{chromosome}" if "{chromosome}" in path else name: path.replace(
+                "{chromosome}", chromosome
+            )
             for name, path in targets.items()
             for chromosome in self.chromosomes
         }
-        return self.model_copy(update={"imputation": self.imputation.model_copy(update={"targets": apart})})
+        return self.model_copy(
+            update={"imputation": self.imputation.model_copy(update={"targets": apart})}
+        )
 
     @model_validator(mode="after")
     def _models_are_described(self) -> Settings:
         unknown = [name for name in (*self.models,) if name not in self.network]
         if unknown:
-            raise ValueError(f"models: {', '.join(unknown)} not described under network ({', '.join(self.network)})")
+            raise ValueError(
+                f"models: {', '.join(unknown)} not described under network ({', '.join(self.network)})"
+            )
         if self.imputation.model not in self.models:
-            raise ValueError(f"imputation.model: {self.imputation.model} is not among models ({', '.join(self.models)})")
+            raise ValueError(
+                f"imputation.model: {self.imputation.model} is not among models ({', '.join(self.models)})"
+            )
         if twice := set(self.peers) & set(self.network):
             raise ValueError(f"peers: {', '.join(twice)} is a model's name; rename the peer")
         if len(set(self.chromosomes)) < len(self.chromosomes):
@@ -315,7 +355,9 @@ class Settings(Section):
 
     def training_of(self, model: str) -> TrainingSettings:
         """Training settings of one model: the common ones with the model's own replacing them."""
-        return TrainingSettings.model_validate(self.training.model_dump() | self.network[model].training)
+        return TrainingSettings.model_validate(
+            self.training.model_dump() | self.network[model].training
+        )
 
     def fill(self, path: str, **more: str) -> str:
         """Fill `{data}`, `{results}` and what else is given into a configured path."""

@@ -57,7 +57,9 @@ def cut_batch(
         genotype_frequency=torch.from_numpy(frequencies.genotypes[population][:, at_core]),
     )
     if reads.copies:
-        traced = trace_window(view, haplotypes, ids, owner, reads.panel_typed, torch.get_num_threads())
+        traced = trace_window(
+            view, haplotypes, ids, owner, reads.panel_typed, torch.get_num_threads()
+        )
         batch.mosaic = PanelPosterior(
             alternate=torch.from_numpy(traced.alternate),
             posterior=torch.from_numpy(traced.posterior),
@@ -66,6 +68,18 @@ def cut_batch(
             centimorgan=torch.from_numpy(traced.places.centimorgan.astype(np.float32)),
         )
     return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
+
+
+def cut_items(
+    chromosome: ChromosomeData, items: np.ndarray, haplotypes: np.ndarray, reads: NetworkSettings
+) -> tuple[Batch, Tensor]:
+    """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window, once read."""
+    person = chromosome.retrieved.person[items]
+    ids, owner = chromosome.retrieved.read("ids", items), np.repeat(chromosome.owner[person], 2)
+    population = chromosome.population[person]
+    return cut_batch(
+        chromosome.view(items), haplotypes, ids, owner, chromosome.frequencies, population, reads
+    )
 
 
 def iterate_shuffled(
@@ -82,7 +96,9 @@ def iterate_shuffled(
     epoch); the items of `WINDOWS_TOGETHER` windows are in memory at a time.
     """
     generator = np.random.default_rng(seed_of(seed, "order", epoch))
-    groups = [(chromosome, items) for chromosome in chromosomes for items in chromosome.retrieved.group()]
+    groups = [
+        (chromosome, items) for chromosome in chromosomes for items in chromosome.retrieved.group()
+    ]
     order, cut_so_far = generator.permutation(len(groups)), count()
     for first in range(0, len(order), WINDOWS_TOGETHER):
         parts = []
@@ -93,9 +109,21 @@ def iterate_shuffled(
             pieces = [np.sort(mixed[cut : cut + people]) for cut in range(0, len(mixed), people)]
             ranks = generator.random(len(pieces))
             for turn, (rank, piece) in enumerate(zip(ranks, pieces, strict=True)):
-                parts.append((turn, rank, chromosome, items[piece], haplotypes[piece].reshape(2 * len(piece), -1)))
+                parts.append(
+                    (
+                        turn,
+                        rank,
+                        chromosome,
+                        items[piece],
+                        haplotypes[piece].reshape(2 * len(piece), -1),
+                    )
+                )
         for _, _, chromosome, piece, haplotypes in sorted(parts, key=lambda part: part[:2]):
-            yield chromosome.cut(piece, haplotypes, reads) if wanted(next(cut_so_far)) else None
+            yield (
+                cut_items(chromosome, piece, haplotypes, reads)
+                if wanted(next(cut_so_far))
+                else None
+            )
 
 
 def iterate_in_order(
@@ -110,6 +138,11 @@ def iterate_in_order(
         haplotypes = chromosome.read(counted)
         for cut in range(0, len(counted), people):
             piece = counted[cut : cut + people]
-            mask, window = chromosome.retrieved.mask[piece[0]], chromosome.retrieved.window[piece[0]]
-            batch, labels = chromosome.cut(piece, haplotypes[2 * cut : 2 * (cut + people)], reads)
+            mask, window = (
+                chromosome.retrieved.mask[piece[0]],
+                chromosome.retrieved.window[piece[0]],
+            )
+            batch, labels = cut_items(
+                chromosome, piece, haplotypes[2 * cut : 2 * (cut + people)], reads
+            )
             yield int(mask), int(window), chromosome.retrieved.person[piece], batch, labels

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
-from haplorag.dataset.batches import cut_batch
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
-from haplorag.network.batch import Batch
 from haplorag.panel.frequencies import Frequencies, read_frequencies
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import ShardSet, open_shards
@@ -19,7 +16,6 @@ from haplorag.panel.masked_window import MaskedWindow
 from haplorag.panel.samples import rank_reference_samples, read_samples
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.retrieval.neighbours import Neighbours
-from haplorag.settings import NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -47,13 +43,9 @@ class ChromosomeData:
         """What is in sight of items that share mask and window."""
         mask, window = self.retrieved.mask[items[0]], self.retrieved.window[items[0]]
         sites, core = self.windows.context(window), self.windows.core_columns(window)
-        return MaskedWindow(sites, core, self.hidden[mask][sites], self.windows.centimorgan, self.shards)
-
-    def cut(self, items: np.ndarray, haplotypes: np.ndarray, reads: NetworkSettings) -> tuple[Batch, Tensor]:
-        """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window, once read."""
-        person = self.retrieved.person[items]
-        ids, owner = self.retrieved.read("ids", items), np.repeat(self.owner[person], 2)
-        return cut_batch(self.view(items), haplotypes, ids, owner, self.frequencies, self.population[person], reads)
+        return MaskedWindow(
+            sites, core, self.hidden[mask][sites], self.windows.centimorgan, self.shards
+        )
 
 
 def open_chromosomes(
@@ -73,7 +65,13 @@ def open_chromosomes(
 
 
 def open_chromosome(
-    samples: Path, genotypes: Path, frequencies: Path, windows: Path, shards: Path, masks: Path, neighbours: Path
+    samples: Path,
+    genotypes: Path,
+    frequencies: Path,
+    windows: Path,
+    shards: Path,
+    masks: Path,
+    neighbours: Path,
 ) -> ChromosomeData:
     """Open a chromosome for one draw. `shards` is its folder. Raises InputError where the files come from two runs."""
     stages = "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours"

@@ -11,12 +11,23 @@ COUNTS = (
     "genotypes", "dosage", "truth", "dosage_squared", "truth_squared", "product",
     "same", "carried", "same_carried", "alleles", "squared_error", "called", "alternate", "hits",
 )  # fmt: skip
-SCORES = ("aggregate_r2", "concordance", "nonref_concordance", "brier", "f1", "precision", "recall", "accuracy")
+SCORES = (
+    "aggregate_r2",
+    "concordance",
+    "nonref_concordance",
+    "brier",
+    "f1",
+    "precision",
+    "recall",
+    "accuracy",
+)
 # A sum of squares this small, per person, is what rounding leaves where nothing varies.
 RESIDUE = 1e-9
 
 
-def group_by_maf(frequency: np.ndarray, edges: list[float], rare: float) -> tuple[list[str], np.ndarray]:
+def group_by_maf(
+    frequency: np.ndarray, edges: list[float], rare: float
+) -> tuple[list[str], np.ndarray]:
     """Group sites by MAF: names [G], and members bool [G, site]. Bins are [edge, next edge), the last one closed.
 
     After the bins come `all`, `rare` (MAF below `rare`) and `common`.
@@ -27,10 +38,14 @@ def group_by_maf(frequency: np.ndarray, edges: list[float], rare: float) -> tupl
         names.append(f"{low:g}-{high:g}")
         members.append((maf >= low) & ((maf < high) | ((high == edges[-1]) & (maf == high))))
     everything = np.ones(len(maf), dtype=bool)
-    return [*names, "all", "rare", "common"], np.stack([*members, everything, maf < rare, maf >= rare])
+    return [*names, "all", "rare", "common"], np.stack(
+        [*members, everything, maf < rare, maf >= rare]
+    )
 
 
-def count_recalled(carriers: np.ndarray, alleles: np.ndarray, groups: np.ndarray, minor_is_alt: np.ndarray) -> np.ndarray:
+def count_recalled(
+    carriers: np.ndarray, alleles: np.ndarray, groups: np.ndarray, minor_is_alt: np.ndarray
+) -> np.ndarray:
     """How many minor alleles there are and how many of them any neighbour carries, int64 [G, 2], by group bool [G, site].
 
     `carriers` [n, site, 2] is the share of neighbours with ALT, `alleles` int8 of the same shape, `minor_is_alt` bool [site].
@@ -70,7 +85,9 @@ def r2_of_moments(moments: np.ndarray) -> np.ndarray:
     return np.where((number < 2) | (variance_t <= RESIDUE * np.maximum(number, 1)), np.nan, r2)
 
 
-def count_people(probability: np.ndarray, alleles: np.ndarray, members: np.ndarray, minor_is_alt: np.ndarray) -> np.ndarray:
+def count_people(
+    probability: np.ndarray, alleles: np.ndarray, members: np.ndarray, minor_is_alt: np.ndarray
+) -> np.ndarray:
     """Count what `COUNTS` names, of each person and group of sites: float64 [person, G, 14].
 
     probability (of ALT) float and alleles int8 (-1 unknown) are [person, site, 2], members bool [G, site]. Dosages and
@@ -102,7 +119,9 @@ def score_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
     precision and recall are those of the ALT allele.
     """
     by_name = dict(zip(COUNTS, np.moveaxis(counts, -1, 0), strict=True))
-    alleles, called, alternate, hits = (by_name[name] for name in ("alleles", "called", "alternate", "hits"))
+    alleles, called, alternate, hits = (
+        by_name[name] for name in ("alleles", "called", "alternate", "hits")
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             "aggregate_r2": r2_of_moments(np.moveaxis(counts[..., :6], -1, 0)),
@@ -117,19 +136,30 @@ def score_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def tally_method(
-    probability: np.ndarray, alleles: np.ndarray, groups: np.ndarray, minor_is_alt: np.ndarray, weights: np.ndarray
+    probability: np.ndarray,
+    alleles: np.ndarray,
+    groups: np.ndarray,
+    minor_is_alt: np.ndarray,
+    weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count what one method says: float64 [draw, G, 14 + 3], which adds up over sites, and r2 [site] of the first draw.
 
     probability and alleles [person, site, 2], groups bool [G, site], weights [draw, person]. After the counts of `COUNTS` come
     the sum of r2 over sites, the number of sites where it is defined, and of all sites.
     """
-    counts = np.einsum("bn,ngc->bgc", weights, count_people(probability, alleles, groups, minor_is_alt), optimize=True)
+    counts = np.einsum(
+        "bn,ngc->bgc",
+        weights,
+        count_people(probability, alleles, groups, minor_is_alt),
+        optimize=True,
+    )
     genotype = np.where((alleles < 0).any(axis=2), -1, alleles.sum(axis=2))
     dosage = probability.sum(axis=2, dtype=np.float64)
     r2 = r2_of_moments(sum_moments(dosage, genotype, weights))
     members = groups.T.astype(np.float64)
-    sites = np.stack([np.nan_to_num(r2) @ members, ~np.isnan(r2) @ members, np.ones(r2.shape) @ members], axis=-1)
+    sites = np.stack(
+        [np.nan_to_num(r2) @ members, ~np.isnan(r2) @ members, np.ones(r2.shape) @ members], axis=-1
+    )
     return np.concatenate([counts, sites], axis=-1), r2[0]
 
 
@@ -146,5 +176,7 @@ def bin_reliability(probability: np.ndarray, truth: np.ndarray, bins: int = 20) 
     """
     known = truth >= 0
     number = np.minimum((probability[known] * bins).astype(int), bins - 1)
-    sums = [np.bincount(number, weights, bins) for weights in (None, probability[known], truth[known])]
+    sums = [
+        np.bincount(number, weights, bins) for weights in (None, probability[known], truth[known])
+    ]
     return np.stack(sums, axis=1).astype(np.float64)

@@ -20,18 +20,25 @@ Engine = Callable[[PanelChromosome, MaskedWindow, np.ndarray], np.ndarray]
 
 def count_windows_together(panel: PanelChromosome, people: int) -> int:
     """How many windows may be traced as one, for so many people, where no network is asked."""
-    widest, most = int(np.diff(panel.windows.cores).max()), max(2 * people, panel.shards.reference_haplotypes)
+    widest, most = (
+        int(np.diff(panel.windows.cores).max()),
+        max(2 * people, panel.shards.reference_haplotypes),
+    )
     return max(1, MAX_TRACED // (most * widest))
 
 
 def build_panel_engine(imputer: Imputer, threads: int) -> Engine:
     """The model over the whole panel, alone. Raises InputError where the imputer's network does not copy."""
     if not imputer.reads.copies:
-        raise InputError(f"{imputer.folder}: its network does not copy; set imputation.network to full")
+        raise InputError(
+            f"{imputer.folder}: its network does not copy; set imputation.network to full"
+        )
 
     def impute(_: PanelChromosome, view: MaskedWindow, haplotypes: np.ndarray) -> np.ndarray:
         ids, nobody = np.empty((len(haplotypes), 0), dtype=np.int32), np.full(len(haplotypes), -1)
-        return trace_window(view, haplotypes, ids, nobody, imputer.reads.panel_typed, threads).alternate
+        return trace_window(
+            view, haplotypes, ids, nobody, imputer.reads.panel_typed, threads
+        ).alternate
 
     return impute
 

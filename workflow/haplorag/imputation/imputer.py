@@ -43,8 +43,13 @@ def open_imputer(folder: Path) -> Imputer:
     """Open an imputer's folder. Raises InputError where a file is missing, damaged or of another format."""
     facts = read_facts(folder / "imputer.json", "imputer")
     for name, expected in facts["files"].items():
-        check_checksum(folder / name, expected, "copy the whole folder again, or remove it and run again")
-    settings = NetworkSettings.model_validate(facts["network"]), NeighbourSettings.model_validate(facts["neighbours"])
+        check_checksum(
+            folder / name, expected, "copy the whole folder again, or remove it and run again"
+        )
+    settings = (
+        NetworkSettings.model_validate(facts["network"]),
+        NeighbourSettings.model_validate(facts["neighbours"]),
+    )
     return Imputer(folder, *settings, facts["chromosomes"])
 
 
@@ -53,14 +58,26 @@ def open_panel_chromosome(imputer: Imputer, chromosome: str) -> PanelChromosome:
     folder = imputer.folder / chromosome
     arrays = read_arrays(folder / "panel.h5", "panel")
     # Nobody's population is known, so that everyone's frequencies stand for it.
-    known = Frequencies([], arrays["frequency"], arrays["frequency"][None], arrays["genotype_frequency"][None])
+    known = Frequencies(
+        [], arrays["frequency"], arrays["frequency"][None], arrays["genotype_frequency"][None]
+    )
     position, ref, alt, name = (arrays[f"variants/{word}"] for word in ("POS", "REF", "ALT", "ID"))
-    return PanelChromosome(position, ref, alt, name, known, read_windows(folder / "windows.h5"), open_shards(folder / "shards"))
+    return PanelChromosome(
+        position,
+        ref,
+        alt,
+        name,
+        known,
+        read_windows(folder / "windows.h5"),
+        open_shards(folder / "shards"),
+    )
 
 
 def checksum_files(folder: Path) -> dict[str, str]:
     """SHA-256 of all files of an imputer but imputer.json and the shards, which their own table of contents guards."""
     paths = sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.suffix != ".faiss" and path.name != "imputer.json"
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".faiss" and path.name != "imputer.json"
     )
     return {str(path.relative_to(folder)): checksum(path) for path in paths}

@@ -25,9 +25,13 @@ def build_network_engine(imputer: Imputer, threads: int, gpus: int) -> Engine:
         typed, inside = choose_typed_columns(view.hidden, view.core, imputer.neighbours.reach_typed)
         nobody = np.full(len(haplotypes), -1)
         reference = view.shards.haplotypes(view.sites[typed])
-        ids, _ = search_neighbours(haplotypes[:, typed], reference, inside, nobody, imputer.neighbours, threads)
+        ids, _ = search_neighbours(
+            haplotypes[:, typed], reference, inside, nobody, imputer.neighbours, threads
+        )
         unknown = np.zeros(len(haplotypes) // 2, dtype=np.int64)
-        batch, _ = cut_batch(view, haplotypes, ids, nobody, panel.frequencies, unknown, imputer.reads)
+        batch, _ = cut_batch(
+            view, haplotypes, ids, nobody, panel.frequencies, unknown, imputer.reads
+        )
         return predict(network, batch.to(device)).cpu().numpy()
 
     return impute

@@ -23,7 +23,9 @@ class SiteMatcher:
     """Finds the panel's sites by position and alleles, each at most once."""
 
     def __init__(self, position: np.ndarray, ref: np.ndarray, alt: np.ndarray) -> None:
-        self._row = {key: row for row, key in enumerate(zip(position.tolist(), ref, alt, strict=True))}
+        self._row = {
+            key: row for row, key in enumerate(zip(position.tolist(), ref, alt, strict=True))
+        }
         self._positions = set(position.tolist())
         self._taken: set[int] = set()
 

@@ -52,18 +52,27 @@ class Target:
         """Position and record of target sites that were not used, in order."""
         used = np.zeros(len(self.swapped), dtype=bool)
         used[self.record[self.record >= 0]] = True
-        return ((int(self.fates["position"][record]), int(record)) for record in np.flatnonzero(~used))
+        return (
+            (int(self.fates["position"][record]), int(record)) for record in np.flatnonzero(~used)
+        )
 
     def read_unused(self, record: int) -> tuple[Site, np.ndarray]:
         """Site and alleles int8 [n, 2] of one record."""
         row = self.fates.iloc[record]
         with opening_arrays(self.path, "genotypes") as file:
             name = file["variants/ID"].asstr()[record]
-            return Site(int(row["position"]), name, row["ref"], row["alt"]), file["calldata/GT"][record]
+            return Site(int(row["position"]), name, row["ref"], row["alt"]), file["calldata/GT"][
+                record
+            ]
 
 
 def read_target(
-    path: Path, chromosome: str, people: list[str], panel: PanelChromosome, max_unphased: float, scratch: Path
+    path: Path,
+    chromosome: str,
+    people: list[str],
+    panel: PanelChromosome,
+    max_unphased: float,
+    scratch: Path,
 ) -> Target:
     """Read a chromosome of a target into a store at `scratch` and match its sites to the panel's.
 
@@ -79,10 +88,15 @@ def read_target(
     with creating_arrays(scratch, "genotypes") as file:
         writer = GenotypeAppender(file, calls=(len(people), 2))
         for block in reader:
-            missing, seen = missing + (block.alleles < 0).any(axis=2).sum(axis=0), seen + len(block.positions)
+            missing, seen = (
+                missing + (block.alleles < 0).any(axis=2).sum(axis=0),
+                seen + len(block.positions),
+            )
             share = np.maximum(block.alleles, 0).mean(axis=(1, 2))
             writer.append(block)
-            for number, (position, ref, alt) in enumerate(zip(block.positions.tolist(), block.refs, block.alts, strict=True)):
+            for number, (position, ref, alt) in enumerate(
+                zip(block.positions.tolist(), block.refs, block.alts, strict=True)
+            ):
                 site, fate = matcher.match(position, ref, alt)
                 if site >= 0:
                     record[site] = len(rows)
@@ -96,12 +110,19 @@ def read_target(
     reader.warn_notes()
     _warn(path, chromosome, rows, missing, seen, np.array(shares).reshape(-1, 2))
     fates = pd.DataFrame(rows, columns=["position", "ref", "alt", "fate"])
-    fates["explanation"] = fates["fate"].map(FATES).fillna("left out while reading; not in the output")
+    fates["explanation"] = (
+        fates["fate"].map(FATES).fillna("left out while reading; not in the output")
+    )
     return Target(scratch, len(people), record, np.array(swapped, dtype=bool), fates)
 
 
 def _warn(
-    path: Path, chromosome: str, rows: list[tuple[int, str, str, str]], missing: np.ndarray, seen: int, shares: np.ndarray
+    path: Path,
+    chromosome: str,
+    rows: list[tuple[int, str, str, str]],
+    missing: np.ndarray,
+    seen: int,
+    shares: np.ndarray,
 ) -> None:
     """Warn of what became of records, of people with many missing genotypes, and of frequencies that are not the panel's.
 
@@ -116,16 +137,39 @@ def _warn(
     for position, _, _, fate in rows:
         first.setdefault(fate, position)
     counts = pd.Series([fate for *_, fate in rows]).value_counts()
-    odd = [f"{fate}={number} (first at {chromosome}:{first[fate]})" for fate, number in counts.items() if fate != "typed"]
+    odd = [
+        f"{fate}={number} (first at {chromosome}:{first[fate]})"
+        for fate, number in counts.items()
+        if fate != "typed"
+    ]
     if odd:
-        log.warning("%s: %s; the table of sites explains each; fix the file where it is not meant", path, ", ".join(odd))
+        log.warning(
+            "%s: %s; the table of sites explains each; fix the file where it is not meant",
+            path,
+            ", ".join(odd),
+        )
     if len(shares) < FEW_SITES:
-        log.warning("%s: overlap=%d sites on %s are too few to impute from; use a denser file", path, len(shares), chromosome)
+        log.warning(
+            "%s: overlap=%d sites on %s are too few to impute from; use a denser file",
+            path,
+            len(shares),
+            chromosome,
+        )
     if missing.any():
-        log.warning("%s: missing_calls=%d are imputed as if untyped in those people; fix them if known", path, missing.sum())
+        log.warning(
+            "%s: missing_calls=%d are imputed as if untyped in those people; fix them if known",
+            path,
+            missing.sum(),
+        )
     if low := int((missing > MOST_MISSING * seen).sum()):
-        log.warning("%s: samples_low_call_rate=%d people lack most genotypes; remove them", path, low)
-    if len(shares) >= FEW_SITES and shares.std(axis=0).all() and np.corrcoef(shares.T)[0, 1] < LEAST_CORRELATION:
+        log.warning(
+            "%s: samples_low_call_rate=%d people lack most genotypes; remove them", path, low
+        )
+    if (
+        len(shares) >= FEW_SITES
+        and shares.std(axis=0).all()
+        and np.corrcoef(shares.T)[0, 1] < LEAST_CORRELATION
+    ):
         share = np.corrcoef(shares.T)[0, 1]
         log.warning(
             "%s: its frequencies at %d sites of chromosome %s correlate with the panel's by %.2f only; fix REF and ALT, or "

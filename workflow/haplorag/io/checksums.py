@@ -35,7 +35,9 @@ def quick_digest(path: Path) -> str:
 def check_checksum(path: Path, sha256: str, remedy: str = "remove it and run again") -> None:
     """Raise InputError where a file is missing or its bytes are not those with that checksum."""
     if not path.is_file() or checksum(path) != sha256:
-        raise InputError(f"{path}: missing or damaged, its checksum is not the one written with it; {remedy}")
+        raise InputError(
+            f"{path}: missing or damaged, its checksum is not the one written with it; {remedy}"
+        )
 
 
 def seal_file(path: Path) -> None:
@@ -58,9 +60,13 @@ def check_seal(path: Path) -> None:
         found = path.stat()
         whole = _is_whole(path, found.st_mtime_ns, found.st_size)
     except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror}); remove it and run again") from error
+        raise InputError(
+            f"{path}: not readable ({error.strerror}); remove it and run again"
+        ) from error
     if not whole:
-        raise InputError(f"{path}: damaged or cut short, its bytes are not those that were sealed; remove it and run again")
+        raise InputError(
+            f"{path}: damaged or cut short, its bytes are not those that were sealed; remove it and run again"
+        )
 
 
 @lru_cache(maxsize=256)

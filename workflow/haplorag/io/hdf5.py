@@ -21,14 +21,22 @@ LONGEST_WORD, BLOCK_WORDS = 64, 2**16
 # Unpacked chunks of an open array that are kept in memory: windows that follow each other see much of the same.
 CHUNK_CACHE: dict[str, Any] = {"rdcc_nbytes": 2**26, "rdcc_nslots": 10007}
 # Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
-COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+COMPRESSION: dict[str, Any] = {
+    "compression": "gzip",
+    "compression_opts": 1,
+    "shuffle": True,
+    "fletcher32": True,
+}
 
 
 @contextmanager
 def creating_arrays(path: Path, word: str, **facts: Any) -> Iterator[h5py.File]:
     """Give an open HDF5 file of format `word`, with facts (attributes), to fill; it appears at `path` only when complete."""
     with replacing(path) as temporary:
-        with FailSafeFile(temporary) as spool, h5py.File(spool, "w", userblock_size=SEAL_BYTES) as file:
+        with (
+            FailSafeFile(temporary) as spool,
+            h5py.File(spool, "w", userblock_size=SEAL_BYTES) as file,
+        ):
             file.attrs.update(format=f"{word}/{FORMAT_VERSION}", **facts)
             yield file
         seal_file(temporary)
@@ -75,7 +83,9 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r", **CHUNK_CACHE)
     except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file ({error}); remove it and run again") from error
+        raise InputError(
+            f"{path}: not a readable HDF5 file ({error}); remove it and run again"
+        ) from error
     with file:
         found = file.attrs.get("format")
         if found != f"{word}/{FORMAT_VERSION}":
@@ -95,7 +105,9 @@ def _open_all(path: Path, file: h5py.File) -> list[Any]:
     def find(name: str, link: Any) -> str | None:
         item = file.get(name) if isinstance(link, h5py.HardLink) else None
         held.append(item)
-        away = item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual))
+        away = item is None or (
+            isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
+        )
         return name if away else None
 
     if name := file.visititems_links(find):
@@ -126,5 +138,7 @@ def read_rows(file: h5py.File, name: str, rows: np.ndarray) -> np.ndarray:
 
 def _list_arrays(file: h5py.File) -> list[str]:
     names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    file.visititems(
+        lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
+    )
     return names

@@ -15,7 +15,9 @@ FORMAT_VERSION = 1
 
 def write_facts(path: Path, word: str, facts: dict[str, Any]) -> None:
     """Write a JSON file of format `word`; its last entry is the checksum of the text before."""
-    text = json.dumps({"format": f"{word}/{FORMAT_VERSION}", **facts}, indent=1, allow_nan=False).removesuffix("\n}")
+    text = json.dumps(
+        {"format": f"{word}/{FORMAT_VERSION}", **facts}, indent=1, allow_nan=False
+    ).removesuffix("\n}")
     write_bytes(path, f"{text}{_seal_text(text)}".encode())
 
 
@@ -25,12 +27,18 @@ def read_facts(path: Path, word: str) -> dict[str, Any]:
         text = path.read_text()
         facts = json.loads(text)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); remove it and run again") from error
+        raise InputError(
+            f"{path}: not readable as JSON ({error}); remove it and run again"
+        ) from error
     if not isinstance(facts, dict) or facts.get("format") != f"{word}/{FORMAT_VERSION}":
-        raise InputError(f"{path}: expected format {word}/{FORMAT_VERSION}; remove it and run again")
+        raise InputError(
+            f"{path}: expected format {word}/{FORMAT_VERSION}; remove it and run again"
+        )
     before, _, _ = text.rpartition(",")
     if text != before + _seal_text(before):
-        raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove it and run again")
+        raise InputError(
+            f"{path}: damaged, its checksum is not the one written with it; remove it and run again"
+        )
     del facts["sha256"]
     return facts
 

@@ -28,7 +28,9 @@ def check_provenance(*files: tuple[str, Path]) -> dict[str, str]:
         for source, digest in (_read_sources(stage, path) | own).items():
             first, witness = known.setdefault(source, (digest, path))
             if first != digest:
-                raise InputError(f"{path}: comes from other {source} than {witness}; remove the older of the two and run again")
+                raise InputError(
+                    f"{path}: comes from other {source} than {witness}; remove the older of the two and run again"
+                )
     return {source: digest for source, (digest, _) in known.items()}
 
 

@@ -15,7 +15,9 @@ from haplorag.io.checksums import check_checksum, checksum
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as TSV with a header; numbers keep six significant digits. Its checksum goes to a hidden file beside."""
     with replacing(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", na_rep="", lineterminator="\n")
+        table.to_csv(
+            temporary, sep="\t", index=False, float_format="%.6g", na_rep="", lineterminator="\n"
+        )
         write_bytes(_name_seal(path), f"{checksum(temporary)}  {path.name}\n".encode())
 
 
@@ -28,11 +30,15 @@ def read_table(path: Path, **types: Any) -> pd.DataFrame:
     try:
         if seal.exists():
             check_checksum(path, seal.read_text().split()[0])
-        return pd.read_csv(path, sep="\t", dtype=types or None, keep_default_na=False, na_values=[""])
+        return pd.read_csv(
+            path, sep="\t", dtype=types or None, keep_default_na=False, na_values=[""]
+        )
     except InputError:
         raise
     except (OSError, ValueError, IndexError) as error:
-        raise InputError(f"{path}: not a readable table ({error}); remove it and run again") from error
+        raise InputError(
+            f"{path}: not a readable table ({error}); remove it and run again"
+        ) from error
 
 
 def _name_seal(path: Path) -> Path:

@@ -34,8 +34,15 @@ def run_forward_backward(
     per_cm = SWITCHES_PER_CENTIMORGAN / stretches.group.shape[1]
     # Beyond the first and the last typed site nothing is known: a switch from there is certain.
     around = np.concatenate([[-np.inf], typed_cm, [np.inf]])
-    gaps = np.diff(around), places.centimorgan - around[places.before], around[places.before + 1] - places.centimorgan
-    chances = [np.maximum(-np.expm1(-np.maximum(gap, 0) * per_cm), MIN_SWITCH).astype(np.float32) for gap in gaps]
+    gaps = (
+        np.diff(around),
+        places.centimorgan - around[places.before],
+        around[places.before + 1] - places.centimorgan,
+    )
+    chances = [
+        np.maximum(-np.expm1(-np.maximum(gap, 0) * per_cm), MIN_SWITCH).astype(np.float32)
+        for gap in gaps
+    ]
     alternate = np.empty((len(asked), len(places.of_site)), dtype=np.float32)
     posterior = np.empty((len(asked), len(places.before), ids.shape[1]), dtype=np.float32)
     asked, ids, owner = np.ascontiguousarray(asked), ids.astype(np.int64), owner.astype(np.int64)
@@ -43,7 +50,16 @@ def run_forward_backward(
 
     def trace(start: int) -> None:
         part = slice(start, start + each)
-        _trace(asked[part], *chances, *shape, ids[part], owner[part], np.float32(MISMATCH), alternate[part], posterior[part])
+        _trace(
+            asked[part],
+            *chances,
+            *shape,
+            ids[part],
+            owner[part],
+            np.float32(MISMATCH),
+            alternate[part],
+            posterior[part],
+        )
 
     # Threads of our own, see `compiled`.
     each = max(1, -(-len(asked) // threads))
@@ -75,9 +91,20 @@ def _trace_one(
     stretches, haplotypes = panel.group.shape
     longest, widest = np.diff(panel.typed).max(), np.diff(panel.offset).max()
     # Within a stretch: what each group keeps of its state and what it gains, after none, one, two, ... typed sites.
-    kept, gained = np.empty((longest + 1, widest), np.float32), np.empty((longest + 1, widest), np.float32)
-    total, members, weight = np.ones(longest + 1, np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
-    ahead, behind, both = np.empty(len(panel.members), np.float32), np.empty(widest, np.float32), np.empty(widest, np.float32)
+    kept, gained = (
+        np.empty((longest + 1, widest), np.float32),
+        np.empty((longest + 1, widest), np.float32),
+    )
+    total, members, weight = (
+        np.ones(longest + 1, np.float32),
+        np.empty(widest, np.float32),
+        np.empty(widest, np.float32),
+    )
+    ahead, behind, both = (
+        np.empty(len(panel.members), np.float32),
+        np.empty(widest, np.float32),
+        np.empty(widest, np.float32),
+    )
     entered_total = np.ones(stretches, np.float32)
     for stretch in range(stretches):
         group = panel.group[stretch]
@@ -86,7 +113,9 @@ def _trace_one(
         if stretch + 1 < stretches:
             _count_members(members, panel, stretch, own)
             total[0] = entered_total[stretch]
-            steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch)
+            steps = _go_forward(
+                kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch
+            )
             _carry(entered[stretch], kept[steps], gained[steps], group, own, entered[stretch + 1])
             entered_total[stretch + 1] = total[steps]
     state, state_total = np.zeros(haplotypes, np.float32), np.float32(1)
@@ -99,17 +128,27 @@ def _trace_one(
         groups = _count_members(members, panel, stretch, own)
         _sum_both(behind[:groups], both[:groups], state, entered[stretch], group)
         total[0] = entered_total[stretch]
-        steps = _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch)
+        steps = _go_forward(
+            kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch
+        )
         stays[turn, :groups], gains[turn, :groups] = 1, 0
         for step in range(steps, -1, -1):
             # Places before the first typed site of a stretch belong to the stretch before.
             while place >= 0 and before[place] == start + step and (step or not stretch):
                 far, near = reach_right[place], reach_left[place]
                 back = state, stays[turn], gains[turn], (1 - far) / state_total, far * share
-                front = entered[stretch], kept[step], gained[step], (1 - near) / total[step], near * share
+                front = (
+                    entered[stretch],
+                    kept[step],
+                    gained[step],
+                    (1 - near) / total[step],
+                    near * share,
+                )
                 weighed = _weigh(weight[:groups], back, front, both, behind, here, members)
                 sites = slice(first[place], first[place + 1])
-                _sum_carriers(weight[:groups], panel, stretch, first[place], weighed, alternate[sites])
+                _sum_carriers(
+                    weight[:groups], panel, stretch, first[place], weighed, alternate[sites]
+                )
                 _look_up(ids, own, group, back, front, weighed, posterior[place])
                 place -= 1
             if step:
@@ -117,13 +156,17 @@ def _trace_one(
                 stay, leak = (1 - chance[site + 1]) / state_total, chance[site + 1] * share
                 held = _alleles(panel, stretch, step - 1)
                 old, new = (stays[turn], gains[turn]), (stays[1 - turn], gains[1 - turn])
-                state_total = _step(*old, *new, held, alleles[site], stay, leak, members, behind, mismatch)
+                state_total = _step(
+                    *old, *new, held, alleles[site], stay, leak, members, behind, mismatch
+                )
                 turn = 1 - turn
         _carry(state, stays[turn], gains[turn], group, own, state)
 
 
 @jit
-def _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch):
+def _go_forward(
+    kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch
+):
     """Fill the rows of `kept`, `gained` and `total` along a stretch; gives how many typed sites it has."""
     start, groups = panel.typed[stretch], panel.offset[stretch + 1] - panel.offset[stretch]
     steps = panel.typed[stretch + 1] - start
@@ -133,7 +176,9 @@ def _go_forward(kept, gained, total, alleles, chance, panel, stretch, members, a
         stay, leak = (1 - chance[site]) / total[step], chance[site] * share
         held = _alleles(panel, stretch, step)
         old, new = (kept[step], gained[step]), (kept[step + 1], gained[step + 1])
-        total[step + 1] = _step(*old, *new, held, alleles[site], stay, leak, members, ahead, mismatch)
+        total[step + 1] = _step(
+            *old, *new, held, alleles[site], stay, leak, members, ahead, mismatch
+        )
     return steps
 
 
@@ -176,7 +221,9 @@ def _weigh(weight, back, front, both, behind, ahead, members):
         there, there_gained = stays[group] * stay, gains[group] * stay + leak
         here, here_gained = kept[group] * stay_ahead, gained[group] * stay_ahead + leak_ahead
         from_behind = there * (here * both[group] + here_gained * behind[group])
-        weight[group] = from_behind + there_gained * (here * ahead[group] + here_gained * members[group])
+        weight[group] = from_behind + there_gained * (
+            here * ahead[group] + here_gained * members[group]
+        )
         weighed += weight[group]
     return weighed
 

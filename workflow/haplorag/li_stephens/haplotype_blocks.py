@@ -32,7 +32,9 @@ class HaplotypeBlocks(NamedTuple):
     core_start: np.ndarray
 
 
-def cut_haplotype_blocks(known: np.ndarray, core: np.ndarray, before: np.ndarray) -> HaplotypeBlocks:
+def cut_haplotype_blocks(
+    known: np.ndarray, core: np.ndarray, before: np.ndarray
+) -> HaplotypeBlocks:
     """Cut the sites of a panel into stretches, each as long as that makes following its groups cheaper.
 
     `known` 0/1 uint8 [T, N] and `core` 0/1 uint8 [L, N] are the haplotypes at typed and at core sites, `before` int [L] is how
@@ -48,8 +50,13 @@ def cut_haplotype_blocks(known: np.ndarray, core: np.ndarray, before: np.ndarray
     members, carrier = _describe(group, offset)
     numbers = range(len(groups))
     rows = [carrier[offset[number] : offset[number + 1]] for number in numbers]
-    typed_alleles = [known[typed[number] : typed[number + 1]][:, rows[number]].ravel() for number in numbers]
-    core_alleles = [core[first_core[number] : first_core[number + 1]][:, rows[number]].ravel() for number in numbers]
+    typed_alleles = [
+        known[typed[number] : typed[number + 1]][:, rows[number]].ravel() for number in numbers
+    ]
+    core_alleles = [
+        core[first_core[number] : first_core[number + 1]][:, rows[number]].ravel()
+        for number in numbers
+    ]
     starts = [np.cumsum([0, *map(len, parts)])[:-1] for parts in (typed_alleles, core_alleles)]
     alleles = np.concatenate(typed_alleles), np.concatenate(core_alleles)
     return HaplotypeBlocks(typed, first_core, offset, group, members, *alleles, *starts)

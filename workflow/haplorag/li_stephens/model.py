@@ -23,7 +23,12 @@ class TracedWindow(NamedTuple):
 
 
 def trace_window(
-    view: MaskedWindow, haplotypes: np.ndarray, ids: np.ndarray, owner: np.ndarray, panel_typed: int, threads: int
+    view: MaskedWindow,
+    haplotypes: np.ndarray,
+    ids: np.ndarray,
+    owner: np.ndarray,
+    panel_typed: int,
+    threads: int,
 ) -> TracedWindow:
     """Trace haplotypes int8 [Q, S] over a view's core and the nearest `panel_typed` typed sites a side.
 
@@ -31,9 +36,13 @@ def trace_window(
     """
     columns, _ = choose_typed_columns(view.hidden, view.core, panel_typed)
     typed = view.sites[columns]
-    places = group_core_sites(typed, view.core_sites, view.centimorgan, view.shards.reference_haplotypes)
+    places = group_core_sites(
+        typed, view.core_sites, view.centimorgan, view.shards.reference_haplotypes
+    )
     stretches = _read_haplotype_blocks(view.shards, typed.tobytes(), view.core_sites.tobytes())
-    traced = run_forward_backward(haplotypes[:, columns], view.centimorgan[typed], stretches, places, ids, owner, threads)
+    traced = run_forward_backward(
+        haplotypes[:, columns], view.centimorgan[typed], stretches, places, ids, owner, threads
+    )
     return TracedWindow(*traced, places)
 
 

@@ -27,7 +27,9 @@ class SiteGroups:
     centimorgan: np.ndarray
 
 
-def group_core_sites(typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, haplotypes: int) -> SiteGroups:
+def group_core_sites(
+    typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, haplotypes: int
+) -> SiteGroups:
     """Group core sites that lie between the same typed sites and in the same short stretch.
 
     `typed` int [T] and `core` int [L] are sorted columns of `centimorgan` [C]; `haplotypes` is the size of the panel.
@@ -37,5 +39,7 @@ def group_core_sites(typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarra
     starts = np.append(True, (np.diff(before) != 0) | (np.diff(stretch) != 0))[: len(core)]
     of_site = np.cumsum(starts) - 1
     first = np.flatnonzero(starts)
-    mean = np.add.reduceat(centimorgan[core].astype(np.float64), first) / np.diff(np.append(first, len(core)))
+    mean = np.add.reduceat(centimorgan[core].astype(np.float64), first) / np.diff(
+        np.append(first, len(core))
+    )
     return SiteGroups(of_site, np.append(first, len(core)), before[first], mean)

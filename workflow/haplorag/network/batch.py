@@ -26,7 +26,9 @@ class PanelPosterior:
 
     def to(self, device: torch.device) -> PanelPosterior:
         """The same on another device."""
-        return PanelPosterior(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        return PanelPosterior(
+            **{field.name: getattr(self, field.name).to(device) for field in fields(self)}
+        )
 
 
 @dataclass
@@ -61,7 +63,9 @@ class Batch:
         """The same on another device."""
         held = {field.name: getattr(self, field.name) for field in fields(self)}
         moved: dict[str, Any] = {
-            name: value.to(device) for name, value in held.items() if isinstance(value, Tensor | PanelPosterior)
+            name: value.to(device)
+            for name, value in held.items()
+            if isinstance(value, Tensor | PanelPosterior)
         }
         return replace(self, **moved)
 

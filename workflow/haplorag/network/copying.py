@@ -33,7 +33,12 @@ class Copies:
 
 
 def describe_matches(
-    mismatch: Tensor, surprise: Tensor, typed_cm: Tensor, core_cm: Tensor, left: Tensor, right: Tensor
+    mismatch: Tensor,
+    surprise: Tensor,
+    typed_cm: Tensor,
+    core_cm: Tensor,
+    left: Tensor,
+    right: Tensor,
 ) -> Tensor:
     """Describe how well each neighbour matches around each core site: features [L, N, K, 7].
 
@@ -60,10 +65,17 @@ def describe_matches(
     place = torch.cat([typed_cm[:1] - FAR_CENTIMORGAN, typed_cm, typed_cm[-1:] + FAR_CENTIMORGAN])
     distances = [core_cm - place[found + 1] for found in (first_left, second_left)]
     distances += [place[found + 1] - core_cm for found in (first_right, second_right)]
-    total = torch.cat([torch.zeros_like(surprise[:1]), surprise.cumsum(0)]).T[:, None].expand(-1, mismatch.shape[2], -1)
+    total = (
+        torch.cat([torch.zeros_like(surprise[:1]), surprise.cumsum(0)])
+        .T[:, None]
+        .expand(-1, mismatch.shape[2], -1)
+    )
     matched = total.gather(-1, first_right) - total.gather(-1, first_left + 1)
     features = [torch.log1p(100 * distance.clamp(min=0)) for distance in distances]
-    features += [torch.log1p(matched.clamp(min=0)), torch.log1p((first_right - first_left - 1).float())]
+    features += [
+        torch.log1p(matched.clamp(min=0)),
+        torch.log1p((first_right - first_left - 1).float()),
+    ]
     features += [(first_left < 0).float() + (first_right >= sites).float()]
     return torch.stack(features, dim=-1).permute(2, 0, 1, 3)
 
@@ -77,10 +89,16 @@ class CopyingLayer(nn.Module):
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.score = nn.Sequential(
-            nn.Linear(1 + MATCH_FEATURES, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 1)
+            nn.Linear(1 + MATCH_FEATURES, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, 1),
         )
         self.score_rest = nn.Sequential(nn.Linear(2, hidden), nn.GELU(), nn.Linear(hidden, 1))
-        self.calibrate = nn.Sequential(nn.Linear(CALIBRATION_FEATURES, hidden), nn.GELU(), nn.Linear(hidden, 1))
+        self.calibrate = nn.Sequential(
+            nn.Linear(CALIBRATION_FEATURES, hidden), nn.GELU(), nn.Linear(hidden, 1)
+        )
         for layers in (self.score, self.score_rest, self.calibrate):
             silence(layers)
 
@@ -99,11 +117,15 @@ class CopyingLayer(nn.Module):
         rest = (1 - posterior.sum(-1)).clamp(min=TINY)
         elsewhere = ((alternate - (posterior[place] * alleles).sum(-1)) / rest[place]).clamp(0, 1)
         known = torch.log(posterior + TINY)
-        scores = known + self.score(torch.cat([known[..., None] / 5 + 1, describe_neighbours(batch)], dim=-1)).squeeze(-1)
+        scores = known + self.score(
+            torch.cat([known[..., None] / 5 + 1, describe_neighbours(batch)], dim=-1)
+        ).squeeze(-1)
         unknown = torch.log(rest)
         certainty = torch.stack([unknown, known.amax(-1)], dim=-1) / 5 + 1
         scores = scores.masked_fill(~batch.reference_valid, -1e9)
-        scores = torch.cat([scores, (unknown + self.score_rest(certainty).squeeze(-1))[..., None]], dim=-1)
+        scores = torch.cat(
+            [scores, (unknown + self.score_rest(certainty).squeeze(-1))[..., None]], dim=-1
+        )
         by_place = torch.softmax(scores, dim=-1)
         entropy = -(by_place * torch.log(by_place + TINY)).sum(-1)[place]
         weights, left = by_place[place][..., :-1], by_place[place][..., -1]
@@ -134,11 +156,15 @@ def describe_neighbours(batch: Batch) -> Tensor:
     if not len(typed):
         return posterior.new_zeros(*posterior.shape, MATCH_FEATURES)
     held = batch.alleles[:, typed].T
-    mismatch = (held[:, :, None] != batch.references[:, :, typed].permute(2, 0, 1)) & (held[:, :, None] >= 0)
+    mismatch = (held[:, :, None] != batch.references[:, :, typed].permute(2, 0, 1)) & (
+        held[:, :, None] >= 0
+    )
     shares = batch.frequency[typed].clamp(1e-3, 1 - 1e-3)[:, None]
     surprise = torch.where(held < 0, 0.0, -torch.log(torch.where(held > 0, shares, 1 - shares)))
     right = torch.searchsorted(typed, batch.core.start + batch.mosaic.first, right=True)
     at_typed = batch.centimorgan[typed]
-    features = describe_matches(mismatch, surprise, at_typed, batch.mosaic.centimorgan, right - 1, right)
+    features = describe_matches(
+        mismatch, surprise, at_typed, batch.mosaic.centimorgan, right - 1, right
+    )
     best = posterior.amax(-1, keepdim=True).clamp(min=TINY)
     return torch.cat([features, torch.log(posterior / best + 1e-6)[..., None] / 5], dim=-1)

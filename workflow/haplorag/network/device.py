@@ -23,19 +23,30 @@ def choose_device(gpus: int, threads: int) -> torch.device:
     """A GPU where one is given and present, else the CPU with so many threads, on which the same is computed twice."""
     torch.set_num_threads(threads)
     _keep_memory()
-    device = torch.device("cuda", local_rank()) if gpus and torch.cuda.is_available() else torch.device("cpu")
+    device = (
+        torch.device("cuda", local_rank())
+        if gpus and torch.cuda.is_available()
+        else torch.device("cpu")
+    )
     if device.type == "cpu":
         # Otherwise threads add up gradients in whatever order they come.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         # As use_deterministic_algorithms(True), without the two seconds in which that loads a compiler.
         torch.set_deterministic_debug_mode("error")
-    log.info("on %s, %d threads%s", device, threads, "; no GPU was found" if gpus and device.type == "cpu" else "")
+    log.info(
+        "on %s, %d threads%s",
+        device,
+        threads,
+        "; no GPU was found" if gpus and device.type == "cpu" else "",
+    )
     return device
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """bfloat16 where it is asked for and the device is a GPU."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16" and device.type == "cuda")
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bfloat16" and device.type == "cuda"
+    )
 
 
 def _keep_memory() -> None:

@@ -17,7 +17,12 @@ class FourierFeatures(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.frequencies = nn.Parameter(torch.logspace(0, 2, FREQUENCIES))
-        self.project = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.LayerNorm(width), nn.GELU(), nn.Linear(width, width))
+        self.project = nn.Sequential(
+            nn.Linear(2 * FREQUENCIES, width),
+            nn.LayerNorm(width),
+            nn.GELU(),
+            nn.Linear(width, width),
+        )
 
     def forward(self, values: Tensor) -> Tensor:
         """Values [...] to features [..., D]."""

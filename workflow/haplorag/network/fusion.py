@@ -31,9 +31,13 @@ class Concat(nn.Module):
         super().__init__()
         self.project = nn.Linear(2 * width, width)
 
-    def forward(self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor) -> Tensor:
+    def forward(
+        self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor
+    ) -> Tensor:
         """own [N, L, D], references [N, K, L, D], valid [N, K], frequency [L], population [N, L], to [N, L, D]."""
-        return own + self.project(torch.cat([mean_over(references, valid), max_over(references, valid)], dim=-1))
+        return own + self.project(
+            torch.cat([mean_over(references, valid), max_over(references, valid)], dim=-1)
+        )
 
 
 class FixedConcat(nn.Module):
@@ -43,7 +47,9 @@ class FixedConcat(nn.Module):
         super().__init__()
         self.project = nn.Sequential(nn.Linear(2 * width, width), nn.LayerNorm(width), nn.GELU())
 
-    def forward(self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor) -> Tensor:
+    def forward(
+        self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor
+    ) -> Tensor:
         """As `Concat.forward`."""
         return own + 0.1 * self.project(torch.cat([own, mean_over(references, valid)], dim=-1))
 
@@ -54,17 +60,31 @@ class CrossAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query, self.key_value, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.query, self.key_value, self.out = (
+            nn.Linear(width, width),
+            nn.Linear(width, 2 * width),
+            nn.Linear(width, width),
+        )
 
-    def forward(self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor) -> Tensor:
+    def forward(
+        self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor
+    ) -> Tensor:
         """As `Concat.forward`."""
         size, count, sites, width = references.shape
         by_site = references.transpose(1, 2).reshape(size * sites, count, width)
         query = self.query(own).reshape(size * sites, 1, self.heads, -1).transpose(1, 2)
-        key, value = self.key_value(by_site).reshape(size * sites, count, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        key, value = (
+            self.key_value(by_site)
+            .reshape(size * sites, count, 2, self.heads, -1)
+            .permute(2, 0, 3, 1, 4)
+        )
         # A haplotype without references attends to padding, and what comes of it is dropped below.
         mask = valid | ~valid.any(1, keepdim=True)
-        mask = mask[:, None, None, None].expand(size, sites, 1, 1, count).reshape(size * sites, 1, 1, count)
+        mask = (
+            mask[:, None, None, None]
+            .expand(size, sites, 1, 1, count)
+            .reshape(size * sites, 1, 1, count)
+        )
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         attended = self.out(attended.transpose(1, 2).reshape(size, sites, width))
         return own + attended * valid.any(1)[:, None, None]
@@ -75,10 +95,14 @@ class RareVariant(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.weigh = nn.Sequential(nn.Linear(1, width), nn.GELU(), nn.Linear(width, 1), nn.Sigmoid())
+        self.weigh = nn.Sequential(
+            nn.Linear(1, width), nn.GELU(), nn.Linear(width, 1), nn.Sigmoid()
+        )
         self.project = nn.Linear(width, width)
 
-    def forward(self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor) -> Tensor:
+    def forward(
+        self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor
+    ) -> Tensor:
         """As `Concat.forward`."""
         weighted = self.weigh(frequency[:, None]) * references
         pooled = 0.7 * mean_over(weighted, valid) + 0.3 * max_over(weighted, valid)
@@ -106,14 +130,20 @@ class EnhancedRareVariant(nn.Module):
         self.frequencies = CrossFrequency(width)
         self.weigh = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
         self.score = nn.Linear(width, 1)
-        self.mix = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.mix = nn.Sequential(
+            nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
         self.scale = nn.Parameter(torch.tensor(0.1))
 
-    def forward(self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor) -> Tensor:
+    def forward(
+        self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor
+    ) -> Tensor:
         """As `Concat.forward`."""
         weight = torch.sigmoid(self.weigh(self.frequencies(frequency, population)))
         weighted = weight[:, None] * references
-        scores = self.score(weighted).masked_fill(~valid[:, :, None, None], torch.finfo(own.dtype).min)
+        scores = self.score(weighted).masked_fill(
+            ~valid[:, :, None, None], torch.finfo(own.dtype).min
+        )
         pooled = (torch.softmax(scores, dim=1) * weighted).sum(1) * valid.any(1)[:, None, None]
         rarity = torch.log1p(1 / (_maf(frequency) + 1e-6)).clamp(max=3)
         return own + self.scale * self.mix(torch.cat([own, pooled], dim=-1)) * rarity
@@ -124,13 +154,19 @@ class Gated(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.gate = nn.Sequential(nn.Linear(2 * width + 1, width), nn.GELU(), nn.Linear(width, 1), nn.Sigmoid())
+        self.gate = nn.Sequential(
+            nn.Linear(2 * width + 1, width), nn.GELU(), nn.Linear(width, 1), nn.Sigmoid()
+        )
         self.scale = nn.Parameter(torch.tensor(0.1))
 
-    def forward(self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor) -> Tensor:
+    def forward(
+        self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor
+    ) -> Tensor:
         """As `Concat.forward`."""
         pooled = mean_over(references, valid)
-        gate = self.gate(torch.cat([own, pooled, frequency[:, None].expand(*own.shape[:2], 1)], dim=-1))
+        gate = self.gate(
+            torch.cat([own, pooled, frequency[:, None].expand(*own.shape[:2], 1)], dim=-1)
+        )
         return own + self.scale * (gate * own + (1 - gate) * pooled)
 
 

@@ -21,8 +21,14 @@ class RetrievalNetwork(nn.Module):
         super().__init__()
         self.references = settings.references
         self.embedding = HaplotypeEmbedding(settings.width)
-        self.transformer = Transformer(settings.width, settings.layers, settings.heads, settings.dropout)
-        self.fusion = None if settings.references == "none" else FUSIONS[settings.fusion](settings.width, settings.heads)
+        self.transformer = Transformer(
+            settings.width, settings.layers, settings.heads, settings.dropout
+        )
+        self.fusion = (
+            None
+            if settings.references == "none"
+            else FUSIONS[settings.fusion](settings.width, settings.heads)
+        )
         self.haplotype_head = HaplotypeHead(settings.width)
         self.genotype_head = GenotypeHead(settings.width) if settings.genotype_head else None
 
@@ -37,8 +43,12 @@ class RetrievalNetwork(nn.Module):
             references = self._embed_references(batch)
             encoded = self.transformer(references.flatten(0, 1), recompute=True).view_as(references)
             features = self._fuse(features, encoded, batch)
-        genotypes = self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
-        return Output(self.haplotype_head(features, frequency, batch.population_frequency), genotypes)
+        genotypes = (
+            self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
+        )
+        return Output(
+            self.haplotype_head(features, frequency, batch.population_frequency), genotypes
+        )
 
     def _embed(self, tokens: Tensor, batch: Batch) -> Tensor:
         return self.embedding(tokens, batch.frequency[batch.core], batch.centimorgan[batch.core])
@@ -50,7 +60,9 @@ class RetrievalNetwork(nn.Module):
     def _fuse(self, features: Tensor, references: Tensor, batch: Batch) -> Tensor:
         assert self.fusion is not None
         frequency = batch.frequency[batch.core]
-        return self.fusion(features, references, batch.reference_valid, frequency, batch.population_frequency)
+        return self.fusion(
+            features, references, batch.reference_valid, frequency, batch.population_frequency
+        )
 
 
 class CopyingNetwork(nn.Module):
@@ -60,11 +72,15 @@ class CopyingNetwork(nn.Module):
         super().__init__()
         self.copying = CopyingLayer(settings.copying_hidden)
         self.layers = settings.layers
-        self.genotype_head = GenotypeHead(settings.width) if settings.genotype_head and settings.layers else None
+        self.genotype_head = (
+            GenotypeHead(settings.width) if settings.genotype_head and settings.layers else None
+        )
         if settings.layers:
             self.embedding = HaplotypeEmbedding(settings.width)
             self.copied = nn.Linear(2, settings.width)
-            self.transformer = Transformer(settings.width, settings.layers, settings.heads, settings.dropout)
+            self.transformer = Transformer(
+                settings.width, settings.layers, settings.heads, settings.dropout
+            )
             self.haplotype_head = HaplotypeHead(settings.width)
             silence(self.haplotype_head.layers)
 
@@ -75,10 +91,14 @@ class CopyingNetwork(nn.Module):
         if not self.layers:
             return Output(logits, None)
         frequency = batch.frequency[batch.core]
-        features = self.embedding(tokenise(batch.alleles[:, batch.core]), frequency, batch.centimorgan[batch.core])
+        features = self.embedding(
+            tokenise(batch.alleles[:, batch.core]), frequency, batch.centimorgan[batch.core]
+        )
         features = features + self.copied(torch.stack([copies.logit / 5, copies.entropy], dim=-1))
         features = self.transformer(features)
-        genotypes = self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
+        genotypes = (
+            self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
+        )
         # A user's own people come without a population, so that this network never asks for it.
         correction = self.haplotype_head(features, frequency, frequency.expand(len(features), -1))
         return Output(logits + correction, genotypes)

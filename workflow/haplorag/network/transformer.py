@@ -16,7 +16,11 @@ class Block(nn.Module):
         self.norm_attention, self.norm_forward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key_value, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.feed_forward = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width), nn.Dropout(dropout)
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * width, width),
+            nn.Dropout(dropout),
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -24,7 +28,9 @@ class Block(nn.Module):
         size, sites, width = features.shape
         projected = self.query_key_value(self.norm_attention(features))
         query, key, value = projected.view(size, sites, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=self.dropout if self.training else 0.0)
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, dropout_p=self.dropout if self.training else 0.0
+        )
         features = features + self.out(attended.transpose(1, 2).reshape(size, sites, width))
         return features + self.feed_forward(self.norm_forward(features))
 
@@ -40,5 +46,9 @@ class Transformer(nn.Module):
     def forward(self, features: Tensor, recompute: bool = False) -> Tensor:
         """[N, L, D] to [N, L, D]; `recompute` keeps no activations for the backward pass, to save memory."""
         for block in self.blocks:
-            features = checkpoint(block, features, use_reentrant=False) if recompute and self.training else block(features)
+            features = (
+                checkpoint(block, features, use_reentrant=False)
+                if recompute and self.training
+                else block(features)
+            )
         return self.norm(features)

@@ -29,7 +29,9 @@ def load_weights(path: Path, network: nn.Module) -> None:
                 raise InputError("their checksum is not the one written with them")
         network.load_state_dict(tensors)
     except Exception as error:
-        raise InputError(f"{path}: not the weights of this network ({error}); remove its folder and run again") from error
+        raise InputError(
+            f"{path}: not the weights of this network ({error}); remove its folder and run again"
+        ) from error
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

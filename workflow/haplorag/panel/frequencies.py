@@ -25,7 +25,12 @@ class Frequencies:
 
     def rank(self, names: pd.Series) -> np.ndarray:
         """Row of each super-population's name, the last row for an unknown one."""
-        return np.array([self.populations.index(n) if n in self.populations else len(self.populations) for n in names])
+        return np.array(
+            [
+                self.populations.index(n) if n in self.populations else len(self.populations)
+                for n in names
+            ]
+        )
 
 
 def read_frequencies(path: Path) -> Frequencies:
@@ -60,4 +65,6 @@ def divide_counts(counts: np.ndarray, everyone: np.ndarray) -> np.ndarray:
     """Frequencies float32 [S, 4] (ALT, genotypes 0, 1, 2) of counts [S, 5], everyone's where nothing is known."""
     counts = np.where(counts[:, 1:2] > 0, counts, everyone)
     genotypes = counts[:, 2:] / np.maximum(counts[:, 2:].sum(axis=1, keepdims=True), 1)
-    return np.column_stack([counts[:, 0] / np.maximum(counts[:, 1], 1), genotypes]).astype(np.float32)
+    return np.column_stack([counts[:, 0] / np.maximum(counts[:, 1], 1), genotypes]).astype(
+        np.float32
+    )

@@ -18,10 +18,17 @@ def locate_sites(position: np.ndarray, genetic_map: Path | None) -> np.ndarray:
     try:
         points = np.loadtxt(genetic_map, usecols=(2, 3), ndmin=2)
     except (OSError, ValueError, IndexError) as error:
-        raise InputError(f"{genetic_map}: not a PLINK map ({error}); give four columns: chromosome . cM bp") from error
+        raise InputError(
+            f"{genetic_map}: not a PLINK map ({error}); give four columns: chromosome . cM bp"
+        ) from error
     centimorgan, bp = points.T
     if not len(bp) or (np.diff(bp) <= 0).any() or (np.diff(centimorgan) < 0).any():
         line = int(np.argmax((np.diff(bp) <= 0) | (np.diff(centimorgan) < 0))) + 2 if len(bp) else 1
-        raise InputError(f"{genetic_map}: line {line} does not rise in bp and cM; sort the map by position")
+        raise InputError(
+            f"{genetic_map}: line {line} does not rise in bp and cM; sort the map by position"
+        )
     inside = np.interp(position, bp, centimorgan)
-    return inside + (np.minimum(position - bp[0], 0) + np.maximum(position - bp[-1], 0)) * CENTIMORGAN_PER_BP
+    return (
+        inside
+        + (np.minimum(position - bp[0], 0) + np.maximum(position - bp[-1], 0)) * CENTIMORGAN_PER_BP
+    )

@@ -21,11 +21,20 @@ class GenotypeAppender:
         # A chunk of about 1 MB holds some hundred sites of all people, as they are read window by window.
         rows = max(1, 2**20 // max(1, calls[0] * calls[1]))
         packing = {"compression": "gzip", "compression_opts": 4, "fletcher32": True}
-        options: dict[str, Any] = {"maxshape": (None, *calls), "chunks": (rows, *calls), "fillvalue": -1, **packing}
+        options: dict[str, Any] = {
+            "maxshape": (None, *calls),
+            "chunks": (rows, *calls),
+            "fillvalue": -1,
+            **packing,
+        }
         self._file = file
         self._calls = file.create_dataset("calldata/GT", (0, *calls), dtype=np.int8, **options)
         self._positions: list[np.ndarray] = []
-        self._words: dict[str, list[str]] = {"variants/REF": [], "variants/ALT": [], "variants/ID": []}
+        self._words: dict[str, list[str]] = {
+            "variants/REF": [],
+            "variants/ALT": [],
+            "variants/ID": [],
+        }
 
     @property
     def sites(self) -> int:
@@ -38,12 +47,18 @@ class GenotypeAppender:
         self._calls.resize(start + len(block.positions), axis=0)
         self._calls[start:] = block.alleles
         self._positions.append(block.positions)
-        for words, more in zip(self._words.values(), (block.refs, block.alts, block.ids), strict=True):
+        for words, more in zip(
+            self._words.values(), (block.refs, block.alts, block.ids), strict=True
+        ):
             words.extend(more)
 
     def finish(self, samples: list[str]) -> None:
         """Write what is kept in memory until the end: the sites and the samples' names."""
-        put_array(self._file, "variants/POS", np.concatenate([np.empty(0, dtype=np.int32), *self._positions]))
+        put_array(
+            self._file,
+            "variants/POS",
+            np.concatenate([np.empty(0, dtype=np.int32), *self._positions]),
+        )
         for name, words in {**self._words, "samples": samples}.items():
             _put_words(self._file, name, words)
 
@@ -63,7 +78,9 @@ def read_haplotypes(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> n
 def iterate_site_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarray]:
     """Read alleles int8 [S, n, 2] of everybody at sorted sites from an open genotype store, a few thousand sites at a time."""
     cuts = np.searchsorted(sites, np.arange(BLOCK_SITES, sites.max(initial=0) + 1, BLOCK_SITES))
-    yield from (read_rows(file, "calldata/GT", block) for block in np.split(sites, cuts) if len(block))
+    yield from (
+        read_rows(file, "calldata/GT", block) for block in np.split(sites, cuts) if len(block)
+    )
 
 
 def iterate_truth(path: Path, rows: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

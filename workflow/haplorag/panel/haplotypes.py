@@ -31,21 +31,31 @@ class ShardSet:
 
     def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Reference haplotypes (all if `rows` is None) at sorted sites, 0/1 uint8 [n, S]."""
-        parts = [np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)]
-        parts += [unpack(packed if rows is None else packed[rows], columns) for packed, columns in self._packed(sites)]
+        parts = [
+            np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)
+        ]
+        parts += [
+            unpack(packed if rows is None else packed[rows], columns)
+            for packed, columns in self._packed(sites)
+        ]
         return np.concatenate(parts, axis=1)
 
     def by_site(self, sites: np.ndarray) -> np.ndarray:
         """All reference haplotypes at sorted sites, 0/1 uint8 [S, N]."""
         parts = [np.empty((0, self.reference_haplotypes), dtype=np.uint8)]
-        return np.concatenate(parts + [unpack_by_site(packed, columns) for packed, columns in self._packed(sites)])
+        return np.concatenate(
+            parts + [unpack_by_site(packed, columns) for packed, columns in self._packed(sites)]
+        )
 
     def _packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Shards that hold the sites, and which of their columns these are."""
         shard = np.searchsorted(self.first, sites, side="right") - 1
         for number in np.unique(shard):
             entry = self.entries[number]
-            yield read_shard(self.folder / entry["file"], entry["sha256"]), sites[shard == number] - self.first[number]
+            yield (
+                read_shard(self.folder / entry["file"], entry["sha256"]),
+                sites[shard == number] - self.first[number],
+            )
 
 
 def open_shards(folder: Path) -> ShardSet:
@@ -66,7 +76,9 @@ def unpack(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [S, N]."""
-    return np.ascontiguousarray(packed.T)[columns >> 3] >> (7 - (columns & 7)).astype(np.uint8)[:, None] & np.uint8(1)
+    return np.ascontiguousarray(packed.T)[columns >> 3] >> (7 - (columns & 7)).astype(np.uint8)[
+        :, None
+    ] & np.uint8(1)
 
 
 def write_shard(path: Path, packed: np.ndarray) -> str:
@@ -87,9 +99,13 @@ def read_shard(path: Path, sha256: str) -> np.ndarray:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: not readable ({error}); remove its folder and run again") from error
+        raise InputError(
+            f"{path}: not readable ({error}); remove its folder and run again"
+        ) from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise InputError(f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again")
+        raise InputError(
+            f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again"
+        )
     index = faiss.deserialize_index_binary(np.frombuffer(data, dtype=np.uint8))
     packed = faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8)
     packed.setflags(write=False)

@@ -9,7 +9,9 @@ import numpy as np
 from haplorag.panel.haplotypes import ShardSet
 
 
-def choose_typed_columns(hidden: np.ndarray, core: tuple[int, int], flank_typed: int) -> tuple[np.ndarray, tuple[int, int]]:
+def choose_typed_columns(
+    hidden: np.ndarray, core: tuple[int, int], flank_typed: int
+) -> tuple[np.ndarray, tuple[int, int]]:
     """Choose the typed columns a window is read by: all of its core and the nearest `flank_typed` on each side.
 
     `hidden` bool [C] covers the window's context, `core` is the half-open range of core columns in it. Gives the columns

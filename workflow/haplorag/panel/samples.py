@@ -40,9 +40,22 @@ def read_panel_file(path: Path) -> pd.DataFrame:
             )
     counts = table["pop"].value_counts()
     if small := int((counts < 2).sum()):
-        log.warning("%s: small_pop=%d populations have one person, whose genotypes their frequencies tell", path, small)
-    if odd := [number for number, name in enumerate(table["pop"], start=2) if not re.fullmatch(r"[\w.+ -]+", name)]:
-        log.warning("%s: line %d and %d more name a population oddly; fix the names", path, odd[0], len(odd) - 1)
+        log.warning(
+            "%s: small_pop=%d populations have one person, whose genotypes their frequencies tell",
+            path,
+            small,
+        )
+    if odd := [
+        number
+        for number, name in enumerate(table["pop"], start=2)
+        if not re.fullmatch(r"[\w.+ -]+", name)
+    ]:
+        log.warning(
+            "%s: line %d and %d more name a population oddly; fix the names",
+            path,
+            odd[0],
+            len(odd) - 1,
+        )
     return table[list(COLUMNS)].rename(columns=COLUMNS)
 
 
@@ -53,7 +66,9 @@ def read_roles(path: Path) -> dict[str, str]:
         raise InputError(f"{path}: line 1 lacks the column role; set the header to: sample role")
     for line, role in enumerate(table["role"], start=2):
         if role not in ROLES:
-            raise InputError(f"{path}: line {line} has the role {role!r}; use one of {', '.join(ROLES)}")
+            raise InputError(
+                f"{path}: line {line} has the role {role!r}; use one of {', '.join(ROLES)}"
+            )
     by_name = table.groupby("sample")["role"].agg(set)
     if both := int((by_name.map(len) > 1).sum()):
         with_reference = int(by_name.map(lambda roles: {"reference", "test"} <= roles).sum())
@@ -96,7 +111,9 @@ def _refuse_repeats(path: Path, names: Iterable[tuple[int, str]]) -> None:
     seen: dict[str, int] = {}
     for number, name in names:
         if name in seen:
-            raise InputError(f"{path}: line {number} repeats the sample of line {seen[name]}; remove one of them")
+            raise InputError(
+                f"{path}: line {number} repeats the sample of line {seen[name]}; remove one of them"
+            )
         seen[name] = number
 
 
@@ -104,7 +121,9 @@ def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as text ({error}); write it as UTF-8 with the header: {header}") from error
+        raise InputError(
+            f"{path}: not readable as text ({error}); write it as UTF-8 with the header: {header}"
+        ) from error
     # Names with blanks need tabs; without tabs any blanks part the columns.
     separator = "\t" if lines and "\t" in lines[0] else None
     rows = [[cell.strip() for cell in line.split(separator)] for line in lines]
@@ -114,12 +133,22 @@ def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
     if "sample" not in names:
         raise InputError(f"{path}: line 1 lacks the column sample; set the header to: {header}")
     kept = [(number, row) for number, row in enumerate(rows[1:], start=2) if any(row)]
-    blanks = sum(cell != cell.strip() for line in lines[1:] for cell in line.split("\t")[:1]) if separator else 0
+    blanks = (
+        sum(cell != cell.strip() for line in lines[1:] for cell in line.split("\t")[:1])
+        if separator
+        else 0
+    )
     if blanks:
-        log.warning("%s: name_whitespace=%d names have blanks around them, which are left out; remove them", path, blanks)
+        log.warning(
+            "%s: name_whitespace=%d names have blanks around them, which are left out; remove them",
+            path,
+            blanks,
+        )
     for number, row in kept:
         if len(row) < len(names) and not (separator is None and len(row) > names.index("sample")):
-            raise InputError(f"{path}: line {number} has {len(row)} columns, the header has {len(names)}; fix the line")
+            raise InputError(
+                f"{path}: line {number} has {len(row)} columns, the header has {len(names)}; fix the line"
+            )
     if unique:
         _refuse_repeats(path, ((number, row[names.index("sample")]) for number, row in kept))
     return pd.DataFrame([row[: len(names)] for _, row in kept], columns=names, dtype=str)
@@ -135,7 +164,11 @@ def draw_roles(table: pd.DataFrame, settings: SampleSettings, seed: int) -> np.n
         rows = np.random.default_rng(seed_of(seed, "samples", population)).permutation(rows)
         seen += len(rows)
         # What rounding owes earlier populations is paid by later ones.
-        owed = np.round(np.array([settings.validation, settings.test]) * seen - taken).astype(int).clip(0)
+        owed = (
+            np.round(np.array([settings.validation, settings.test]) * seen - taken)
+            .astype(int)
+            .clip(0)
+        )
         taken += owed
         roles[rows[: owed[0]]] = "validation"
         roles[rows[owed[0] : owed.sum()]] = "test"

@@ -11,7 +11,9 @@ from haplorag.settings import DemoSettings
 POPULATIONS = {"YRI": "AFR", "CEU": "EUR", "CHB": "EAS"}
 
 
-def simulate_chromosome(settings: DemoSettings, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def simulate_chromosome(
+    settings: DemoSettings, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Positions int [S] from 1, REF and ALT [S, 2], panel haplotypes int8 [S, n, 2], the target's int8 [S, m, 2]."""
     extra = -(-settings.target_people // len(POPULATIONS))
     ancestry, mutation = np.random.default_rng(seed).integers(1, 2**31, size=2)
@@ -23,13 +25,21 @@ def simulate_chromosome(settings: DemoSettings, seed: int) -> tuple[np.ndarray, 
         random_seed=ancestry,
     )
     trees = msprime.sim_mutations(trees, rate=settings.mutation_rate, random_seed=mutation)
-    biallelic = [(v.site.position + 1, v.alleles, v.genotypes) for v in trees.variants(copy=True) if v.num_alleles == 2]
+    biallelic = [
+        (v.site.position + 1, v.alleles, v.genotypes)
+        for v in trees.variants(copy=True)
+        if v.num_alleles == 2
+    ]
     positions = np.array([position for position, _, _ in biallelic], dtype=np.int64)
     alleles = np.array([pair for _, pair, _ in biallelic])
     haplotypes = np.array([row for _, _, row in biallelic], dtype=np.int8)
     haplotypes = haplotypes.reshape(len(positions), len(POPULATIONS), -1, 2)
     members = haplotypes[:, :, extra:].reshape(len(positions), -1, 2)
-    strangers = haplotypes[:, :, :extra].swapaxes(1, 2).reshape(len(positions), -1, 2)[:, : settings.target_people]
+    strangers = (
+        haplotypes[:, :, :extra]
+        .swapaxes(1, 2)
+        .reshape(len(positions), -1, 2)[:, : settings.target_people]
+    )
     kept = _count_minor(members) >= settings.min_minor_count
     return positions[kept], alleles[kept], members[kept], strangers[kept]
 

@@ -55,15 +55,24 @@ def cut_cores(position: np.ndarray, settings: WindowSettings) -> np.ndarray:
     return np.array(cores, dtype=np.int32)
 
 
-def find_context(core: np.ndarray, position: np.ndarray, frequency: np.ndarray, settings: WindowSettings) -> np.ndarray:
+def find_context(
+    core: np.ndarray, position: np.ndarray, frequency: np.ndarray, settings: WindowSettings
+) -> np.ndarray:
     """Find the sites a window sees, sorted: its core and, on each side, the nearest common sites within reach.
 
     Reach ends `flank_bp` beyond the core, at a gap of `gap_bp`, and after `flank_sites` sites of MAF >= `flank_maf`.
     """
     start, stop = core
     gaps = np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1
-    low = max([np.searchsorted(position, position[start] - settings.flank_bp), *gaps[gaps <= start]])
-    high = min([np.searchsorted(position, position[stop - 1] + settings.flank_bp, side="right"), *gaps[gaps >= stop]])
+    low = max(
+        [np.searchsorted(position, position[start] - settings.flank_bp), *gaps[gaps <= start]]
+    )
+    high = min(
+        [
+            np.searchsorted(position, position[stop - 1] + settings.flank_bp, side="right"),
+            *gaps[gaps >= stop],
+        ]
+    )
     common = np.minimum(frequency, 1 - frequency) >= settings.flank_maf
     left = low + np.flatnonzero(common[low:start])
     right = stop + np.flatnonzero(common[stop:high])

@@ -63,20 +63,26 @@ def count_threads(asked: int) -> int:
 def _parse(step: Callable[..., None], arguments: list[str] | None) -> dict[str, Any]:
     summary = (inspect.getdoc(step) or "").partition("\n\n")[0]
     module = sys.modules[step.__module__].__spec__
-    parser = argparse.ArgumentParser(prog=f"python -m {module.name if module else step.__module__}", description=summary)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module.name if module else step.__module__}", description=summary
+    )
     hints = typing.get_type_hints(step)
     for name, parameter in inspect.signature(step).parameters.items():
         _add_argument(parser, name, parameter, hints[name])
     return vars(parser.parse_args(arguments))
 
 
-def _add_argument(parser: argparse.ArgumentParser, name: str, parameter: inspect.Parameter, hint: Any) -> None:
+def _add_argument(
+    parser: argparse.ArgumentParser, name: str, parameter: inspect.Parameter, hint: Any
+) -> None:
     optional = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
     if optional:
         hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
     several = typing.get_origin(hint) is list
     kind = typing.get_args(hint)[0] if several else hint
-    options: dict[str, Any] = {"type": _parse_section(kind) if hasattr(kind, "model_validate_json") else kind}
+    options: dict[str, Any] = {
+        "type": _parse_section(kind) if hasattr(kind, "model_validate_json") else kind
+    }
     if several:
         options["nargs"] = "*"
     elif optional:
@@ -88,13 +94,19 @@ def _add_argument(parser: argparse.ArgumentParser, name: str, parameter: inspect
         options = {"action": "store_true"}
     required = parameter.default is inspect.Parameter.empty and hint is not bool
     parser.add_argument(
-        "--" + name.replace("_", "-"), dest=name, required=required, default=None if required else parameter.default, **options
+        "--" + name.replace("_", "-"),
+        dest=name,
+        required=required,
+        default=None if required else parameter.default,
+        **options,
     )
 
 
 def _parse_section(section: Any) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        return section.model_validate_json(Path(text[1:]).read_text() if text.startswith("@") else text)
+        return section.model_validate_json(
+            Path(text[1:]).read_text() if text.startswith("@") else text
+        )
 
     parse.__name__ = section.__name__
     return parse

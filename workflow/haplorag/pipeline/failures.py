@@ -18,7 +18,13 @@ REMEDIES = {
     errno.ESTALE: f"the network file system has lost it; {RUN_AGAIN}",
 }
 # What libraries say that have no exception of their own for it.
-NO_MEMORY = ("out of memory", "can't allocate memory", "bad_alloc", "can't start new thread", "not enough memory")
+NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "can't start new thread",
+    "not enough memory",
+)
 SETTING_TO_LOWER = {
     "training": "training.batch_people",
     "untrained": "training.batch_people",

@@ -30,7 +30,9 @@ def hash_module(name: str) -> str:
         tree = ast.parse(_find_source(module).read_text())
         seen[module] = ast.dump(_drop_docstrings(tree))
         pending += _list_imports(tree)
-    return hashlib.sha256("".join(f"{module}\n{seen[module]}\n" for module in sorted(seen)).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        "".join(f"{module}\n{seen[module]}\n" for module in sorted(seen)).encode()
+    ).hexdigest()[:16]
 
 
 def _find_source(module: str) -> Path:
@@ -45,11 +47,15 @@ def _list_imports(tree: ast.Module) -> list[str]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == "haplorag" and _find_source(name).exists()]
+    return [
+        name for name in names if name.split(".")[0] == "haplorag" and _find_source(name).exists()
+    ]
 
 
 def _drop_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node):
+        if isinstance(
+            node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        ) and ast.get_docstring(node):
             node.body = node.body[1:]
     return tree

@@ -31,18 +31,28 @@ def lock_folder(folder: Path) -> None:
         # Never closed: the lock lives as long as this descriptor, which jobs do not inherit.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); set `results` to another folder") from error
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); set `results` to another folder"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip() or "another process"
-        raise InputError(f"{folder}: in use by {holder}; wait until it ends, or set `results` to another folder") from error
+        raise InputError(
+            f"{folder}: in use by {holder}; wait until it ends, or set `results` to another folder"
+        ) from error
     except OSError as error:
         if error.errno not in LOCKLESS:
             raise
-        log.warning("%s: its file system has no locks (%s); see to it that one run at a time writes it", folder, error.strerror)
+        log.warning(
+            "%s: its file system has no locks (%s); see to it that one run at a time writes it",
+            folder,
+            error.strerror,
+        )
     since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)
+    os.pwrite(
+        descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0
+    )
     if stale := sweep(folder):
         log.warning("%s: %d half-written files of a run that was killed are removed", folder, stale)

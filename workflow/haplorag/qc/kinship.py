@@ -29,7 +29,9 @@ def find_relatives(dosage: np.ndarray, population: np.ndarray) -> KinshipEstimat
     kinship, opposite homozygotes against it, and no allele frequency is assumed, so that people of one population are not
     mistaken for relatives beside those of another. Strangers have about 0.
     """
-    none, one, two, known = (flags.astype(np.float32) for flags in (dosage == 0, dosage == 1, dosage == 2, dosage >= 0))
+    none, one, two, known = (
+        flags.astype(np.float32) for flags in (dosage == 0, dosage == 1, dosage == 2, dosage >= 0)
+    )
     pairs, estimates = [np.empty((0, 2), dtype=np.int64)], [np.empty(0, dtype=np.float32)]
     ordinary = [np.empty(0, dtype=np.float32)]
     for start in range(0, len(dosage), ROWS):
@@ -45,5 +47,9 @@ def find_relatives(dosage: np.ndarray, population: np.ndarray) -> KinshipEstimat
         estimates.append(kinship[tuple(found.T)])
         ordinary.append(kinship[once & (population[rows, None] == population[None, rest])])
     strangers = np.concatenate(ordinary)
-    spread = 1.4826 * float(np.median(np.abs(strangers - np.median(strangers)))) if len(strangers) else float("nan")
+    spread = (
+        1.4826 * float(np.median(np.abs(strangers - np.median(strangers))))
+        if len(strangers)
+        else float("nan")
+    )
     return KinshipEstimates(np.concatenate(pairs), np.concatenate(estimates), spread)

@@ -83,20 +83,32 @@ def is_made_here(path: str, settings: Settings) -> bool:
 def _check_results(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; set `results` to another name")
-    nearest = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    nearest = next(
+        place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()
+    )
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"{nearest}: is read-only; run chmod u+w, or set `results` to another name")
+        raise InputError(
+            f"{nearest}: is read-only; run chmod u+w, or set `results` to another name"
+        )
     there = folder.resolve()
     if folder.is_symlink():
-        log.warning("%s: is a link; everything is written to %s; remove it if this is not meant", folder, there)
+        log.warning(
+            "%s: is a link; everything is written to %s; remove it if this is not meant",
+            folder,
+            there,
+        )
     if ".." in folder.parts:
         log.warning(
-            "%s: leads out of this folder; everything is written to %s; set `results` if this is not meant", folder, there
+            "%s: leads out of this folder; everything is written to %s; set `results` if this is not meant",
+            folder,
+            there,
         )
     for link in folder.glob("*"):
         if link.is_symlink():
             log.warning(
-                "%s: is a link; what belongs there is written to %s; remove it if this is not meant", link, link.resolve()
+                "%s: is a link; what belongs there is written to %s; remove it if this is not meant",
+                link,
+                link.resolve(),
             )
 
 
@@ -106,7 +118,9 @@ def _check_file(key: str, path: Path) -> None:
     # Snakemake would throw away what was made of it, and say so only afterwards.
     if (ahead := path.stat().st_mtime - time.time()) > CLOCK_SKEW:
         remedy = f"set the clock right, or run: touch {shlex.quote(str(path))}"
-        raise InputError(f"{path}: its time of change lies {ahead:.0f} seconds in the future; {remedy}")
+        raise InputError(
+            f"{path}: its time of change lies {ahead:.0f} seconds in the future; {remedy}"
+        )
 
 
 def _check_vcf(path: Path, chromosome: str) -> None:
@@ -127,7 +141,12 @@ def _warn_of_others(path: Path, chromosomes: list[str]) -> None:
     others = [name for name in counted if match_chromosome(name, chromosomes) is None]
     if others:
         first = others[0]
-        log.warning("%s: %d chromosomes are left out, %s the first; set `chromosomes` to use them", path, len(others), first)
+        log.warning(
+            "%s: %d chromosomes are left out, %s the first; set `chromosomes` to use them",
+            path,
+            len(others),
+            first,
+        )
 
 
 def _check_target(name: str, path: Path) -> None:

@@ -27,7 +27,11 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
     reader = open_vcf(vcf)
     column = {sample: number for number, sample in enumerate(reader.samples)}
     columns = [column[sample] for sample in file["samples"].asstr()[:]]
-    position, ref, alt = file["variants/POS"], file["variants/REF"].asstr(), file["variants/ALT"].asstr()
+    position, ref, alt = (
+        file["variants/POS"],
+        file["variants/REF"].asstr(),
+        file["variants/ALT"].asstr(),
+    )
     rows = np.unique(np.linspace(0, len(position) - 1, SITES).astype(int))
     for row in rows:
         place = int(position[row])
@@ -39,5 +43,7 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
         ]
         stored = file["calldata/GT"][row]
         if not found or not (found[0] == stored[:, : found[0].shape[1]]).all():
-            raise InputError(f"{vcf}: record {name}:{place} reads otherwise through its index; index it again: tabix -f")
+            raise InputError(
+                f"{vcf}: record {name}:{place} reads otherwise through its index; index it again: tabix -f"
+            )
     return len(rows)

@@ -37,5 +37,7 @@ CAPTIONS = {
         "Mean dosage r2 along the chromosome at the first mask of the list. A dip shared by all methods is a hard stretch "
         "(recombination hotspot, few typed sites); a dip of one method alone is that method's fault."
     ),
-    "resources": ("Wall time and peak memory of each rule, summed and maximised over its jobs on this machine."),
+    "resources": (
+        "Wall time and peak memory of each rule, summed and maximised over its jobs on this machine."
+    ),
 }

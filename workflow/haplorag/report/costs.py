@@ -7,7 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 # What imputing the test people takes, by the rules whose jobs do it.
-WHAT = {"predictions": "all masks, retrieval and network", "peers": "all masks, tool and reading its output"}
+WHAT = {
+    "predictions": "all masks, retrieval and network",
+    "peers": "all masks, tool and reading its output",
+}
 
 
 def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
@@ -21,7 +24,9 @@ def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
         for method in jobs["job"].str.split("/").str[0].unique():
             mine = jobs[jobs["job"].str.startswith(f"{method}/")]
             if rule == "predictions":
-                retrieval = (measured["rule"] == "neighbours") & measured["job"].str.startswith("test/")
+                retrieval = (measured["rule"] == "neighbours") & measured["job"].str.startswith(
+                    "test/"
+                )
                 mine = pd.concat([mine, measured[retrieval]])
             cost = {"seconds": mine["seconds"].sum(), "megabytes": mine["megabytes"].max()}
             rows.append({"method": method, "what": what, **cost})
@@ -36,6 +41,11 @@ def read_benchmarks(folder: Path) -> pd.DataFrame:
         job = path.relative_to(folder).with_suffix("")
         megabytes = float(measured["max_rss"]) if pd.notna(measured["max_rss"]) else 0.0
         rows.append(
-            {"rule": job.parts[0], "job": "/".join(job.parts[1:]), "seconds": float(measured["s"]), "megabytes": megabytes}
+            {
+                "rule": job.parts[0],
+                "job": "/".join(job.parts[1:]),
+                "seconds": float(measured["s"]),
+                "megabytes": megabytes,
+            }
         )
     return pd.DataFrame(rows, columns=["rule", "job", "seconds", "megabytes"])

@@ -29,14 +29,23 @@ FEWEST_ALLELES = 50
 
 def accuracy(table: pd.DataFrame) -> Figure:
     """Mean r2 by MAF bin, a panel a mask."""
-    chosen = table[(table["chromosome"] == "all") & (table["population"] == "all") & (table["metric"] == "r2")]
+    chosen = table[
+        (table["chromosome"] == "all") & (table["population"] == "all") & (table["metric"] == "r2")
+    ]
     chosen = chosen[chosen["group"].str[0].str.isdigit()]
     figure, axes = _lay_out(list(chosen["mask"].unique()), 2.6)
     groups = list(chosen["group"].unique())
     for axis, (mask, part) in zip(axes, chosen.groupby("mask", sort=False), strict=True):
         _draw_methods(axis, part, groups, "group", _locate_bins(groups))
-        axis.set(title=mask, ylim=(0, 1.02), ylabel="mean dosage r2", xlabel="MAF in the reference, on a log scale")
-        axis.set_xticks(_locate_bins(groups), [_percent(group) for group in groups], rotation=30, ha="right")
+        axis.set(
+            title=mask,
+            ylim=(0, 1.02),
+            ylabel="mean dosage r2",
+            xlabel="MAF in the reference, on a log scale",
+        )
+        axis.set_xticks(
+            _locate_bins(groups), [_percent(group) for group in groups], rotation=30, ha="right"
+        )
     _add_legend(figure, axes[0])
     return figure
 
@@ -44,7 +53,10 @@ def accuracy(table: pd.DataFrame) -> Figure:
 def populations(table: pd.DataFrame) -> Figure:
     """Mean r2 by super-population, a panel a mask."""
     chosen = table[
-        (table["chromosome"] == "all") & (table["population"] != "all") & (table["metric"] == "r2") & (table["group"] == "all")
+        (table["chromosome"] == "all")
+        & (table["population"] != "all")
+        & (table["metric"] == "r2")
+        & (table["group"] == "all")
     ]
     figure, axes = _lay_out(list(chosen["mask"].unique()), 2.6)
     names = sorted(chosen["population"].unique())
@@ -74,7 +86,13 @@ def learning(table: pd.DataFrame) -> Figure:
             best = mine.loc[mine["best"], "epoch"].iloc[0]
             axis.plot([best], [curve[best]], color=style["color"], marker=style["marker"])
         trained = mine[(mine["draw"] == "training") & (mine["metric"] == "loss")]
-        axes[0].plot(trained["epoch"], trained["value"], color=style["color"], linestyle=":", label=f"{model}, training masks")
+        axes[0].plot(
+            trained["epoch"],
+            trained["value"],
+            color=style["color"],
+            linestyle=":",
+            label=f"{model}, training masks",
+        )
     axes[0].set(xlabel="epoch", ylabel="loss per hidden allele", yscale="log")
     axes[1].set(xlabel="epoch", ylabel="validation r2, mean over MAF bins")
     for axis in axes:
@@ -91,16 +109,34 @@ def calibration(table: pd.DataFrame) -> Figure:
         axis.plot([0, 1], [0, 1], color="black", linewidth=0.7)
         for method, style in styles.items():
             mine = part[(part["method"] == method) & (part["alleles"] >= FEWEST_ALLELES)]
-            axis.plot(mine["mean_probability"], mine["alternate_share"], **style, markersize=3, linewidth=1)
-        axis.set(title=mask, xlabel="predicted probability of ALT", ylabel="share truly ALT", xlim=(0, 1), ylim=(0, 1))
+            axis.plot(
+                mine["mean_probability"],
+                mine["alternate_share"],
+                **style,
+                markersize=3,
+                linewidth=1,
+            )
+        axis.set(
+            title=mask,
+            xlabel="predicted probability of ALT",
+            ylabel="share truly ALT",
+            xlim=(0, 1),
+            ylim=(0, 1),
+        )
     _add_legend(figure, axes[0])
     return figure
 
 
 def masks(table: pd.DataFrame) -> Figure:
     """Share hidden by frequency class, for the fixed draws and the mean over training epochs."""
-    table = table.assign(draw=table["draw"].where(table["draw"].isin(["validation", "test"]), "training"))
-    sums = table.groupby(["draw", "mask", "maf_class"], sort=False)[["sites", "hidden"]].sum().reset_index()
+    table = table.assign(
+        draw=table["draw"].where(table["draw"].isin(["validation", "test"]), "training")
+    )
+    sums = (
+        table.groupby(["draw", "mask", "maf_class"], sort=False)[["sites", "hidden"]]
+        .sum()
+        .reset_index()
+    )
     draws = [draw for draw in ("training", "validation", "test") if draw in set(sums["draw"])]
     figure = Figure(figsize=(WIDTH, 2.9))
     axes = np.atleast_1d(figure.subplots(1, len(draws), sharey=True))
@@ -136,10 +172,16 @@ def recall(table: pd.DataFrame) -> Figure:
         mine = chosen[chosen["mask"] == mask].set_index("group").reindex(groups)
         place = np.arange(len(groups)) + (number - (len(names) - 1) / 2) * 0.8 / len(names)
         axis.bar(
-            place, mine["carried"] / mine["minor_alleles"], 0.8 / len(names), color=PALETTE[number % len(PALETTE)], label=mask
+            place,
+            mine["carried"] / mine["minor_alleles"],
+            0.8 / len(names),
+            color=PALETTE[number % len(PALETTE)],
+            label=mask,
         )
     axis.set_xticks(range(len(groups)), [_percent(group) for group in groups])
-    axis.set(xlabel="MAF in the reference", ylabel="minor alleles a neighbour carries", ylim=(0, 1.02))
+    axis.set(
+        xlabel="MAF in the reference", ylabel="minor alleles a neighbour carries", ylim=(0, 1.02)
+    )
     axis.grid(axis="x", visible=False)
     axis.yaxis.set_major_formatter(PercentFormatter(1))
     _add_legend(figure, axis)
@@ -151,7 +193,9 @@ def costs(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH, 3.0))
     axes = figure.subplots(1, 2, sharey=True)
     styles = method_styles(list(table["method"]))
-    for axis, column, label in zip(axes, ("seconds", "megabytes"), ("wall time (s)", "peak memory (MB)"), strict=True):
+    for axis, column, label in zip(
+        axes, ("seconds", "megabytes"), ("wall time (s)", "peak memory (MB)"), strict=True
+    ):
         for method, style in styles.items():
             mine = table[table["method"] == method]
             axis.plot(mine[column], mine["r2"], **{**style, "linestyle": "none"})
@@ -172,7 +216,9 @@ def along(table: pd.DataFrame) -> Figure:
         part = chosen[chosen["chromosome"] == name]
         for method, style in styles.items():
             mine = part[part["method"] == method]
-            axis.plot(mine["centre_bp"] / 1e6, mine["r2"], **{**style, "marker": None}, linewidth=1.2)
+            axis.plot(
+                mine["centre_bp"] / 1e6, mine["r2"], **{**style, "marker": None}, linewidth=1.2
+            )
         axis.set(
             title=f"chromosome {name}, {chosen['mask'].iloc[0]}",
             xlabel="position (Mb)",
@@ -185,7 +231,9 @@ def along(table: pd.DataFrame) -> Figure:
 
 def resources(table: pd.DataFrame) -> Figure:
     """Wall seconds summed and peak memory maximised over the jobs of each rule; columns rule, seconds, megabytes."""
-    by_rule = table.groupby("rule", sort=False).agg(seconds=("seconds", "sum"), megabytes=("megabytes", "max"))
+    by_rule = table.groupby("rule", sort=False).agg(
+        seconds=("seconds", "sum"), megabytes=("megabytes", "max")
+    )
     by_rule = by_rule.sort_values("seconds")
     figure = Figure(figsize=(WIDTH, 0.24 * len(by_rule) + 0.9))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -206,16 +254,22 @@ def _lay_out(masks: list[str], height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes[: len(masks)]
 
 
-def _draw_methods(axis: Axes, part: pd.DataFrame, rows: list[str], column: str, places: np.ndarray | None = None) -> None:
+def _draw_methods(
+    axis: Axes, part: pd.DataFrame, rows: list[str], column: str, places: np.ndarray | None = None
+) -> None:
     """Draw every method's values at its places, joined by lines; side by side and apart where no places are given."""
     styles = method_styles(list(part["method"].unique()))
     apart = 0.1 if places is None else 0.015
     for number, (method, style) in enumerate(styles.items()):
         mine = part[part["method"] == method].set_index(column).reindex(rows)
-        at = (np.arange(len(rows)) if places is None else places) + (number - (len(styles) - 1) / 2) * apart
+        at = (np.arange(len(rows)) if places is None else places) + (
+            number - (len(styles) - 1) / 2
+        ) * apart
         errors = np.abs([mine["value"] - mine["low"], mine["high"] - mine["value"]])
         line = "none" if places is None else style["linestyle"]
-        axis.errorbar(at, mine["value"], errors, **{**style, "linestyle": line}, markersize=4, elinewidth=0.8)
+        axis.errorbar(
+            at, mine["value"], errors, **{**style, "linestyle": line}, markersize=4, elinewidth=0.8
+        )
 
 
 def _locate_bins(groups: list[str]) -> np.ndarray:

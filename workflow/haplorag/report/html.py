@@ -15,7 +15,11 @@ def write_page(template: Path, output: Path, content: dict[str, Any]) -> int:
     """Fill a template, whose folder holds the page it extends, and write it; gives the number of characters."""
     loader = jinja2.FileSystemLoader(template.parent)
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     text = environment.get_template(template.name).render(**content)
     with replacing(output) as temporary:

@@ -18,7 +18,9 @@ MARKERS = "os^DvPX*"
 def method_label(method: str) -> str:
     """A method's name as people read it."""
     known = {"beagle": "Beagle", "minimac4": "Minimac4", "li_stephens": "Li and Stephens"}
-    return known.get(method, method.replace("_", " ") if method in BASELINES or is_other_tool(method) else method)
+    return known.get(
+        method, method.replace("_", " ") if method in BASELINES or is_other_tool(method) else method
+    )
 
 
 def is_other_tool(method: str) -> bool:
@@ -40,10 +42,17 @@ def method_styles(methods: list[str]) -> dict[str, dict[str, str]]:
         else:
             colour = BASELINES.get(method) or next(free)
         marker = MARKERS[number % len(MARKERS)]
-        styles[method] = {"color": colour, "marker": marker, "linestyle": line, "label": method_label(method)}
+        styles[method] = {
+            "color": colour,
+            "marker": marker,
+            "linestyle": line,
+            "label": method_label(method),
+        }
     return styles
 
 
 def order_methods(methods: list[str]) -> list[str]:
     """Models first, then peers, then baselines."""
-    return sorted(set(methods), key=lambda method: (method in BASELINES, is_other_tool(method), method))
+    return sorted(
+        set(methods), key=lambda method: (method in BASELINES, is_other_tool(method), method)
+    )

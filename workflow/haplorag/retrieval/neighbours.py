@@ -32,17 +32,31 @@ class Neighbours:
             return read_rows(file, name, items).reshape(2 * len(items), -1)
 
 
-def create_neighbours(file: h5py.File, mask: np.ndarray, window: np.ndarray, person: np.ndarray, count: int) -> None:
+def create_neighbours(
+    file: h5py.File, mask: np.ndarray, window: np.ndarray, person: np.ndarray, count: int
+) -> None:
     """Write a draw's items, int32 [n] each, and lay out their neighbours: ids and distances int32 [n, 2, K], to fill in."""
     for name, values in (("mask", mask), ("window", window), ("person", person)):
         put_array(file, name, values)
     chunk = max(1, min(len(person), 2**15 // count)), 2, count
     for name in ("ids", "distances"):
-        file.create_dataset(name, (len(person), 2, count), np.int32, chunks=chunk, maxshape=(None, 2, count), **COMPRESSION)
+        file.create_dataset(
+            name,
+            (len(person), 2, count),
+            np.int32,
+            chunks=chunk,
+            maxshape=(None, 2, count),
+            **COMPRESSION,
+        )
 
 
 def choose_items(
-    curriculum: Curriculum, people: np.ndarray, windows: int, settings: NeighbourSettings, seed: int, *names: object
+    curriculum: Curriculum,
+    people: np.ndarray,
+    windows: int,
+    settings: NeighbourSettings,
+    seed: int,
+    *names: object,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose what an epoch trains on: for a share of the windows one mask of the mixture and some people each.
 
@@ -54,9 +68,15 @@ def choose_items(
         generator = np.random.default_rng(seed_of(seed, *names, window))
         taken = generator.random() < settings.window_share
         mask = generator.choice(len(weights), p=weights / weights.sum())
-        chosen = generator.choice(people, min(settings.people_per_window, len(people)), replace=False)
+        chosen = generator.choice(
+            people, min(settings.people_per_window, len(people)), replace=False
+        )
         if taken:
-            items.append(np.stack([np.full(len(chosen), mask), np.full(len(chosen), window), chosen]).astype(np.int32))
+            items.append(
+                np.stack([np.full(len(chosen), mask), np.full(len(chosen), window), chosen]).astype(
+                    np.int32
+                )
+            )
     mask, window, person = np.concatenate(items, axis=1)
     order = np.lexsort((person, window, mask))
     return mask[order], window[order], person[order]

@@ -45,12 +45,19 @@ def search_neighbours(
         return ids, distances
     asked = np.where(queries < 0, reference.mean(axis=0) > 0.5, queries).astype(np.uint8)
     faiss.omp_set_num_threads(threads)
-    ranked = [_rank_segment(asked, reference, segment, owner, wanted) for segment in cut_segments(*core, columns, settings)]
-    ids[:, :wanted], distances[:, :wanted] = _merge_ranks(np.stack(ranked, axis=1), pack(asked), pack(reference), wanted)
+    ranked = [
+        _rank_segment(asked, reference, segment, owner, wanted)
+        for segment in cut_segments(*core, columns, settings)
+    ]
+    ids[:, :wanted], distances[:, :wanted] = _merge_ranks(
+        np.stack(ranked, axis=1), pack(asked), pack(reference), wanted
+    )
     return ids, distances
 
 
-def cut_segments(start: int, stop: int, columns: int, settings: NeighbourSettings) -> list[tuple[int, int]]:
+def cut_segments(
+    start: int, stop: int, columns: int, settings: NeighbourSettings
+) -> list[tuple[int, int]]:
     """Cut the typed columns into overlapping half-open segments, at every scale.
 
     The segments tile the core's typed columns [start, stop) and `flank_typed` beyond on each side, evenly and with no fewer
@@ -71,14 +78,18 @@ def cut_segments(start: int, stop: int, columns: int, settings: NeighbourSetting
     return list(segments)
 
 
-def _rank_segment(asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], owner: np.ndarray, wanted: int) -> np.ndarray:
+def _rank_segment(
+    asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], owner: np.ndarray, wanted: int
+) -> np.ndarray:
     """Ids of the `wanted` nearest for one segment, int32 [Q, wanted], in order of (segment, context, id)."""
 
     first, last = segment
     copies = min(max(COPIED_BITS // (last - first), FEWEST_COPIES), MOST_COPIES) - 1
 
     def encode(haplotypes: np.ndarray) -> np.ndarray:
-        return np.concatenate([np.tile(pack(haplotypes[:, first:last]), (1, copies)), pack(haplotypes)], axis=1)
+        return np.concatenate(
+            [np.tile(pack(haplotypes[:, first:last]), (1, copies)), pack(haplotypes)], axis=1
+        )
 
     codes = encode(known)
     index = faiss.IndexBinaryFlat(codes.shape[1] * 8)
@@ -93,7 +104,9 @@ def _rank_segment(asked: np.ndarray, known: np.ndarray, segment: tuple[int, int]
     return np.take_along_axis(found, order, axis=1)[:, :wanted]
 
 
-def _merge_ranks(ranked: np.ndarray, asked: np.ndarray, known: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+def _merge_ranks(
+    ranked: np.ndarray, asked: np.ndarray, known: np.ndarray, wanted: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Keep the `wanted` ids of best rank over all searches; `ranked` int32 [Q, searches, wanted], packed haplotypes."""
     queries, searches, depth = ranked.shape
     keys = ranked.astype(np.int64) * depth + np.arange(depth)

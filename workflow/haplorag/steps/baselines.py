@@ -39,7 +39,9 @@ def baselines(
     the window's typed sites; the vote is the mean over the nearest `vote_neighbours`; Li and Stephens' model copies from the
     whole reference. Beside them, `carriers` float16 [mask, person, site, 2] is the share of all neighbours that carry ALT.
     """
-    chromosome = open_chromosome(samples, genotypes, frequencies, windows, shards, masks, neighbours)
+    chromosome = open_chromosome(
+        samples, genotypes, frequencies, windows, shards, masks, neighbours
+    )
     frequency, found = chromosome.frequencies.frequency, chromosome.retrieved
     people = np.unique(found.person)
     shape = (len(METHODS), len(chromosome.names), len(people), len(frequency), 2)
@@ -49,19 +51,36 @@ def baselines(
         for items in show_progress(found.group(), "windows"):
             mask, window = found.mask[items[0]], found.window[items[0]]
             start, stop = chromosome.windows.cores[window]
-            view, hidden, nobody = chromosome.view(items), chromosome.hidden[mask], np.full(2 * len(items), -1)
+            view, hidden, nobody = (
+                chromosome.view(items),
+                chromosome.hidden[mask],
+                np.full(2 * len(items), -1),
+            )
             ids, apart = (found.read(name, items) for name in ("ids", "distances"))
-            alleles = chromosome.shards.haplotypes(view.core_sites, np.maximum(ids, 0).ravel()).reshape(*ids.shape, -1)
-            traced = trace_window(view, chromosome.read(items), ids[:, :0], nobody, panel_typed, count_threads(threads))
+            alleles = chromosome.shards.haplotypes(
+                view.core_sites, np.maximum(ids, 0).ravel()
+            ).reshape(*ids.shape, -1)
+            traced = trace_window(
+                view,
+                chromosome.read(items),
+                ids[:, :0],
+                nobody,
+                panel_typed,
+                count_threads(threads),
+            )
             says = np.empty((len(METHODS), 2 * len(items), stop - start), dtype=np.float32)
             says[0] = frequency[start:stop]
             says[1] = copy_nearest(alleles, apart, 1)
             says[2] = copy_nearest(alleles, apart, vote_neighbours)
             says[3] = traced.alternate
             says[:, :, ~hidden[start:stop]] = np.nan
-            file["probability"][:, mask, :, start:stop] = says.reshape(len(METHODS), len(items), 2, -1).swapaxes(2, 3)
+            file["probability"][:, mask, :, start:stop] = says.reshape(
+                len(METHODS), len(items), 2, -1
+            ).swapaxes(2, 3)
             carriers = np.where(np.isnan(says[0]), np.nan, alleles.mean(axis=1, dtype=np.float32))
-            file["carriers"][mask, :, start:stop] = carriers.reshape(len(items), 2, -1).swapaxes(1, 2)
+            file["carriers"][mask, :, start:stop] = carriers.reshape(len(items), 2, -1).swapaxes(
+                1, 2
+            )
     log.info("%d people, %d masks, %s", len(people), shape[1], ", ".join(METHODS))
 
 

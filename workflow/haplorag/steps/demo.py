@@ -17,27 +17,47 @@ SEXES = ("male", "female")
 
 
 def demo(
-    panel: Path, target: Path, truth: Path, *, vcf: list[Path], chromosomes: list[str], settings: DemoSettings, seed: int
+    panel: Path,
+    target: Path,
+    truth: Path,
+    *,
+    vcf: list[Path],
+    chromosomes: list[str],
+    settings: DemoSettings,
+    seed: int,
 ) -> None:
     """Simulate a phased panel (one VCF a chromosome), its panel file, a target VCF with few sites, and the target's truth.
 
     The target's people come from the same populations and stand in no panel file. Everything is a function of the seed.
     """
-    names = [f"{name}{number:04d}" for name in POPULATIONS for number in range(settings.people_per_population)]
+    names = [
+        f"{name}{number:04d}"
+        for name in POPULATIONS
+        for number in range(settings.people_per_population)
+    ]
     guests = [f"target{number:04d}" for number in range(settings.target_people)]
     truths, targets = {}, {}
     for path, chromosome in zip(vcf, chromosomes, strict=True):
-        positions, alleles, members, strangers = simulate_chromosome(settings, seed_of(seed, "demo", chromosome))
+        positions, alleles, members, strangers = simulate_chromosome(
+            settings, seed_of(seed, "demo", chromosome)
+        )
         write_vcf(path, names, {chromosome: (positions, alleles, members)})
         truths[chromosome] = positions, alleles, strangers
         typed = choose_array_sites(members, settings.target_typed)
         targets[chromosome] = positions[typed], alleles[typed], strangers[typed]
         log.info(
-            "chromosome %s: %d sites of %d people, %d typed in the target", chromosome, len(positions), len(names), len(typed)
+            "chromosome %s: %d sites of %d people, %d typed in the target",
+            chromosome,
+            len(positions),
+            len(names),
+            len(typed),
         )
     write_vcf(truth, guests, truths)
     write_vcf(target, guests, targets)
-    rows = (f"{name}\t{name[:3]}\t{POPULATIONS[name[:3]]}\t{SEXES[number % 2]}\n" for number, name in enumerate(names))
+    rows = (
+        f"{name}\t{name[:3]}\t{POPULATIONS[name[:3]]}\t{SEXES[number % 2]}\n"
+        for number, name in enumerate(names)
+    )
     with replacing(panel) as temporary:
         temporary.write_text("sample\tpop\tsuper_pop\tgender\n" + "".join(rows))
 

@@ -20,7 +20,15 @@ log = logging.getLogger(__name__)
 VARIANTS = ("variants/POS", "variants/REF", "variants/ALT", "variants/ID")
 
 
-def exports(genotypes: Path, samples: Path, masks: Path, reference: Path, *, targets: list[Path], chromosome: str) -> None:
+def exports(
+    genotypes: Path,
+    samples: Path,
+    masks: Path,
+    reference: Path,
+    *,
+    targets: list[Path],
+    chromosome: str,
+) -> None:
     """Write the reference VCF and one target VCF a mask, named after it; people are called p0, p1, ... by their row.
 
     A missing reference allele is written as the site's major allele, as the models read it. Genotypes are read in blocks of
@@ -32,16 +40,25 @@ def exports(genotypes: Path, samples: Path, masks: Path, reference: Path, *, tar
     drawn = read_arrays(masks, "masks")
     with opening_arrays(genotypes, "genotypes") as file:
         rows = find_samples(people, "reference")
-        whole = (_fill_major(calls[:, rows]) for calls in iterate_site_blocks(file, np.arange(len(sites))))
-        write_phased(reference, chromosome, sites, chain.from_iterable(whole), [f"p{row}" for row in rows])
+        whole = (
+            _fill_major(calls[:, rows])
+            for calls in iterate_site_blocks(file, np.arange(len(sites)))
+        )
+        write_phased(
+            reference, chromosome, sites, chain.from_iterable(whole), [f"p{row}" for row in rows]
+        )
         rows = find_samples(people, "test")
         for mask, hidden in zip(drawn["names"], drawn["hidden"], strict=True):
             path = next(path for path in targets if path.name == f"{mask}.vcf.gz")
             typed = np.flatnonzero(~hidden)
             known = (calls[:, rows] for calls in iterate_site_blocks(file, typed))
             here = [sites[site] for site in typed]
-            write_phased(path, chromosome, here, chain.from_iterable(known), [f"p{row}" for row in rows])
-            log.info("%s: %d of %d sites typed in %d people", mask, len(typed), len(sites), len(rows))
+            write_phased(
+                path, chromosome, here, chain.from_iterable(known), [f"p{row}" for row in rows]
+            )
+            log.info(
+                "%s: %d of %d sites typed in %d people", mask, len(typed), len(sites), len(rows)
+            )
 
 
 def _fill_major(calls: np.ndarray) -> np.ndarray:

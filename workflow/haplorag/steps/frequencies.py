@@ -25,7 +25,9 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
     sources = describe_provenance(("samples", samples), ("genotypes", genotypes))
     table = read_samples(samples)
     reference = find_samples(table, "reference")
-    by_name = {name: reference[members] for name, members in list_populations(table.iloc[reference])}
+    by_name = {
+        name: reference[members] for name, members in list_populations(table.iloc[reference])
+    }
     (_, *populations), groups = by_name, list(by_name.values())
     with opening_arrays(genotypes, "genotypes") as file:
         position = file["variants/POS"][:]
@@ -48,7 +50,12 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
         },
         sources=sources,
     )
-    log.info("%d sites, %d reference people, %d super-populations", len(position), len(groups[0]), len(populations))
+    log.info(
+        "%d sites, %d reference people, %d super-populations",
+        len(position),
+        len(groups[0]),
+        len(populations),
+    )
 
 
 if __name__ == "__main__":

@@ -60,8 +60,12 @@ def imputer(
     facts = read_facts(history, "history")
     check_checksum(weights, facts["files"][weights.name], "remove its folder and run again")
     sites = 0
-    for chromosome, stored, known, cut, packed in zip(chromosomes, genotypes, frequencies, windows, shards, strict=True):
-        check_provenance(("genotypes", stored), ("frequencies", known), ("windows", cut), ("shards", packed))
+    for chromosome, stored, known, cut, packed in zip(
+        chromosomes, genotypes, frequencies, windows, shards, strict=True
+    ):
+        check_provenance(
+            ("genotypes", stored), ("frequencies", known), ("windows", cut), ("shards", packed)
+        )
         folder = output / chromosome
         arrays = read_arrays(stored, "genotypes", *VARIANTS)
         arrays |= read_arrays(known, "frequencies", "frequency", "genotype_frequency")
@@ -70,8 +74,12 @@ def imputer(
         shutil.copyfile(cut, folder / "windows.h5")
         contents = read_facts(packed / "shards.json", "shards")
         for entry in contents["windows"]:
-            check_checksum(packed / entry["file"], entry["sha256"], "remove its folder and run again")
-        shutil.copytree(packed, folder / "shards", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
+            check_checksum(
+                packed / entry["file"], entry["sha256"], "remove its folder and run again"
+            )
+        shutil.copytree(
+            packed, folder / "shards", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True
+        )
         haplotypes = contents["reference_haplotypes"]
         sites += len(arrays["frequency"])
     shutil.copyfile(weights, output / "weights.safetensors")
@@ -94,14 +102,22 @@ def imputer(
         "files": checksum_files(output),
     }
     write_facts(output / "imputer.json", "imputer", described)
-    log.info("%s: %d sites on %d chromosomes, best epoch %03d", facts["model"], sites, len(chromosomes), facts["best_epoch"])
+    log.info(
+        "%s: %d sites on %d chromosomes, best epoch %03d",
+        facts["model"],
+        sites,
+        len(chromosomes),
+        facts["best_epoch"],
+    )
 
 
 def _list_rows(validation: dict[str, dict[str, dict[str, float | None]]]) -> list[str]:
     rows = []
     for mask, judged in validation.items():
         figures = [scores["r2"] for name, scores in judged.items() if name[0].isdigit()]
-        rows.append(f"| {mask} | " + " | ".join("-" if r2 is None else f"{r2:.3f}" for r2 in figures) + " |")
+        rows.append(
+            f"| {mask} | " + " | ".join("-" if r2 is None else f"{r2:.3f}" for r2 in figures) + " |"
+        )
     return rows
 
 

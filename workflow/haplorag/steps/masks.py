@@ -50,9 +50,17 @@ def masks(
             continue
         rate = usual if mask.rate is None else mask.rate
         names = (draw, chromosome, name)
-        hidden[row] = draw_chromosome(mask, rate, arrays["frequency"], arrays["position"], cores, seed, *names)
+        hidden[row] = draw_chromosome(
+            mask, rate, arrays["frequency"], arrays["position"], cores, seed, *names
+        )
         log.info("%s: %.1f %% of %d sites hidden", name, 100 * hidden[row].mean(), hidden.shape[1])
-    write_arrays(output, "masks", {"names": np.array(list(named)), "hidden": hidden}, draw=draw, sources=sources)
+    write_arrays(
+        output,
+        "masks",
+        {"names": np.array(list(named)), "hidden": hidden},
+        draw=draw,
+        sources=sources,
+    )
     write_table(table, pd.DataFrame(tabulate_rates(list(named), hidden, arrays["frequency"])))
 
 

@@ -51,7 +51,14 @@ def neighbours(
     hidden = read_arrays(masks, "masks", "hidden")["hidden"]
     if curriculum:
         mask, window, person = choose_items(
-            curriculum, find_samples(people, "training"), len(cut), settings, seed, "items", draw, chromosome
+            curriculum,
+            find_samples(people, "training"),
+            len(cut),
+            settings,
+            seed,
+            "items",
+            draw,
+            chromosome,
         )
     else:
         mask, window, person = _list_all(find_samples(people, draw), len(cut), len(hidden))
@@ -63,7 +70,9 @@ def neighbours(
         for items in show_progress(group_items(mask, window), "windows"):
             row, number = mask[items[0]], window[items[0]]
             sites = cut.context(number)
-            columns, core = choose_typed_columns(hidden[row][sites], cut.core_columns(number), settings.reach_typed)
+            columns, core = choose_typed_columns(
+                hidden[row][sites], cut.core_columns(number), settings.reach_typed
+            )
             found = search_neighbours(
                 read_haplotypes(stored, sites[columns], person[items]),
                 packed.haplotypes(sites[columns]),
@@ -75,10 +84,14 @@ def neighbours(
             for name, values in zip(("ids", "distances"), found, strict=True):
                 file[name][items[0] : items[-1] + 1] = values.reshape(len(items), 2, -1)
     rate = 2 * len(person) * settings.count / max(time.perf_counter() - started, 1e-9)
-    log.info("%d items, %d neighbours each way, %.0f neighbours/s", len(person), settings.count, rate)
+    log.info(
+        "%d items, %d neighbours each way, %.0f neighbours/s", len(person), settings.count, rate
+    )
 
 
-def _list_all(people: np.ndarray, windows: int, masks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _list_all(
+    people: np.ndarray, windows: int, masks: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mask, window and person int32 of every combination, sorted so."""
     grid = np.meshgrid(np.arange(masks), np.arange(windows), people, indexing="ij")
     mask, window, person = (axis.ravel().astype(np.int32) for axis in grid)

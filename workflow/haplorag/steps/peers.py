@@ -44,12 +44,20 @@ def peers(
     sources = describe_provenance(*panel, ("masks", masks))
     drawn = read_arrays(masks, "masks")
     arrays = read_arrays(genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
-    sites = {key: row for row, key in enumerate(zip(*(values.tolist() for values in arrays.values()), strict=True))}
+    sites = {
+        key: row
+        for row, key in enumerate(
+            zip(*(values.tolist() for values in arrays.values()), strict=True)
+        )
+    }
     frequency = read_arrays(frequencies, "frequencies", "frequency")["frequency"]
     people = find_samples(read_samples(samples), "test")
     shape = (1, len(drawn["names"]), len(people), len(frequency), 2)
     threads = count_threads(threads)
-    with creating_arrays(output, "predictions", sources=sources) as file, borrowing_folder(output) as scratch:
+    with (
+        creating_arrays(output, "predictions", sources=sources) as file,
+        borrowing_folder(output) as scratch,
+    ):
         create_predictions(file, [peer], drawn["names"].tolist(), people, shape)
         for row, mask in enumerate(drawn["names"].tolist()):
             hidden = drawn["hidden"][row]
@@ -61,7 +69,9 @@ def peers(
                 imputed = run_tool(settings, reference, target, genetic_map, scratch, threads)
                 names = [f"p{person}" for person in people]
             probability = np.broadcast_to(frequency[None, :, None], shape[2:]).copy()
-            found = read_imputed(imputed, chromosome, sites, names or _names_of(samples, people), probability)
+            found = read_imputed(
+                imputed, chromosome, sites, names or _names_of(samples, people), probability
+            )
             lacking = int((hidden & ~found).sum())
             if lacking:
                 log.warning("%s, %s: %d of %d hidden sites are not in the output; they count as the allele frequency",

@@ -29,7 +29,12 @@ def plots(
     times: Path,
 ) -> None:
     """Write the figure as SVG. `times` is the folder of Snakemake's benchmarks, which `resources` and `costs` show."""
-    sources = {"accuracy": accuracy, "populations": accuracy, "calibration": calibration, "along": along}
+    sources = {
+        "accuracy": accuracy,
+        "populations": accuracy,
+        "calibration": calibration,
+        "along": along,
+    }
     sources |= {"learning": learning, "masks": masks, "recall": recall}
     if figure == "resources":
         table = read_benchmarks(times)
@@ -47,7 +52,9 @@ def _price(accuracy: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """Each method's costs and its r2 at rare sites, the mean over masks."""
     whole = accuracy[(accuracy["chromosome"] == "all") & (accuracy["population"] == "all")]
     rare = whole[(whole["metric"] == "r2") & (whole["group"] == "rare")]
-    return list_costs(measured).merge(rare.groupby("method")["value"].mean().rename("r2"), on="method")
+    return list_costs(measured).merge(
+        rare.groupby("method")["value"].mean().rename("r2"), on="method"
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -44,7 +44,9 @@ def predictions(
     load_weights(weights, built)
     device = choose_device(gpus, count_threads(threads))
     built = built.to(device)
-    chromosome = open_chromosome(samples, genotypes, frequencies, windows, shards, masks, neighbours)
+    chromosome = open_chromosome(
+        samples, genotypes, frequencies, windows, shards, masks, neighbours
+    )
     people = np.unique(chromosome.retrieved.person)
     shape = (1, len(chromosome.names), len(people), chromosome.hidden.shape[1], 2)
     started = time.perf_counter()
@@ -54,12 +56,20 @@ def predictions(
         total = -(-len(chromosome.retrieved.person) // batch_people)
         for mask, window, persons, batch, _ in show_progress(found, "batches", total):
             start, stop = chromosome.windows.cores[window]
-            probability = predict(built, batch.to(device)).cpu().numpy().reshape(len(persons), 2, -1).swapaxes(1, 2)
+            probability = (
+                predict(built, batch.to(device))
+                .cpu()
+                .numpy()
+                .reshape(len(persons), 2, -1)
+                .swapaxes(1, 2)
+            )
             probability[:, ~chromosome.hidden[mask][start:stop]] = np.nan
             rows = np.searchsorted(people, persons)
             file["probability"][0, mask, rows[0] : rows[-1] + 1, start:stop] = probability
     pace = chromosome.hidden.sum() * len(people) / (time.perf_counter() - started)
-    log.info("%d people, %d masks: %.0f hidden genotypes/s", len(people), len(chromosome.names), pace)
+    log.info(
+        "%d people, %d masks: %.0f hidden genotypes/s", len(people), len(chromosome.names), pace
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,11 @@ def preflight(config: list[Path], *, set_values: list[str] | None = None) -> Non
     settings = read_settings(merged, " + ".join(map(str, config)))
     if problems := find_problems(settings):
         raise InputError("\n".join(problems))
-    log.info("%d chromosomes, %d models: nothing is wrong", len(settings.chromosomes), len(settings.models))
+    log.info(
+        "%d chromosomes, %d models: nothing is wrong",
+        len(settings.chromosomes),
+        len(settings.models),
+    )
 
 
 if __name__ == "__main__":

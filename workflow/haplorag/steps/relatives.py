@@ -24,7 +24,9 @@ COMMON_MAF = 0.05
 CERTAIN = 6
 
 
-def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies: list[Path]) -> None:
+def relatives(
+    samples: Path, output: Path, *, genotypes: list[Path], frequencies: list[Path]
+) -> None:
     """Write pairs of people whose kinship over all chromosomes is that of first-degree relatives, with their roles.
 
     `genotypes` and `frequencies` have one path a chromosome; up to 10,000 common sites, evenly spread, are looked at. The log
@@ -39,12 +41,21 @@ def relatives(samples: Path, output: Path, *, genotypes: list[Path], frequencies
     dosage = np.concatenate(parts, axis=1)
     found = find_relatives(dosage, table["population"].to_numpy())
     first, second = (table.iloc[rows].reset_index(drop=True) for rows in found.pairs.T)
-    listed = {"first": first["sample"], "first_role": first["role"], "second": second["sample"], "second_role": second["role"]}
+    listed = {
+        "first": first["sample"],
+        "first_role": first["role"],
+        "second": second["sample"],
+        "second_role": second["role"],
+    }
     write_table(output, pd.DataFrame({**listed, "kinship": found.kinship}))
     across = int((first["role"] != second["role"]).sum())
     source = ", ".join(dict.fromkeys(read_vcf_source(path)["vcf"] for path in genotypes))
     if not len(first):
-        log.info("no relatives of first degree among %d people, by %d common sites", len(table), dosage.shape[1])
+        log.info(
+            "no relatives of first degree among %d people, by %d common sites",
+            len(table),
+            dosage.shape[1],
+        )
     elif CERTAIN * found.spread < RELATED:
         log.warning(
             "%s: related_pairs=%d of people are parent and child, siblings or closer, %d of them in different roles, which "
@@ -63,9 +74,14 @@ def _read_dosage(genotypes: Path, frequencies: Path, most: int, people: int) -> 
     """ALT alleles int8 [n, S] of all `people` at no more than `most` common sites, evenly spread; -1 where one is missing."""
     frequency = read_frequencies(frequencies).frequency
     common = np.flatnonzero(np.minimum(frequency, 1 - frequency) >= COMMON_MAF)
-    chosen = common[np.unique(np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64))]
+    chosen = common[
+        np.unique(np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64))
+    ]
     with opening_arrays(genotypes, "genotypes") as file:
-        parts = [np.where((calls < 0).any(axis=2), -1, calls.sum(axis=2)) for calls in iterate_site_blocks(file, chosen)]
+        parts = [
+            np.where((calls < 0).any(axis=2), -1, calls.sum(axis=2))
+            for calls in iterate_site_blocks(file, chosen)
+        ]
     return np.concatenate([np.empty((0, people), dtype=np.int64), *parts]).T.astype(np.int8)
 
 

@@ -56,7 +56,11 @@ def training(
     for path in (from_weights, from_state, from_best):
         check_checksum(path, facts["files"][path.name], "remove its folder and run again")
     if facts["stopped"]:
-        log.info("epoch %03d: training stopped before, the best epoch is %03d", epoch, facts["best_epoch"])
+        log.info(
+            "epoch %03d: training stopped before, the best epoch is %03d",
+            epoch,
+            facts["best_epoch"],
+        )
         _pass_on({from_weights: weights, from_state: state, from_best: best})
         write_facts(history, "history", facts)
         write_metrics(metrics, facts, epoch)
@@ -85,7 +89,10 @@ def training(
         optimiser.load_state_dict(saved["optimiser"])
         inputs = {path.parent.name + path.name: checksum(path) for path in (*masks, *neighbours)}
         belongs = {"files": facts["files"], "seed": seed, "inputs": inputs}
-        belongs |= {"network": network.model_dump(mode="json"), "settings": settings.model_dump(mode="json")}
+        belongs |= {
+            "network": network.model_dump(mode="json"),
+            "settings": settings.model_dump(mode="json"),
+        }
         halfway = MidEpochCheckpoint(state.with_name(".halfway.pt"), belongs, built, optimiser)
         progress = EpochProgress(**(halfway.load() or {"step": saved["step"]}))
         panel = samples, genotypes, frequencies, windows, shards
@@ -95,9 +102,20 @@ def training(
             progress = train_epoch(*learned, name=model, epoch=epoch, seed=seed, save=save)
         if not writes:
             return
-        judged = validate(built, open_chromosomes(*panel, validation_masks, validation_neighbours), network, settings)
+        judged = validate(
+            built,
+            open_chromosomes(*panel, validation_masks, validation_neighbours),
+            network,
+            settings,
+        )
         score, figures = score_validation(judged, settings.stop_on), progress.describe()
-        log.info("epoch %03d: training loss %.5f, %s %.5f", epoch, figures["loss"], settings.stop_on, abs(score))
+        log.info(
+            "epoch %03d: training loss %.5f, %s %.5f",
+            epoch,
+            figures["loss"],
+            settings.stop_on,
+            abs(score),
+        )
         save_weights(weights, built)
         save_state(state, {"step": progress.step, "optimiser": optimiser.state_dict()})
         record_epoch(facts, epoch, figures, judged, score, settings)

@@ -51,7 +51,9 @@ def untrained(
     torch.manual_seed(seed_of(seed, "untrained", model) % 2**63)
     built = build_network(network).to(device)
     log.info("%s: %d parameters, on %s", model, count_parameters(built), device)
-    chromosomes = open_chromosomes(samples, genotypes, frequencies, windows, shards, validation_masks, validation_neighbours)
+    chromosomes = open_chromosomes(
+        samples, genotypes, frequencies, windows, shards, validation_masks, validation_neighbours
+    )
     judged = validate(built, chromosomes, network, settings)
     score = score_validation(judged, settings.stop_on)
     log.info("epoch 000: %s %.5f", settings.stop_on, abs(score))

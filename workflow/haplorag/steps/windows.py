@@ -53,8 +53,14 @@ def windows(
                 "first_bp": position[cores[:, 0]],
                 "last_bp": position[cores[:, 1] - 1],
                 "core_sites": cores[:, 1] - cores[:, 0],
-                "left_flank_sites": [int((context < core[0]).sum()) for core, context in zip(cores, contexts, strict=True)],
-                "right_flank_sites": [int((context >= core[1]).sum()) for core, context in zip(cores, contexts, strict=True)],
+                "left_flank_sites": [
+                    int((context < core[0]).sum())
+                    for core, context in zip(cores, contexts, strict=True)
+                ],
+                "right_flank_sites": [
+                    int((context >= core[1]).sum())
+                    for core, context in zip(cores, contexts, strict=True)
+                ],
             }
         ),
     )

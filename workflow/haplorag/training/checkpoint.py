@@ -39,7 +39,9 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:
-        raise InputError(f"{path}: not a readable training state ({error}); remove its folder and run again") from error
+        raise InputError(
+            f"{path}: not a readable training state ({error}); remove its folder and run again"
+        ) from error
 
 
 class MidEpochCheckpoint:
@@ -48,8 +50,19 @@ class MidEpochCheckpoint:
     `facts` name what the state belongs to; that of another epoch, other settings or other inputs is not taken up.
     """
 
-    def __init__(self, path: Path, facts: dict[str, Any], network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        self._path, self._facts, self._network, self._optimiser = path, json.dumps(facts, sort_keys=True), network, optimiser
+    def __init__(
+        self,
+        path: Path,
+        facts: dict[str, Any],
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+    ) -> None:
+        self._path, self._facts, self._network, self._optimiser = (
+            path,
+            json.dumps(facts, sort_keys=True),
+            network,
+            optimiser,
+        )
 
     def load(self) -> dict[str, Any] | None:
         """Restore network and optimiser; gives the progress that was saved, None where there is nothing to go on from."""
@@ -58,14 +71,24 @@ class MidEpochCheckpoint:
         held = self._path.read_bytes()
         digest, data = held[:SHA256_BYTES], held[SHA256_BYTES:]
         if hashlib.sha256(data).digest() != digest:
-            log.warning("%s: damaged, its checksum is not the one written with it; the epoch begins anew", self._path)
+            log.warning(
+                "%s: damaged, its checksum is not the one written with it; the epoch begins anew",
+                self._path,
+            )
             return None
         state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
         if state["facts"] != self._facts:
-            log.info("%s is of another epoch or of other inputs; this epoch begins anew", self._path)
+            log.info(
+                "%s is of another epoch or of other inputs; this epoch begins anew", self._path
+            )
             return None
         if (threads := torch.get_num_threads()) != state["threads"]:
-            log.warning("%s: saved with %d threads, now %d: last bits will differ", self._path, state["threads"], threads)
+            log.warning(
+                "%s: saved with %d threads, now %d: last bits will differ",
+                self._path,
+                state["threads"],
+                threads,
+            )
         self._network.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
         return state["progress"]
@@ -86,7 +109,10 @@ class MidEpochCheckpoint:
                 self._write(progress)
                 saved = time.monotonic()
                 if told:
-                    log.warning("told to end; %d batches of this epoch are kept: run the same command again", progress.batches)
+                    log.warning(
+                        "told to end; %d batches of this epoch are kept: run the same command again",
+                        progress.batches,
+                    )
                     sys.exit(128 + told[0])
 
         before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
@@ -96,9 +122,15 @@ class MidEpochCheckpoint:
             signal.signal(signal.SIGTERM, before)
 
     def _write(self, progress: Any) -> None:
-        state = {"facts": self._facts, "network": self._network.state_dict(), "optimiser": self._optimiser.state_dict()}
+        state = {
+            "facts": self._facts,
+            "network": self._network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
         buffer = io.BytesIO()
-        torch.save({**state, "threads": torch.get_num_threads(), "progress": asdict(progress)}, buffer)
+        torch.save(
+            {**state, "threads": torch.get_num_threads(), "progress": asdict(progress)}, buffer
+        )
         write_bytes(self._path, hashlib.sha256(buffer.getbuffer()).digest() + buffer.getvalue())
 
     def remove(self) -> None:
@@ -109,5 +141,8 @@ class MidEpochCheckpoint:
 def _share_words(value: Any) -> Any:
     """The same with equal keys being one object: a file says of each whether it came before, by identity."""
     if isinstance(value, dict):
-        return {sys.intern(key) if isinstance(key, str) else key: _share_words(part) for key, part in value.items()}
+        return {
+            sys.intern(key) if isinstance(key, str) else key: _share_words(part)
+            for key, part in value.items()
+        }
     return [_share_words(part) for part in value] if isinstance(value, list) else value

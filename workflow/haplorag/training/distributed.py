@@ -23,8 +23,17 @@ def relaunch_with_torchrun(gpus: int) -> None:
     if gpus < 2 or "WORLD_SIZE" in os.environ:
         return
     if torch.cuda.device_count() < gpus:
-        raise InputError(f"training.gpus: {gpus} are asked for, this machine has {torch.cuda.device_count()}; set it to that")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus)]
+        raise InputError(
+            f"training.gpus: {gpus} are asked for, this machine has {torch.cuda.device_count()}; set it to that"
+        )
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(gpus),
+    ]
     module = sys.modules["__main__"].__spec__
     assert module is not None
     os.execv(sys.executable, [*launcher, "-m", module.name, *sys.argv[1:]])
@@ -51,7 +60,10 @@ def world_size() -> int:
 
 def owns_batch(number: int) -> bool:
     """Whether this process takes the batch of that number; they take turns."""
-    return not distributed.is_initialized() or number % distributed.get_world_size() == distributed.get_rank()
+    return (
+        not distributed.is_initialized()
+        or number % distributed.get_world_size() == distributed.get_rank()
+    )
 
 
 def all_reduce_sum(value: float) -> float:
@@ -71,9 +83,15 @@ def all_reduce_gradients(network: nn.Module) -> None:
     parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
     flat = torch.cat([part.flatten() for part in parts])
     distributed.all_reduce(flat)
-    for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+    for parameter, part in zip(
+        parameters, flat.split([p.numel() for p in parameters]), strict=True
+    ):
         parameter.grad = part.view_as(parameter)
 
 
 def _device() -> torch.device:
-    return torch.device("cuda", local_rank()) if distributed.get_backend() == "nccl" else torch.device("cpu")
+    return (
+        torch.device("cuda", local_rank())
+        if distributed.get_backend() == "nccl"
+        else torch.device("cpu")
+    )

@@ -19,7 +19,12 @@ from haplorag.network.batch import Batch
 from haplorag.network.device import autocast
 from haplorag.seeding import seed_of
 from haplorag.settings import NetworkSettings, OptimisationSettings
-from haplorag.training.distributed import all_reduce_gradients, all_reduce_sum, owns_batch, world_size
+from haplorag.training.distributed import (
+    all_reduce_gradients,
+    all_reduce_sum,
+    owns_batch,
+    world_size,
+)
 from haplorag.training.loss import compute_loss
 from haplorag.training.optimiser import schedule_rate
 from haplorag.training.validation import CALMER
@@ -43,7 +48,12 @@ class EpochProgress:
     def describe(self) -> dict[str, float]:
         """The epoch's mean loss, learning rate and gradient norm, and its number of steps."""
         rate, norm = self.rate / self.steps, self.norm / self.steps
-        return {"loss": self.loss / self.labelled, "learning_rate": rate, "gradient_norm": norm, "steps": self.steps}
+        return {
+            "loss": self.loss / self.labelled,
+            "learning_rate": rate,
+            "gradient_norm": norm,
+            "steps": self.steps,
+        }
 
 
 def train_epoch(
@@ -67,12 +77,19 @@ def train_epoch(
     """
     together, begun = settings.accumulate, progress.batches
     if together % world_size():
-        raise InputError(f"training.accumulate: {together} is no multiple of the {world_size()} processes; set it to one")
+        raise InputError(
+            f"training.accumulate: {together} is no multiple of the {world_size()} processes; set it to one"
+        )
     network.train()
     if begun:
         log.info("%s, epoch %03d: goes on after %d batches", name, epoch, begun)
     turns = iterate_shuffled(
-        chromosomes, settings.batch_people, reads, seed, epoch, lambda number: number >= begun and owns_batch(number)
+        chromosomes,
+        settings.batch_people,
+        reads,
+        seed,
+        epoch,
+        lambda number: number >= begun and owns_batch(number),
     )
     started, first = time.perf_counter(), progress.steps
     for number in count(step=together):
@@ -106,13 +123,28 @@ def train_epoch(
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         progress.labelled, progress.loss = progress.labelled + labelled, progress.loss + loss
-        progress.rate, progress.step, progress.steps = progress.rate + now, progress.step + 1, progress.steps + 1
+        progress.rate, progress.step, progress.steps = (
+            progress.rate + now,
+            progress.step + 1,
+            progress.steps + 1,
+        )
         save(progress)
         if progress.steps % STEPS_PER_LINE == 0:
-            pace, mean = (progress.steps - first) / (time.perf_counter() - started), progress.loss / progress.labelled
-            log.info("step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s", progress.step, mean, now, pace)
+            pace, mean = (
+                (progress.steps - first) / (time.perf_counter() - started),
+                progress.loss / progress.labelled,
+            )
+            log.info(
+                "step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s",
+                progress.step,
+                mean,
+                now,
+                pace,
+            )
     if not progress.steps:
-        raise InputError(f"{name}: nothing is hidden in epoch {epoch}; raise the rates of masks.training or people_per_window")
+        raise InputError(
+            f"{name}: nothing is hidden in epoch {epoch}; raise the rates of masks.training or people_per_window"
+        )
     return progress
 
 
@@ -122,7 +154,11 @@ def count_labels(batch: Batch, labels: torch.Tensor) -> int:
 
 
 def _add_gradient(
-    network: nn.Module, batch: Batch, labels: torch.Tensor, settings: OptimisationSettings, labelled: int
+    network: nn.Module,
+    batch: Batch,
+    labels: torch.Tensor,
+    settings: OptimisationSettings,
+    labelled: int,
 ) -> float:
     device = next(network.parameters()).device
     batch, labels = batch.to(device), labels.to(device)

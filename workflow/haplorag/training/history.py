@@ -15,14 +15,25 @@ from haplorag.io.tables import read_table, write_table
 from haplorag.settings import OptimisationSettings
 
 
-def write_metrics(path: Path, facts: dict[str, Any], epoch: int, costs: dict[str, float] | None = None) -> None:
+def write_metrics(
+    path: Path, facts: dict[str, Any], epoch: int, costs: dict[str, float] | None = None
+) -> None:
     """Write an epoch's figures from a model's history: rows of draw, mask, group of sites, metric and value.
 
     The table has no row where training had stopped before.
     """
     rows = [row for row in list_epochs(facts) if row["epoch"] == epoch]
-    place = {"model": facts["model"], "epoch": epoch, "best": facts["best_epoch"] == epoch, "draw": "training", "mask": "all"}
-    rows += [{**place, "group": "all", "metric": metric, "value": value} for metric, value in (costs or {}).items()]
+    place = {
+        "model": facts["model"],
+        "epoch": epoch,
+        "best": facts["best_epoch"] == epoch,
+        "draw": "training",
+        "mask": "all",
+    }
+    rows += [
+        {**place, "group": "all", "metric": metric, "value": value}
+        for metric, value in (costs or {}).items()
+    ]
     write_table(path, pd.DataFrame(rows, columns=[*place, "group", "metric", "value"]))
 
 
@@ -43,15 +54,29 @@ def write_events(folder: Path, metrics: Path) -> None:
 def list_epochs(facts: dict[str, Any]) -> Iterator[dict[str, object]]:
     """A row per epoch, mask and figure of a model's history."""
     for entry in facts["epochs"]:
-        row = {"model": facts["model"], "epoch": entry["epoch"], "best": entry["epoch"] == facts["best_epoch"]}
+        row = {
+            "model": facts["model"],
+            "epoch": entry["epoch"],
+            "best": entry["epoch"] == facts["best_epoch"],
+        }
         for figure, value in entry.get("training", {}).items():
-            yield {**row, "draw": "training", "mask": "all", "group": "all", "metric": figure, "value": value}
+            yield {
+                **row,
+                "draw": "training",
+                "mask": "all",
+                "group": "all",
+                "metric": figure,
+                "value": value,
+            }
         for mask, judged in entry["validation"].items():
             place = {**row, "draw": "validation", "mask": mask}
             yield {**place, "group": "all", "metric": "loss", "value": judged["loss"]}
             for group, scores in judged.items():
                 if group != "loss":
-                    yield from ({**place, "group": group, "metric": name, "value": value} for name, value in scores.items())
+                    yield from (
+                        {**place, "group": group, "metric": name, "value": value}
+                        for name, value in scores.items()
+                    )
 
 
 def record_epoch(
@@ -63,7 +88,9 @@ def record_epoch(
     settings: OptimisationSettings,
 ) -> None:
     """Add an epoch to the history, and say whether it is the best and whether training stops."""
-    facts["epochs"].append({"epoch": epoch, "training": figures, "validation": judged, "score": score})
+    facts["epochs"].append(
+        {"epoch": epoch, "training": figures, "validation": judged, "score": score}
+    )
     if score > facts["best_score"] + settings.min_delta:
         facts["best_epoch"], facts["best_score"] = epoch, score
     facts["stopped"] = epoch - facts["best_epoch"] >= settings.patience

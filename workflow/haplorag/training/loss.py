@@ -22,7 +22,9 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: float) -> tuple[Tensor, Te
     return -(weight * chosen).sum(), known.sum()
 
 
-def compute_loss(output: Output, batch: Batch, labels: Tensor, settings: OptimisationSettings) -> tuple[Tensor, Tensor]:
+def compute_loss(
+    output: Output, batch: Batch, labels: Tensor, settings: OptimisationSettings
+) -> tuple[Tensor, Tensor]:
     """Weighted loss of a batch, summed over labelled sites, and their number: its mean is the loss per hidden allele.
 
     `labels` int8 [2B, L] are the core's true alleles; only hidden ones count, typed ones through `reconstruction_weight`.
@@ -40,6 +42,8 @@ def compute_loss(output: Output, batch: Batch, labels: Tensor, settings: Optimis
         both, weight = 2 * settings.haplotype_weight, settings.genotype_weight
         loss = (both * alleles + weight * genotypes * number / pairs.clamp(min=1)) / (both + weight)
     if settings.reconstruction_weight:
-        shown, seen = focal_loss(output.haplotypes, labels.masked_fill(hidden, -1), settings.focal_gamma)
+        shown, seen = focal_loss(
+            output.haplotypes, labels.masked_fill(hidden, -1), settings.focal_gamma
+        )
         loss = loss + settings.reconstruction_weight * shown * number / seen.clamp(min=1)
     return loss, number

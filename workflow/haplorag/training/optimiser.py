@@ -16,7 +16,9 @@ WARMUP_START = 0.2
 def schedule_rate(step: int, settings: OptimisationSettings) -> float:
     """Learning rate of an optimiser step (the first is 0): a linear warm-up, then the schedule."""
     if step < settings.warmup_steps:
-        return settings.learning_rate * (WARMUP_START + (1 - WARMUP_START) * step / settings.warmup_steps)
+        return settings.learning_rate * (
+            WARMUP_START + (1 - WARMUP_START) * step / settings.warmup_steps
+        )
     if settings.schedule == "inverse_sqrt":
         return settings.learning_rate * math.sqrt(max(settings.warmup_steps, 1) / max(step, 1))
     if settings.schedule == "cosine":

@@ -40,13 +40,17 @@ def check_container(path: Path) -> str:
         if not head:
             raise InputError(f"{path}: is empty; {AGAIN}")
         if head[:2] == b"\x1f\x8b" and not _is_block(head):
-            raise InputError(f"{path}: plain gzip, not block gzip; run: gunzip -c OLD | bgzip > new.vcf.gz")
+            raise InputError(
+                f"{path}: plain gzip, not block gzip; run: gunzip -c OLD | bgzip > new.vcf.gz"
+            )
         if head[:3] == b"BCF":
             return "bcf"
         if head[:2] != b"\x1f\x8b":
             _refuse_foreign_formats(path, head + handle.read(100))
             if path.suffix in (".gz", ".bgz"):
-                raise InputError(f"{path}: plain text in spite of its name; run: bgzip < OLD > new.vcf.gz, or rename it")
+                raise InputError(
+                    f"{path}: plain text in spite of its name; run: bgzip < OLD > new.vcf.gz, or rename it"
+                )
             return "text"
         handle.seek(0)
         for _ in iterate_blocks(path, handle, unpack=False):
@@ -62,13 +66,17 @@ def check_path(path: Path) -> None:
     """Raise InputError where a path is none that can be read: no file, a folder, a pipe, a broken link, an odd name."""
     shown = ascii(str(path)) if not str(path).isprintable() else str(path)
     if shown != str(path) or "##idx##" in shown:
-        raise InputError(f"{shown}: a name with control characters or ##idx## cannot be read; rename the file")
+        raise InputError(
+            f"{shown}: a name with control characters or ##idx## cannot be read; rename the file"
+        )
     try:
         path.stat()
     except OSError as error:
         raise InputError(f"{path}: no such file ({error.strerror}); fix the path") from error
     if re.match(r"\w+:", str(path)):
-        log.warning("%s: is read as a file here, not from the net; rename it if that is meant", path)
+        log.warning(
+            "%s: is read as a file here, not from the net; rename it if that is meant", path
+        )
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "a pipe or a device"
         raise InputError(f"{path}: is {kind}, not a file; set the path to a VCF file")
@@ -90,7 +98,9 @@ def iterate_blocks(path: Path, handle: BinaryIO, unpack: bool = True) -> Iterato
             where = f"line {lines}" if unpack else _find_line(path)
             raise InputError(f"{path}: {what} the block at byte {offset}, after {where}; {AGAIN}")
         if unpack:
-            text = _unpack(path, head + handle.read(length - 18), f"byte {offset}, after line {lines}")
+            text = _unpack(
+                path, head + handle.read(length - 18), f"byte {offset}, after line {lines}"
+            )
             lines += text.count(b"\n")
             yield text
         else:
@@ -99,7 +109,9 @@ def iterate_blocks(path: Path, handle: BinaryIO, unpack: bool = True) -> Iterato
         offset += length
     if last != BGZF_END[:18]:
         where = f"line {lines}" if unpack else _find_line(path)
-        raise InputError(f"{path}: cut short after {where}, the end-of-file block is missing; {AGAIN}")
+        raise InputError(
+            f"{path}: cut short after {where}, the end-of-file block is missing; {AGAIN}"
+        )
 
 
 def read_pieces(path: Path) -> Iterator[bytes]:
@@ -133,7 +145,9 @@ def unchanged(path: Path) -> Iterator[None]:
     before = look()
     yield
     if look() != before:
-        raise InputError(f"{path}: was changed while it was read; wait until it is whole and run again")
+        raise InputError(
+            f"{path}: was changed while it was read; wait until it is whole and run again"
+        )
 
 
 def _is_block(head: bytes) -> bool:
@@ -167,4 +181,6 @@ def _refuse_foreign_formats(path: Path, head: bytes) -> None:
         if head.lstrip()[: len(mark)] == mark:
             raise InputError(f"{path}: {what}")
     if not head.startswith(b"##fileformat=VCF"):
-        raise InputError(f"{path}: line 1 is not ##fileformat=VCF; set it so, or use a VCF or BCF file")
+        raise InputError(
+            f"{path}: line 1 is not ##fileformat=VCF; set it so, or use a VCF or BCF file"
+        )

@@ -41,8 +41,12 @@ class Block:
         if kept.all():
             return self
         chosen = np.flatnonzero(kept)
-        refs, alts, ids = ([words[site] for site in chosen] for words in (self.refs, self.alts, self.ids))
-        return Block(self.positions[chosen], refs, alts, ids, self.alleles[chosen], self.phased[chosen])
+        refs, alts, ids = (
+            [words[site] for site in chosen] for words in (self.refs, self.alts, self.ids)
+        )
+        return Block(
+            self.positions[chosen], refs, alts, ids, self.alleles[chosen], self.phased[chosen]
+        )
 
 
 @dataclass
@@ -68,7 +72,9 @@ class BiallelicReader:
 
     def __iter__(self) -> Iterator[Block]:
         header, indexed = read_vcf_header(self.path), count_indexed(self.path)
-        columns = None if header.samples == self.people else header.find_columns(self.path, self.people)
+        columns = (
+            None if header.samples == self.people else header.find_columns(self.path, self.people)
+        )
         block: list[tuple[Any, ...]] = []
         seen: set[tuple[str, str]] = set()
         last = 0
@@ -88,7 +94,9 @@ class BiallelicReader:
         """Count genotypes bool [S, n] of a block and remember the first one's place."""
         if chosen.any():
             self.tally[reason] += int(np.count_nonzero(chosen))
-            self.first.setdefault(reason, f"{self.chromosome}:{block.positions[np.argmax(chosen.any(axis=1))]}")
+            self.first.setdefault(
+                reason, f"{self.chromosome}:{block.positions[np.argmax(chosen.any(axis=1))]}"
+            )
 
     def check_phase(self, allowed: float, remedy: str) -> None:
         """Raise InputError where more than `allowed` of the heterozygous genotypes read so far are unphased."""
@@ -138,30 +146,46 @@ class BiallelicReader:
             self.count("beyond_contig_end", record)
         if self.tally["read"] == 1:
             if self.chromosome != record.chromosome:
-                self.notes["renamed_chromosome"] = f"it calls the chromosome {record.chromosome}, not {self.chromosome}"
+                self.notes["renamed_chromosome"] = (
+                    f"it calls the chromosome {record.chromosome}, not {self.chromosome}"
+                )
             if record.chromosome not in header.lengths:
-                self.notes["contig_not_in_header"] = f"its header has no line ##contig=<ID={record.chromosome}>"
+                self.notes["contig_not_in_header"] = (
+                    f"its header has no line ##contig=<ID={record.chromosome}>"
+                )
 
     def _check_end(self, header: Header, indexed: dict[str, int] | None) -> None:
         read = self.tally["read"]
         if not read:
-            raise InputError(f"{self.path}: no record on chromosome {self.chromosome}; fix the names in `chromosomes`")
+            raise InputError(
+                f"{self.path}: no record on chromosome {self.chromosome}; fix the names in `chromosomes`"
+            )
         if not header.has_genotypes:
             self.notes["header_gt_missing"] = "its header does not declare GT"
         if header.version not in VERSIONS:
             self.notes["unknown_version"] = f"its version is {header.version}, which was never met"
-        counts = [number for name, number in (indexed or {}).items() if plain_name(name) == plain_name(self.chromosome)]
+        counts = [
+            number
+            for name, number in (indexed or {}).items()
+            if plain_name(name) == plain_name(self.chromosome)
+        ]
         if indexed is not None and UNCOUNTED not in counts and sum(counts) != read:
             raise InputError(
                 f"{self.path}: has {read} records on chromosome {self.chromosome}, its index counts {sum(counts)}; "
                 f"one is not of the other: run the download again, or index again: tabix -f"
             )
 
-    def _read_record(self, record: Record, columns: np.ndarray | None, seen: set[tuple[str, str]]) -> Iterator[tuple[Any, ...]]:
+    def _read_record(
+        self, record: Record, columns: np.ndarray | None, seen: set[tuple[str, str]]
+    ) -> Iterator[tuple[Any, ...]]:
         if not record.alts:
             self._drop(record, ".", "no_alt")
             return
-        if seen and any(ref == record.ref for ref, _ in seen) and (record.ref, record.alts[0]) not in seen:
+        if (
+            seen
+            and any(ref == record.ref for ref, _ in seen)
+            and (record.ref, record.alts[0]) not in seen
+        ):
             self.count("multiallelic_split", record)
         if len(record.alts) > 1:
             self.count("multiallelic", record)
@@ -206,8 +230,17 @@ class BiallelicReader:
 
     def _stack(self, records: list[tuple[Any, ...]]) -> Block:
         positions, refs, alts, ids, calls, phase = zip(*records, strict=True)
-        alleles = np.stack([values if values.dtype == np.int8 else values.astype(np.int8) for values in calls])
-        block = Block(np.array(positions, dtype=np.int32), list(refs), list(alts), list(ids), alleles, np.stack(phase))
+        alleles = np.stack(
+            [values if values.dtype == np.int8 else values.astype(np.int8) for values in calls]
+        )
+        block = Block(
+            np.array(positions, dtype=np.int32),
+            list(refs),
+            list(alts),
+            list(ids),
+            alleles,
+            np.stack(phase),
+        )
         # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are 1 and 256.
         genotype = alleles.view(np.uint16)[..., 0]
         different = (genotype == 1) | (genotype == 256)
@@ -216,7 +249,9 @@ class BiallelicReader:
         return block
 
 
-def _read_calls(path: Path, record: Record, columns: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _read_calls(
+    path: Path, record: Record, columns: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Alleles int8 or int16 [n, 2], -1 missing, and phase bool [n] of the wanted people."""
     alleles, phased = record.alleles, record.phased
     if columns is not None:
@@ -226,7 +261,11 @@ def _read_calls(path: Path, record: Record, columns: np.ndarray | None) -> tuple
     where = f"{path}: record {record.chromosome}:{record.position}"
     haploid = (alleles[:, 1] == ABSENT) & (alleles[:, 0] >= 0)
     if haploid.any() and plain_name(record.chromosome).upper() not in HAPLOID:
-        raise InputError(f"{where} has {haploid.sum()} haploid genotypes on an autosome; fix the ploidy")
+        raise InputError(
+            f"{where} has {haploid.sum()} haploid genotypes on an autosome; fix the ploidy"
+        )
     if alleles.max(initial=-1) > len(record.alts):
-        raise InputError(f"{where} has a genotype with an allele that is not listed in ALT; fix or remove the record")
+        raise InputError(
+            f"{where} has a genotype with an allele that is not listed in ALT; fix or remove the record"
+        )
     return np.maximum(alleles, -1), phased

@@ -13,7 +13,11 @@ from haplorag.vcf.reader import open_vcf, read_vcf_header
 
 
 def read_imputed(
-    path: Path, chromosome: str, sites: dict[tuple[int, str, str], int], people: list[str], into: np.ndarray
+    path: Path,
+    chromosome: str,
+    sites: dict[tuple[int, str, str], int],
+    people: list[str],
+    into: np.ndarray,
 ) -> np.ndarray:
     """Fill `into` float [n, site, 2] with the probabilities of ALT that another tool's VCF holds; gives which sites it has.
 
@@ -38,4 +42,6 @@ def _read_halves(path: Path, record: cyvcf2.Variant) -> np.ndarray:
         return np.concatenate([record.format("AP1"), record.format("AP2")], axis=1)
     if "DS" in fields:
         return np.repeat(record.format("DS") / 2, 2, axis=1)
-    raise InputError(f"{path}: record {record.CHROM}:{record.POS} has none of HDS, AP1 and DS; write one of them")
+    raise InputError(
+        f"{path}: record {record.CHROM}:{record.POS} has none of HDS, AP1 and DS; write one of them"
+    )

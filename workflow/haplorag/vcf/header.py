@@ -33,10 +33,14 @@ class Header:
         """Column int64 [n] of each person among the samples. Raises InputError where one is lacking or stands twice."""
         column = {name: number for number, name in enumerate(self.samples)}
         if len(column) < len(self.samples):
-            raise InputError(f"{path}: a sample name stands twice in the header; rename it: bcftools reheader")
+            raise InputError(
+                f"{path}: a sample name stands twice in the header; rename it: bcftools reheader"
+            )
         missing = sum(name not in column for name in people)
         if missing:
-            raise InputError(f"{path}: lacks {missing} of the {len(people)} people wanted; use files with the same samples")
+            raise InputError(
+                f"{path}: lacks {missing} of the {len(people)} people wanted; use files with the same samples"
+            )
         return np.array([column[name] for name in people], dtype=np.int64)
 
 
@@ -57,7 +61,9 @@ def split_header(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
             yield from pieces
             return
     if not held:
-        raise InputError(f"{path}: holds no text; run the download or the program that wrote it again")
+        raise InputError(
+            f"{path}: holds no text; run the download or the program that wrote it again"
+        )
     yield held
 
 
@@ -81,10 +87,14 @@ def _parse_header(path: Path, text: bytes, kind: str) -> Header:
     if not version:
         raise InputError(f"{path}: line 1 is not ##fileformat=VCFv4.x; set it so")
     if not lines[-1].startswith(b"#CHROM"):
-        raise InputError(f"{path}: line {number + 1} is a record, but no line #CHROM stands before it; fix the header")
+        raise InputError(
+            f"{path}: line {number + 1} is a record, but no line #CHROM stands before it; fix the header"
+        )
     columns = lines[-1].split(b"\t")
     if len(columns) < 8 or columns[:8] != [name.encode() for name in COLUMNS[:8]]:
-        raise InputError(f"{path}: line {number} does not part {' '.join(COLUMNS[:4])}... by tabs; fix the header")
+        raise InputError(
+            f"{path}: line {number} does not part {' '.join(COLUMNS[:4])}... by tabs; fix the header"
+        )
     if len(columns) < 10:
         raise InputError(f"{path}: line {number} names no samples; use a VCF with genotypes")
     declared = [_parse_contig(line) for line in lines if line.startswith(b"##contig=")]
@@ -107,7 +117,9 @@ def _read_samples(path: Path, names: list[bytes], line: int) -> list[str]:
     first: dict[bytes, int] = {}
     for column, name in enumerate(names, start=10):
         if not name.strip():
-            raise InputError(f"{path}: line {line}, column {column} is an empty sample name; run: bcftools reheader -s NAMES")
+            raise InputError(
+                f"{path}: line {line}, column {column} is an empty sample name; run: bcftools reheader -s NAMES"
+            )
         if name in first:
             raise InputError(
                 f"{path}: line {line}, columns {first[name]} and {column} are the same sample; rename or remove one of them"
@@ -116,5 +128,7 @@ def _read_samples(path: Path, names: list[bytes], line: int) -> list[str]:
         try:
             name.decode()
         except UnicodeDecodeError as error:
-            raise InputError(f"{path}: line {line}, column {column}: a sample name that is not UTF-8; rename it") from error
+            raise InputError(
+                f"{path}: line {line}, column {column}: a sample name that is not UTF-8; rename it"
+            ) from error
     return [name.decode() for name in names]

@@ -16,14 +16,18 @@ def count_indexed(path: Path) -> dict[str, int] | None:
 
     Raises InputError where the index cannot be read.
     """
-    index = next((found for end in (".csi", ".tbi") if (found := Path(f"{path}{end}")).exists()), None)
+    index = next(
+        (found for end in (".csi", ".tbi") if (found := Path(f"{path}{end}")).exists()), None
+    )
     if index is None:
         return None
     try:
         data = b"".join(read_pieces(index))
         return _count_tabix(data) if data[:4] == b"TBI\1" else _count_csi(data)
     except (InputError, struct.error, ValueError, IndexError) as error:
-        raise InputError(f"{index}: not a whole index of {path}; remove it, or run: tabix -f {path}") from error
+        raise InputError(
+            f"{index}: not a whole index of {path}; remove it, or run: tabix -f {path}"
+        ) from error
 
 
 def _count_tabix(data: bytes) -> dict[str, int] | None:
@@ -41,10 +45,18 @@ def _count_csi(data: bytes) -> dict[str, int] | None:
         return None
     names = auxiliary[28:].split(b"\0")
     references = struct.unpack_from("<i", data, 16 + length)[0]
-    return _count_bins(data, 20 + length, names[:references], special=((1 << 3 * (depth + 1)) - 1) // 7 + 1, csi=True)
+    return _count_bins(
+        data,
+        20 + length,
+        names[:references],
+        special=((1 << 3 * (depth + 1)) - 1) // 7 + 1,
+        csi=True,
+    )
 
 
-def _count_bins(data: bytes, at: int, names: list[bytes], special: int, csi: bool) -> dict[str, int]:
+def _count_bins(
+    data: bytes, at: int, names: list[bytes], special: int, csi: bool
+) -> dict[str, int]:
     """Walk the bins; the one numbered `special` counts a chromosome's records instead of pointing at them."""
     counts = {name.decode(): UNCOUNTED for name in names}
     for name in names:

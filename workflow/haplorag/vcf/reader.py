@@ -25,9 +25,18 @@ def read_vcf_header(path: Path) -> Header:
     text = reader.raw_header
     version = re.match(r"##fileformat=(VCFv[\d.]+)", text)
     lengths = (
-        dict(zip(reader.seqnames, reader.seqlens, strict=True)) if "length=" in text else dict.fromkeys(reader.seqnames, 0)
+        dict(zip(reader.seqnames, reader.seqlens, strict=True))
+        if "length=" in text
+        else dict.fromkeys(reader.seqnames, 0)
     )
-    return Header(list(reader.samples), lengths, version[1] if version else "", "##FORMAT=<ID=GT," in text, 0, kind)
+    return Header(
+        list(reader.samples),
+        lengths,
+        version[1] if version else "",
+        "##FORMAT=<ID=GT," in text,
+        0,
+        kind,
+    )
 
 
 def name_chromosomes(path: Path, header: Header) -> list[str]:
@@ -37,7 +46,10 @@ def name_chromosomes(path: Path, header: Header) -> list[str]:
 
 def find_chromosomes(path: Path, header: Header) -> list[str]:
     """Chromosomes of a file's records: without an index all are read."""
-    return list(count_indexed(path) or dict.fromkeys(record.chromosome for record in read_records(path, header)))
+    return list(
+        count_indexed(path)
+        or dict.fromkeys(record.chromosome for record in read_records(path, header))
+    )
 
 
 def open_vcf(path: Path) -> VCF:
@@ -45,7 +57,9 @@ def open_vcf(path: Path) -> VCF:
     try:
         return VCF(str(path.absolute()), gts012=False)
     except Exception as error:
-        raise InputError(f"{path}: not a readable VCF or BCF ({error}); run bcftools view to write it again") from error
+        raise InputError(
+            f"{path}: not a readable VCF or BCF ({error}); run bcftools view to write it again"
+        ) from error
 
 
 def read_records(path: Path, header: Header) -> Iterator[Record]:
@@ -59,20 +73,39 @@ def _read_bcf(path: Path) -> Iterator[Record]:
         for record in _watch(path, open_vcf(path)):
             last = f"record {record.CHROM}:{record.POS}"
             if record.POS < 1:
-                raise InputError(f"{path}: {last} lies before the chromosome's start; fix the position")
+                raise InputError(
+                    f"{path}: {last} lies before the chromosome's start; fix the position"
+                )
             if "GT" not in record.FORMAT:
-                raise InputError(f"{path}: {last} has no GT in its FORMAT; use a file with genotypes, or remove the record")
+                raise InputError(
+                    f"{path}: {last} has no GT in its FORMAT; use a file with genotypes, or remove the record"
+                )
             calls = record.genotype.array()
             ploidy = calls.shape[1] - 1
             if ploidy > 2:
-                raise InputError(f"{path}: {last} has {ploidy} alleles a person; haplorag knows one and two; fix the ploidy")
-            alleles = calls[:, :2] if ploidy == 2 else np.stack([calls[:, 0], np.full(len(calls), ABSENT)], axis=1)
-            fields = record.CHROM, record.POS, record.ID or ".", record.REF, record.ALT, bool(record.FILTER)
+                raise InputError(
+                    f"{path}: {last} has {ploidy} alleles a person; haplorag knows one and two; fix the ploidy"
+                )
+            alleles = (
+                calls[:, :2]
+                if ploidy == 2
+                else np.stack([calls[:, 0], np.full(len(calls), ABSENT)], axis=1)
+            )
+            fields = (
+                record.CHROM,
+                record.POS,
+                record.ID or ".",
+                record.REF,
+                record.ALT,
+                bool(record.FILTER),
+            )
             yield Record(*fields, "PS" in record.FORMAT, alleles, calls[:, -1].astype(bool))
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{path}: unreadable after {last} ({error}); fix or remove the record that follows") from error
+        raise InputError(
+            f"{path}: unreadable after {last} ({error}); fix or remove the record that follows"
+        ) from error
 
 
 def _watch(path: Path, reader: VCF) -> Iterator[Variant]:

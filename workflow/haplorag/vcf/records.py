@@ -20,7 +20,9 @@ CALL = re.compile(rb"(\d+|\.)(?:([|/])(\d+|\.))?")
 # A haploid call has no second allele; a missing one is -1.
 ABSENT = -2
 # Nearly all genotypes are 0|0 to 1|1 and nothing else: four bytes each that differ in two bits.
-PLAIN_CALL, PLAIN_BITS = (int(np.frombuffer(text, np.uint32)[0]) for text in (b"0|0\t", b"\1\0\1\0"))
+PLAIN_CALL, PLAIN_BITS = (
+    int(np.frombuffer(text, np.uint32)[0]) for text in (b"0|0\t", b"\1\0\1\0")
+)
 
 
 class Record(NamedTuple):
@@ -62,10 +64,16 @@ class RecordReader:
                 raise InputError(f"{self.path}: line {self.line}{_name_record(line)} {fault}")
             found = _read_plain(calls, people) if words == [b"GT"] else None
             try:
-                alleles, phased = (found, everyone) if found is not None else _read_calls(calls, people, words.index(b"GT"))
+                alleles, phased = (
+                    (found, everyone)
+                    if found is not None
+                    else _read_calls(calls, people, words.index(b"GT"))
+                )
             except ValueError as error:
                 columns = _describe_columns(line, people)
-                raise InputError(f"{self.path}: line {self.line}{_name_record(line)} {columns or error}") from error
+                raise InputError(
+                    f"{self.path}: line {self.line}{_name_record(line)} {columns or error}"
+                ) from error
             yield Record(
                 chromosome.decode("utf-8", "replace"),
                 int(position),
@@ -91,7 +99,9 @@ class RecordReader:
             rest.append(first)
             length += len(first)
             if length > LONGEST_LINE:
-                raise InputError(f"{self.path}: line {self.line + 1} exceeds {LONGEST_LINE} bytes; remove what fills it")
+                raise InputError(
+                    f"{self.path}: line {self.line + 1} exceeds {LONGEST_LINE} bytes; remove what fills it"
+                )
             if more:
                 yield b"".join(rest).removesuffix(b"\r")
                 for line in more[:-1]:
@@ -129,7 +139,10 @@ def _read_calls(calls: bytes, people: int, place: int) -> tuple[np.ndarray, np.n
     cells = calls.split(b"\t")
     if len(cells) != people:
         raise ValueError("has too many or too few columns; fix the record")
-    parsed = [_parse_call(cell.split(b":", place + 1)[place] if place <= cell.count(b":") else b".") for cell in cells]
+    parsed = [
+        _parse_call(cell.split(b":", place + 1)[place] if place <= cell.count(b":") else b".")
+        for cell in cells
+    ]
     table = np.array(parsed, dtype=np.int16).reshape(people, 3)
     return table[:, :2], table[:, 2].astype(bool)
 
@@ -138,10 +151,16 @@ def _read_calls(calls: bytes, people: int, place: int) -> tuple[np.ndarray, np.n
 def _parse_call(word: bytes) -> tuple[int, int, bool]:
     found = CALL.fullmatch(word)
     if not found:
-        alleles = re.fullmatch(rb"[\d.]+(?:[|/][\d.]+){2,}", word) and len(re.findall(rb"[|/]", word)) + 1
+        alleles = (
+            re.fullmatch(rb"[\d.]+(?:[|/][\d.]+){2,}", word) and len(re.findall(rb"[|/]", word)) + 1
+        )
         if alleles:
-            raise ValueError(f"has {alleles} alleles a person; haplorag knows one and two; fix the ploidy")
-        raise ValueError(f"has a genotype {word[:20].decode('ascii', 'replace')!r}; fix it, 0|1 is the form")
+            raise ValueError(
+                f"has {alleles} alleles a person; haplorag knows one and two; fix the ploidy"
+            )
+        raise ValueError(
+            f"has a genotype {word[:20].decode('ascii', 'replace')!r}; fix it, 0|1 is the form"
+        )
     first, separator, second = found.groups()
     low = -1 if first == b"." else min(int(first), 2**14)
     if separator is None:
@@ -167,5 +186,7 @@ def _find_fault(fields: list[bytes], words: list[bytes]) -> str | None:
 
 def _name_record(line: bytes) -> str:
     chromosome, position, *_ = *line.split(b"\t", 2), b"", b""
-    name = f"{chromosome[:30].decode('ascii', 'replace')}:{position[:12].decode('ascii', 'replace')}"
+    name = (
+        f"{chromosome[:30].decode('ascii', 'replace')}:{position[:12].decode('ascii', 'replace')}"
+    )
     return f" (record {name})" if name.isprintable() and position.isdigit() else ""

@@ -54,7 +54,9 @@ class ImputedWriter:
         """Write a line that was formatted."""
         self._file.write(line)
 
-    def format_imputed(self, chromosome: str, sites: list[Site], probability: np.ndarray, typed: np.ndarray) -> Iterator[bytes]:
+    def format_imputed(
+        self, chromosome: str, sites: list[Site], probability: np.ndarray, typed: np.ndarray
+    ) -> Iterator[bytes]:
         """Lines of panel sites: probability float [L, n, 2] of ALT on each haplotype, exactly 0 or 1 where known; typed [L]."""
         levels = np.rint(probability * LEVELS).astype(np.int32)
         codes = levels[:, :, 0] * (LEVELS + 1) + levels[:, :, 1]
@@ -67,7 +69,11 @@ class ImputedWriter:
             kind = "TYPED" if typed[number] else "IMP"
             facts = f"AF={frequency[number]:.6g};R2={r2[number]:.4f};{kind}"
             padded = self._entries[codes[number]].view(np.uint8)
-            yield _format_head(chromosome, site, facts, "GT:DS:GP:HDS") + padded[padded > 0].tobytes() + b"\n"
+            yield (
+                _format_head(chromosome, site, facts, "GT:DS:GP:HDS")
+                + padded[padded > 0].tobytes()
+                + b"\n"
+            )
 
     def write_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> None:
         """Write a target site that was not used: alleles int8 [n, 2], -1 where missing."""
@@ -99,27 +105,41 @@ def estimate_r2(dosages: np.ndarray) -> np.ndarray:
     """
     mean = dosages.mean(axis=1)
     certain = mean * (1 - mean)
-    return np.minimum(np.divide(dosages.var(axis=1), certain, out=np.zeros(len(mean)), where=certain > 0), 1)
+    return np.minimum(
+        np.divide(dosages.var(axis=1), certain, out=np.zeros(len(mean)), where=certain > 0), 1
+    )
 
 
 @contextmanager
-def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> Iterator[ImputedWriter]:
+def writing_imputed(
+    path: Path, lengths: dict[str, int], people: list[str]
+) -> Iterator[ImputedWriter]:
     """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all went well.
 
     `lengths` has the length of each chromosome in bp, 0 where it is not known.
     """
     index = path.with_name(path.name + (".csi" if path.suffix == ".bcf" else ".tbi"))
     with replacing(path) as temporary:
-        text, pointers = (temporary.with_name(temporary.name + ending) for ending in (".vcf.gz", ".index"))
+        text, pointers = (
+            temporary.with_name(temporary.name + ending) for ending in (".vcf.gz", ".index")
+        )
         try:
             with pysam.BGZFile(str(text), "wb") as file:
-                known = {name: f",length={length}" if length else "" for name, length in lengths.items()}
-                contigs = "".join(f"##contig=<ID={name}{length}>\n" for name, length in known.items())
+                known = {
+                    name: f",length={length}" if length else "" for name, length in lengths.items()
+                }
+                contigs = "".join(
+                    f"##contig=<ID={name}{length}>\n" for name, length in known.items()
+                )
                 file.write(HEADER.format(contigs=contigs, people="\t".join(people)).encode())
                 yield ImputedWriter(file)
             if path.suffix == ".bcf":
-                pysam.bcftools.view("--no-version", "-Ob", "-o", str(temporary), str(text), catch_stdout=False)
-                pysam.bcftools.index("--csi", "-o", str(pointers), str(temporary), catch_stdout=False)
+                pysam.bcftools.view(
+                    "--no-version", "-Ob", "-o", str(temporary), str(text), catch_stdout=False
+                )
+                pysam.bcftools.index(
+                    "--csi", "-o", str(pointers), str(temporary), catch_stdout=False
+                )
             else:
                 text.replace(temporary)
                 pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(pointers))
@@ -131,23 +151,35 @@ def writing_imputed(path: Path, lengths: dict[str, int], people: list[str]) -> I
 
 
 def write_phased(
-    path: Path, chromosome: str, sites: list[tuple[int, str, str, str]], calls: Iterable[np.ndarray], people: list[str]
+    path: Path,
+    chromosome: str,
+    sites: list[tuple[int, str, str, str]],
+    calls: Iterable[np.ndarray],
+    people: list[str],
 ) -> None:
     """Write phased genotypes, int8 [n, 2] (-1 missing) a site, at sites (position, REF, ALT, id) as bgzipped, indexed VCF."""
     signs = np.array([f"{first}|{second}" for first in ".01" for second in ".01"], dtype=object)
     with replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb") as file:
-            columns = "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people])
+            columns = "\t".join(
+                ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people]
+            )
             genotype = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">'
-            file.write(f"##fileformat=VCFv4.2\n##contig=<ID={chromosome}>\n{genotype}\n{columns}\n".encode())
+            file.write(
+                f"##fileformat=VCFv4.2\n##contig=<ID={chromosome}>\n{genotype}\n{columns}\n".encode()
+            )
             for (position, ref, alt, name), row in zip(sites, calls, strict=True):
                 entries = "\t".join(signs[3 * (row[:, 0] + 1) + row[:, 1] + 1])
-                file.write(f"{chromosome}\t{position}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\tGT\t{entries}\n".encode())
+                file.write(
+                    f"{chromosome}\t{position}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\tGT\t{entries}\n".encode()
+                )
         pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(temporary) + ".tbi")
         temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))
 
 
-def write_vcf(path: Path, people: list[str], regions: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
+def write_vcf(
+    path: Path, people: list[str], regions: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+) -> None:
     """Write positions int [S], REF and ALT [S, 2] and haplotypes 0/1 [S, n, 2] of each chromosome as bgzipped, indexed VCF."""
     calls = np.array(["0|0", "0|1", "1|0", "1|1"])
     with replacing(path) as temporary:
@@ -156,7 +188,9 @@ def write_vcf(path: Path, people: list[str], regions: dict[str, tuple[np.ndarray
             file.write(
                 f"##fileformat=VCFv4.2\n{contigs}"
                 '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
-                "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{}\n".format("\t".join(people)).encode()
+                "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{}\n".format(
+                    "\t".join(people)
+                ).encode()
             )
             for chromosome, (positions, alleles, haplotypes) in regions.items():
                 genotypes = calls[haplotypes[..., 0] * 2 + haplotypes[..., 1]]

@@ -1,0 +1,60 @@
+"""Stretches of a panel: they tile it, and their groups give every haplotype's alleles back."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
+
+
+@given(
+    st.integers(0, 2**32),
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.integers(1, 40),
+    st.integers(1, 8),
+)
+@settings(deadline=None)
+def test_groups_give_the_panel_back(seed, typed, wanted, haplotypes, founders):
+    generator = np.random.default_rng(seed)
+    few = generator.integers(0, 2, (typed + wanted, founders), dtype=np.uint8)
+    panel = few[:, generator.integers(0, founders, haplotypes)] ^ (
+        generator.random((typed + wanted, haplotypes)) < 0.02
+    )
+    known, core = np.ascontiguousarray(panel[:typed]), np.ascontiguousarray(panel[typed:])
+    before = np.sort(generator.integers(0, typed + 1, wanted))
+    cut = cut_haplotype_blocks(known, core, before)
+    assert cut.typed[[0, -1]].tolist() == [0, typed]
+    assert cut.core[[0, -1]].tolist() == [0, wanted]
+    for stretch, group in enumerate(cut.group):
+        groups = cut.offset[stretch + 1] - cut.offset[stretch]
+        first, last = cut.typed[stretch : stretch + 2]
+        first_core, last_core = cut.core[stretch : stretch + 2]
+        # A core site lies in the stretch of the typed site before it.
+        assert ((before[first_core:last_core] > first) | (stretch == 0)).all()
+        assert (before[first_core:last_core] <= last).all()
+        known_here = cut.typed_alleles[cut.typed_start[stretch] :][
+            : (last - first) * groups
+        ].reshape(-1, groups)
+        core_here = cut.core_alleles[cut.core_start[stretch] :][
+            : (last_core - first_core) * groups
+        ].reshape(-1, groups)
+        np.testing.assert_array_equal(known_here[:, group], known[first:last])
+        np.testing.assert_array_equal(core_here[:, group], core[first_core:last_core])
+        members = cut.members[cut.offset[stretch] : cut.offset[stretch + 1]]
+        np.testing.assert_array_equal(members, np.bincount(group, minlength=groups))
+        # Groups are as few as can be: no two of them agree everywhere.
+        assert (
+            len(np.unique(np.concatenate([known_here, core_here]), axis=1).T) == groups
+            or groups == 1
+        )
+
+
+def test_a_panel_of_few_founders_is_cut_into_few_long_stretches():
+    generator = np.random.default_rng(1)
+    founders = generator.integers(0, 2, (300, 5), dtype=np.uint8)
+    panel = np.ascontiguousarray(founders[:, generator.integers(0, 5, 400)])
+    cut = cut_haplotype_blocks(panel[::3].copy(), panel, np.arange(300) // 3 + 1)
+    assert len(cut.group) == 1
+    assert cut.members.astype(int).sum() == 400
+    assert len(cut.members) == 5

@@ -1,0 +1,113 @@
+"""Networks: shapes, what may flow where, and what copying says before it has learned."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from haplorag.configuration import read_settings
+from haplorag.network.copying import UNCERTAINTY
+from haplorag.network.fusion import FUSIONS
+from haplorag.network.model import RetrievalNetwork, build_network, count_parameters, predict
+from haplorag.settings import NetworkSettings
+from support import CORE, NEIGHBOURS, PEOPLE, batch_of, read_config
+
+SMALL = {
+    "neighbours": NEIGHBOURS, "width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "flank_typed": 10, "panel_typed": 10,
+    "genotype_head": True, "copying_hidden": 8, "training": {},
+}  # fmt: skip
+
+
+def network_of(references: str, fusion: str, **changes) -> torch.nn.Module:
+    torch.manual_seed(1)
+    return build_network(
+        NetworkSettings.model_validate(
+            {**SMALL, "references": references, "fusion": fusion, **changes}
+        )
+    )
+
+
+KINDS = [("none", "none"), *itertools.product(("early", "late"), FUSIONS), ("early", "copying")]
+
+
+@pytest.mark.parametrize(("references", "fusion"), KINDS)
+def test_every_fusion_answers_with_logits_and_learns(references, fusion):
+    network = network_of(references, fusion, neighbours=0 if fusion == "none" else NEIGHBOURS)
+    batch, _ = batch_of()
+    output = network(batch)
+    assert output.haplotypes.shape == (2 * PEOPLE, CORE.stop - CORE.start, 2)
+    assert output.genotypes.shape == (PEOPLE, CORE.stop - CORE.start, 4)
+    (output.haplotypes.square().sum() + output.genotypes.square().sum()).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    probability = predict(network, batch)
+    assert ((probability >= 0) & (probability <= 1)).all()
+
+
+@pytest.mark.parametrize(("references", "fusion"), KINDS[1:])
+def test_padding_is_seen_by_nobody(references, fusion):
+    network = network_of(references, fusion).eval()
+    batch, _ = batch_of()
+    batch.reference_valid[:, 2:] = False
+    batch.mosaic.posterior[:, :, 2:] = 0
+    first = network(batch).haplotypes
+    batch.references[:, 2:] = 1 - batch.references[:, 2:]
+    torch.testing.assert_close(network(batch).haplotypes, first)
+    batch.reference_valid[:] = False
+    assert torch.isfinite(network(batch).haplotypes).all()
+
+
+@pytest.mark.parametrize(("references", "fusion"), KINDS)
+def test_people_do_not_see_each_other(references, fusion):
+    network = network_of(
+        references, fusion, neighbours=0 if fusion == "none" else NEIGHBOURS
+    ).eval()
+    batch, _ = batch_of()
+    first = network(batch)
+    batch.alleles[2:] = torch.where(batch.alleles[2:] >= 0, 1 - batch.alleles[2:], -1)
+    batch.mosaic.alternate[2:] = 1 - batch.mosaic.alternate[2:]
+    second = network(batch)
+    torch.testing.assert_close(second.haplotypes[:2], first.haplotypes[:2])
+    torch.testing.assert_close(second.genotypes[0], first.genotypes[0])
+    assert (second.haplotypes[2:] != first.haplotypes[2:]).any()
+
+
+@pytest.mark.parametrize("references", ["early", "late"])
+def test_gradients_reach_the_embedding_through_references(references):
+    network = network_of(references, "concat")
+    assert isinstance(network, RetrievalNetwork)
+    batch, _ = batch_of()
+    seen = []
+    network.embedding.token.register_full_backward_hook(
+        lambda module, given, got: seen.append(got[0].abs().sum().item())
+    )
+    network(batch).haplotypes.square().sum().backward()
+    assert len(seen) == 2 and min(seen) > 0
+
+
+def test_untrained_copying_is_what_the_whole_panel_says():
+    network = network_of("early", "copying").eval()
+    batch, _ = batch_of()
+    carried = (
+        batch.references[:, :, CORE].transpose(1, 2)
+        * batch.mosaic.posterior[:, batch.mosaic.of_site]
+    )
+    others = 1 - batch.mosaic.posterior.sum(-1)[:, batch.mosaic.of_site]
+    batch.mosaic.alternate = carried.sum(-1) + others * 0.3
+    expected = (1 - UNCERTAINTY) * batch.mosaic.alternate + UNCERTAINTY * batch.frequency[CORE]
+    torch.testing.assert_close(predict(network, batch), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_copies_hold_all_the_weight():
+    copies = network_of("early", "copying").copying(batch_of()[0])
+    assert (copies.weights.sum(-1) < 1).all()
+    assert ((copies.entropy > 0) & (copies.entropy < np.log(NEIGHBOURS + 1))).all()
+
+
+@pytest.mark.parametrize(
+    ("preset", "millions"),
+    [("token_rag_v10", 2.17), ("token_rag_v17", 5.7), ("embedding_rag_v18", 26.4)],
+)
+def test_presets_are_about_as_large_as_published(preset, millions):
+    network = read_settings(read_config(f"config/{preset}.yaml")).network[preset]
+    assert count_parameters(build_network(network)) / 1e6 == pytest.approx(millions, rel=0.25)

@@ -1,0 +1,138 @@
+"""A step function's signature is its command line."""
+
+import errno
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from haplorag.errors import InputError
+from haplorag.io.atomic import replacing
+from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.settings import SampleSettings
+
+
+def call(step, *arguments):
+    run_step(step, [str(argument) for argument in arguments])
+
+
+def test_paths_are_positional_and_the_rest_are_flags(tmp_path):
+    seen = {}
+
+    def step(
+        source: Path,
+        target: Path,
+        *,
+        settings: SampleSettings,
+        tables: list[Path],
+        seed: int,
+        note: str | None = None,
+    ):
+        """Make something.
+
+        More about it.
+        """
+        seen.update(locals())
+
+    section = '{"validation": 0.1, "test": 0.2, "roles": null}'
+    call(step, "a", "b", "--settings", section, "--tables", "c", "d", "--seed", "3")
+    assert seen["source"] == Path("a")
+    assert seen["settings"] == SampleSettings(validation=0.1, test=0.2, roles=None)
+    assert seen["tables"] == [Path("c"), Path("d")]
+    assert seen["seed"] == 3
+    assert seen["note"] is None
+
+
+def test_a_bad_input_is_one_line_and_status_two(caplog):
+    def step():
+        raise InputError("panel.vcf: record 7 is cut; download it again")
+
+    with pytest.raises(SystemExit) as caught:
+        call(step)
+    assert caught.value.code == 2
+    assert "record 7 is cut" in caplog.text
+
+
+def test_a_missing_flag_is_an_error_of_usage(capsys):
+    def step(*, seed: int):
+        """Make something."""
+
+    with pytest.raises(SystemExit):
+        call(step)
+    assert "--seed" in capsys.readouterr().err
+
+
+def test_threads_never_exceed_the_machine():
+    assert 1 <= count_threads(10_000) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OSError(errno.ENOSPC, "full", "out/a.h5"),
+            "out/a.h5: No space left on device; free some space, then run the same",
+        ),
+        (
+            OSError(errno.EROFS, "read-only", "out"),
+            "out: Read-only file system; set `results` to a folder that can be written",
+        ),
+        (
+            OSError(errno.EDQUOT, "quota", "out/a.h5"),
+            "out/a.h5: Disk quota exceeded; free some of your quota",
+        ),
+        (
+            MemoryError("Unable to allocate 9 TiB"),
+            "training: out of memory (Unable to allocate 9 TiB); lower training.batch",
+        ),
+        (
+            torch.OutOfMemoryError("CUDA out of memory.\nTried"),
+            "training: out of memory (CUDA out of memory. Tried)",
+        ),
+        (RuntimeError("can't start new thread"), "training: out of memory"),
+        (
+            torch.AcceleratorError("CUDA error: device lost"),
+            "training: the GPU failed (CUDA error: device lost); run the same",
+        ),
+    ],
+)
+def test_what_the_machine_lacks_is_one_line_and_status_three(caplog, error, message):
+    def training():
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        call(training)
+    assert caught.value.code == 3
+    [record] = caplog.records
+    assert record.getMessage().startswith(message) and "\n" not in record.getMessage()
+
+
+def test_a_fault_of_the_program_is_shown_whole():
+    def step():
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        call(step)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_step_leaves_nothing_half_written(tmp_path, number, status):
+    def step():
+        with replacing(tmp_path / "a.tsv") as temporary:
+            temporary.write_text("half")
+            signal.raise_signal(number)
+
+    # Whoever started the tests may have told them to ignore Ctrl-C.
+    before = (
+        signal.getsignal(signal.SIGTERM),
+        signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        with pytest.raises(SystemExit) as caught:
+            call(step)
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    assert caught.value.code == status
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,62 @@
+"""Frequencies: of reference people only, missing alleles left out."""
+
+import h5py
+import numpy as np
+
+from haplorag.io.checksums import seal_file
+from haplorag.io.hdf5 import read_arrays
+from haplorag.panel.frequencies import count_alleles
+from haplorag.steps.frequencies import frequencies
+from haplorag.steps.shards import shards
+from haplorag.steps.windows import windows
+
+
+def test_counts_by_eye():
+    calls = np.array([[[0, 1], [1, 1], [-1, 1]], [[0, 0], [0, 0], [-1, -1]]], dtype=np.int8)
+    assert count_alleles(calls).tolist() == [[4, 5, 0, 1, 1], [0, 4, 2, 0, 0]]
+
+
+def test_frequencies_are_those_of_the_reference(simulated):
+    arrays = read_arrays(simulated.frequencies, "frequencies")
+    calls = read_arrays(simulated.genotypes, "genotypes", "calldata/GT")["calldata/GT"]
+    people = simulated.people
+    reference = (people["role"] == "reference").to_numpy()
+    np.testing.assert_allclose(
+        arrays["frequency"], calls[:, reference].mean(axis=(1, 2)), atol=1e-6
+    )
+    africans = reference & (people["super_population"] == "AFR").to_numpy()
+    row = arrays["populations"].tolist().index("AFR")
+    np.testing.assert_allclose(
+        arrays["population_frequency"][row], calls[:, africans].mean(axis=(1, 2)), atol=1e-6
+    )
+    np.testing.assert_allclose(arrays["genotype_frequency"].sum(axis=1), 1, atol=1e-6)
+
+
+def test_held_out_people_change_nothing(simulated, tmp_path):
+    other = tmp_path / "other.h5"
+    other.write_bytes(simulated.genotypes.read_bytes())
+    held_out = np.flatnonzero(simulated.people["role"] != "reference")
+    with h5py.File(other, "r+") as file:
+        calls = file["calldata/GT"][:]
+        calls[:, held_out] = 1 - calls[:, held_out]
+        file["calldata/GT"][:] = calls
+    seal_file(other)
+    frequencies(other, simulated.samples, tmp_path / "f.h5")
+    windows(
+        tmp_path / "f.h5",
+        tmp_path / "w.h5",
+        tmp_path / "w.tsv",
+        settings=simulated.settings.windows,
+        chromosome="1",
+    )
+    shards(other, simulated.samples, tmp_path / "w.h5", tmp_path / "shards")
+    # The files say what they were made from, which is another; what is in them is the same.
+    for path, word in ((tmp_path / "f.h5", "frequencies"), (tmp_path / "w.h5", "windows")):
+        expected = read_arrays(getattr(simulated, word), word)
+        for name, values in read_arrays(path, word).items():
+            np.testing.assert_array_equal(values, expected.pop(name))
+        assert not expected
+    packed = sorted(simulated.shards.glob("*.faiss"))
+    assert packed and [path.read_bytes() for path in packed] == [
+        (tmp_path / "shards" / path.name).read_bytes() for path in packed
+    ]

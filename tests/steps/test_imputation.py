@@ -1,0 +1,328 @@
+"""Imputing a user's VCF: typed genotypes stay, fates are told, and evaluation agrees."""
+
+import gzip
+import shutil
+import subprocess
+
+import numpy as np
+import pysam
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_baselines import METHODS
+
+from haplorag.errors import InputError
+from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.imputation.site_matching import SiteMatcher
+from haplorag.io.hdf5 import read_arrays
+from haplorag.io.metadata import read_facts
+from haplorag.io.tables import read_table
+from haplorag.li_stephens.model import trace_window
+from haplorag.panel.samples import find_samples
+from haplorag.seeding import seed_of
+from haplorag.steps.imputation import imputation
+from haplorag.vcf.writer import LEVELS, estimate_r2, format_entry, write_vcf
+from support import SEED
+
+PANEL = ("variants/POS", "variants/REF", "variants/ALT", "calldata/GT")
+
+
+@pytest.fixture
+def impute(imputer_folder, simulated, tmp_path):
+    """Impute a target into `tmp_path`; gives the output's path."""
+
+    def run(target, name="o.vcf.gz", **changes):
+        settings = simulated.settings.imputation.model_copy(update=changes)
+        imputation(
+            imputer_folder, target, tmp_path / name, tmp_path / "sites.tsv", settings=settings
+        )
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def imputed(imputer_folder, simulated):
+    output = simulated.folder / "imputation/demo.vcf.gz"
+    target = simulated.folder / "demo/target.vcf.gz"
+    imputation(
+        imputer_folder,
+        target,
+        output,
+        output.with_name("demo.sites.tsv"),
+        settings=simulated.settings.imputation,
+    )
+    return output
+
+
+def read(path, field="DS"):
+    """Positions, INFO flags and a field of every person: int [S], list, float [S, n, ...]."""
+    with pysam.VariantFile(str(path)) as vcf:
+        records = list(vcf)
+        values = [[np.ravel(call[field]) for call in record.samples.values()] for record in records]
+    return (
+        np.array([record.pos for record in records]),
+        [set(record.info) for record in records],
+        np.array(values, float),
+    )
+
+
+def test_every_panel_site_comes_out(imputed, simulated):
+    position, flags, _ = read(imputed)
+    np.testing.assert_array_equal(
+        position, read_arrays(simulated.genotypes, "genotypes", *PANEL)["variants/POS"]
+    )
+    assert {frozenset(flag & {"IMP", "TYPED"}) for flag in flags} == {
+        frozenset({"IMP"}),
+        frozenset({"TYPED"}),
+    }
+
+
+def test_typed_genotypes_stay(imputed, simulated):
+    with pysam.VariantFile(str(simulated.folder / "demo/target.vcf.gz")) as target:
+        given_ = {
+            (r.pos, r.alts): [call["GT"] for call in r.samples.values()] for r in target.fetch("1")
+        }
+    with pysam.VariantFile(str(imputed)) as vcf:
+        typed = {
+            (r.pos, r.alts): [call["GT"] for call in r.samples.values()]
+            for r in vcf
+            if "TYPED" in r.info
+        }
+    assert len(typed) > 20
+    assert typed == given_
+
+
+def test_imputed_dosages_are_near_the_truth(imputed, simulated):
+    position, flags, dosage = read(imputed)
+    with pysam.VariantFile(str(simulated.folder / "demo/target.truth.vcf.gz")) as vcf:
+        truth = {r.pos: [sum(call["GT"]) for call in r.samples.values()] for r in vcf.fetch("1")}
+    hidden = np.array(["IMP" in flag for flag in flags])
+    errors = np.abs(dosage[..., 0] - np.array([truth[place] for place in position]))[hidden]
+    assert errors.mean() < 0.15
+
+
+def test_a_chromosome_keeps_its_length(impute, simulated, tmp_path):
+    text = gzip.decompress((simulated.folder / "demo/target.vcf.gz").read_bytes())
+    (tmp_path / "t.vcf").write_bytes(text.replace(b"<ID=1>", b"<ID=1,length=12345678>"))
+    with pysam.VariantFile(str(impute(tmp_path / "t.vcf", "long.vcf.gz"))) as vcf:
+        assert vcf.header.contigs["1"].length == 12345678
+
+
+def test_a_chromosome_without_records_is_not_in_the_target(impute, simulated, tmp_path):
+    """A header may declare the whole genome; a file without an index tells only by its records what it has."""
+    text = gzip.decompress((simulated.folder / "demo/target.vcf.gz").read_bytes())
+    (tmp_path / "t.vcf").write_bytes(text.replace(b"\n1\t", b"\n9\t"))
+    with pytest.raises(InputError, match="has none of the imputer's chromosomes 1"):
+        impute(tmp_path / "t.vcf")
+
+
+@pytest.mark.skipif(not shutil.which("vcf-validator"), reason="needs vcftools")
+def test_vcf_validator_finds_nothing(imputed):
+    done = subprocess.run(["vcf-validator", imputed], capture_output=True, text=True)
+    # It would like to know the reference genome, which nobody told us.
+    assert not [
+        line
+        for line in (done.stdout + done.stderr).splitlines()
+        if "'reference' not present" not in line
+    ]
+
+
+@pytest.mark.skipif(not shutil.which("bcftools"), reason="needs bcftools")
+def test_bcftools_reads_it(imputed):
+    done = subprocess.run(
+        ["bcftools", "view", "-r", "1:1-50000", "-H", imputed], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and not done.stderr
+    assert len(done.stdout.splitlines()) > 10
+
+
+def test_repeated_it_is_the_same(imputed, impute, simulated):
+    output = impute(simulated.folder / "demo/target.vcf.gz", batch_people=2)
+    assert output.read_bytes() == imputed.read_bytes()
+
+
+def test_bcf_holds_the_same(imputed, impute, simulated):
+    output = impute(simulated.folder / "demo/target.vcf.gz", "demo.bcf")
+    np.testing.assert_allclose(read(output)[2], read(imputed)[2], atol=1e-6)
+    assert output.with_name("demo.bcf.csi").exists()
+
+
+def write_test_people(simulated, path, mask):
+    """Write test people with a mask's sites removed; gives the mask's row and its hidden sites."""
+    arrays = read_arrays(simulated.genotypes, "genotypes", *PANEL)
+    people = find_samples(simulated.people, "test")
+    drawn = read_arrays(simulated.drawn("masks", "test"), "masks")
+    row = drawn["names"].tolist().index(mask)
+    hidden = drawn["hidden"][row]
+    alleles = np.stack([arrays["variants/REF"], arrays["variants/ALT"]], axis=1)[~hidden]
+    region = arrays["variants/POS"][~hidden], alleles, arrays["calldata/GT"][~hidden][:, people]
+    write_vcf(path, [f"p{number}" for number in people], {"1": region})
+    return row, hidden
+
+
+def test_evaluation_agrees(model_predictions, impute, simulated, tmp_path):
+    """Hiding sites of test people and imputing them gives what evaluation judges."""
+    mask, hidden = write_test_people(simulated, tmp_path / "t.vcf.gz", "hide_50")
+    dosage = read(impute(tmp_path / "t.vcf.gz"))[2][hidden, :, 0]
+    expected = model_predictions["probability"][0, mask].astype(float).sum(axis=2).T[hidden]
+    np.testing.assert_allclose(dosage, expected, atol=2.5e-3)
+
+
+def test_copying_only_is_li_and_stephens_model(baseline_predictions, impute, simulated, tmp_path):
+    mask, hidden = write_test_people(simulated, tmp_path / "t.vcf.gz", "hide_50")
+    haplotypes = read(impute(tmp_path / "t.vcf.gz", network="copying_only"), "HDS")[2][hidden]
+    expected = (
+        baseline_predictions["probability"][METHODS.index("li_stephens"), mask]
+        .astype(float)
+        .swapaxes(0, 1)[hidden]
+    )
+    # Windows that are traced as one see a little more beyond their ends.
+    assert np.abs(haplotypes - expected).mean() < 2e-3
+    assert np.corrcoef(haplotypes.ravel(), expected.ravel())[0, 1] > 0.995
+
+
+def test_few_people_are_not_traced_with_a_whole_chromosome_of_the_panel(
+    impute, simulated, monkeypatch
+):
+    """What is traced at once is bounded by the panel's alleles too, however few the people."""
+    seen = []
+
+    def watch(view, *arguments):
+        seen.append(len(view.core_sites) * view.shards.reference_haplotypes)
+        return trace_window(view, *arguments)
+
+    monkeypatch.setattr("haplorag.imputation.engine.trace_window", watch)
+    facts = read_facts(simulated.shards / "shards.json", "shards")
+    window = facts["windows"][0]["sites"] * facts["reference_haplotypes"]
+    monkeypatch.setattr("haplorag.imputation.engine.MAX_TRACED", 2 * window)
+    impute(simulated.folder / "demo/target.vcf.gz", network="copying_only")
+    assert len(seen) == -(-len(facts["windows"]) // 2) > 1
+    assert max(seen) <= 3 * window
+
+
+def complement(allele: str) -> str:
+    return allele.translate(str.maketrans("ACGT", "TGCA"))
+
+
+def test_every_fate_by_eye(impute, simulated, tmp_path):
+    panel = read_arrays(simulated.genotypes, "genotypes", *PANEL)
+    position, ref, alt = (panel[name].tolist() for name in PANEL[:3])
+    palindromic = [complement(one) == two for one, two in zip(ref, alt, strict=True)]
+    typed, swapped, flipped, turned, other = [
+        row for row in range(len(ref)) if not palindromic[row]
+    ][:5]
+    unsure = palindromic.index(True)
+    third = next(
+        base for base in "ACGT" if base not in (alt[other], ref[other], complement(ref[other]))
+    )
+    records = [
+        (position[typed], ref[typed], alt[typed]),
+        (position[swapped], alt[swapped], ref[swapped]),
+        (position[flipped], complement(ref[flipped]), complement(alt[flipped])),
+        (position[turned], complement(alt[turned]), complement(ref[turned])),
+        (position[unsure], alt[unsure], ref[unsure]),
+        (position[other], ref[other], third),
+        (position[-1] + 5, "A", "C"),
+    ]
+    records.sort()
+    calls = np.zeros((len(records), 2, 2), dtype=np.int8)
+    calls[:, 0, 1] = 1
+    region = (
+        np.array([place for place, _, _ in records]),
+        np.array([pair for _, *pair in records]),
+        calls,
+    )
+    write_vcf(tmp_path / "t.vcf.gz", ["x y", "$(touch z)"], {"chr1": region})
+    output = impute(tmp_path / "t.vcf.gz")
+    fates = read_table(tmp_path / "sites.tsv").set_index("position")["fate"]
+    expected = {
+        typed: "typed",
+        swapped: "ref_alt_swapped",
+        flipped: "strand_flip",
+        turned: "strand_flip_swapped",
+    }
+    expected |= {unsure: "palindromic_mismatch", other: "allele_mismatch"}
+    assert {row: fates[position[row]] for row in expected} == expected
+    assert fates[position[-1] + 5] == "target_only"
+    with pysam.VariantFile(str(output)) as vcf:
+        assert list(vcf.header.samples) == ["x y", "$(touch z)"]
+        found = {(record.pos, record.alts[0]): record for record in vcf.fetch("chr1")}
+    assert found[position[typed], alt[typed]].samples[0]["GT"] == (0, 1)
+    assert found[position[swapped], alt[swapped]].samples[0]["GT"] == (1, 0)
+    assert found[position[flipped], alt[flipped]].samples[0]["GT"] == (0, 1)
+    assert found[position[turned], alt[turned]].samples[0]["GT"] == (1, 0)
+    assert "TARGET_ONLY" in found[position[-1] + 5, "C"].info
+    assert "TARGET_ONLY" in found[position[other], third].info
+    assert "IMP" in found[position[unsure], alt[unsure]].info
+
+
+def rewrite(source, path, change) -> None:
+    """Write a VCF with every record's columns changed by a function of (row, columns)."""
+    with pysam.VariantFile(str(source)) as vcf:
+        lines = [str(record).rstrip("\n").split("\t") for record in vcf]
+        header = str(vcf.header)
+    path.write_text(
+        header + "".join("\t".join(change(row, line)) + "\n" for row, line in enumerate(lines))
+    )
+
+
+def test_unphased_targets_are_refused(impute, simulated, tmp_path):
+    source = simulated.folder / "demo/target.vcf.gz"
+    rewrite(source, tmp_path / "t.vcf", lambda row, line: [cell.replace("|", "/") for cell in line])
+    with pytest.raises(InputError, match=r"unphased, the first in record 1:\d+; run `beagle"):
+        impute(tmp_path / "t.vcf")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.vcf"]
+
+
+def test_missing_genotypes_are_imputed_for_that_person(impute, simulated, tmp_path):
+    source = simulated.folder / "demo/target.truth.vcf.gz"
+    rewrite(
+        source,
+        tmp_path / "t.vcf",
+        lambda row, line: [*line[:9], ".|.", *line[10:]] if row % 7 == 0 else line,
+    )
+    output = impute(tmp_path / "t.vcf")
+    with pysam.VariantFile(str(source)) as vcf:
+        truth = [call.samples[0]["GT"] for call in vcf.fetch("1")]
+    with pysam.VariantFile(str(output)) as vcf:
+        called = [call.samples[0]["GT"] for call in vcf]
+    assert np.mean([one == two for one, two in zip(called[::7], truth[::7], strict=True)]) > 0.9
+    assert called[1::7] == truth[1::7]
+
+
+def test_another_chromosome_is_refused(impute, tmp_path):
+    write_vcf(
+        tmp_path / "t.vcf.gz",
+        ["x"],
+        {"9": (np.array([5]), np.array([["A", "C"]]), np.zeros((1, 1, 2), np.int8))},
+    )
+    with pytest.raises(InputError, match="has none of the imputer's chromosomes 1"):
+        impute(tmp_path / "t.vcf.gz")
+    assert not (tmp_path / "o.vcf.gz").exists()
+
+
+def test_a_site_is_matched_once():
+    matcher = SiteMatcher(np.array([10]), np.array(["A"]), np.array(["C"]))
+    assert matcher.match(10, "a", "c") == (0, "typed")
+    assert matcher.match(10, "C", "A") == (-1, "duplicate_site")
+
+
+@given(st.integers(0, LEVELS), st.integers(0, LEVELS))
+def test_entries_add_up(first, second):
+    genotype, dosage, chances, halves = format_entry(first, second).split(":")
+    chance = [float(value) for value in chances.split(",")]
+    assert sum(chance) == pytest.approx(1, abs=0.0016)
+    assert float(dosage) == pytest.approx(chance[1] + 2 * chance[2], abs=0.0016)
+    assert float(dosage) == pytest.approx(sum(map(float, halves.split(","))), abs=1e-9)
+    assert genotype == f"{int(first > 500)}|{int(second > 500)}"
+
+
+def test_estimated_r2_is_the_true_one_where_probabilities_are_honest():
+    generator = np.random.default_rng(seed_of(SEED, "r2"))
+    probability = generator.beta(0.2, 0.8, (20_000, 2))
+    truth = (generator.random(probability.shape) < probability).astype(int)
+    true = dosage_r2_by_site(probability.reshape(-1, 1), truth.reshape(-1, 1))[0]
+    assert estimate_r2(probability.reshape(1, -1)) == pytest.approx(true, abs=0.02)
+    assert estimate_r2(np.array([[0.3] * 4, [0.0] * 4, [1.0] * 4])) == pytest.approx(0, abs=1e-12)
+    assert estimate_r2(np.array([[0.0, 1.0, 1.0, 0.0]])) == 1

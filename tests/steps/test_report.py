@@ -1,0 +1,132 @@
+"""The report: one file that fetches nothing, names nobody, and shows what was measured."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from haplorag.io.tables import read_table
+from haplorag.panel.samples import read_samples
+from haplorag.report.captions import CAPTIONS
+from haplorag.steps.plots import plots
+from haplorag.steps.relatives import relatives
+from haplorag.steps.report import report
+from support import ROOT, TABLES
+
+
+@pytest.fixture(scope="module")
+def page(judged, simulated):
+    folder = judged[0]
+    (folder / "times/training").mkdir(parents=True)
+    (folder / "times/training/001.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
+    (folder / "logs/genotypes").mkdir(parents=True)
+    (folder / "logs/genotypes/1.log").write_text(
+        "09:00:00 genotypes: warning: x.vcf: star=1\n09:00:01 genotypes: done\n"
+    )
+    figures = []
+    for figure in CAPTIONS:
+        figures.append(folder / f"{figure}.svg")
+        plots(
+            *(folder / f"{name}.tsv" for name in TABLES),
+            figures[-1],
+            figure=figure,
+            times=folder / "times",
+        )
+    drawn = simulated.genotypes, simulated.frequencies
+    relatives(
+        simulated.samples, folder / "relatives.tsv", genotypes=[drawn[0]], frequencies=[drawn[1]]
+    )
+    report(
+        folder / "summary.json", folder / "accuracy.tsv", simulated.samples, folder / "relatives.tsv",
+        ROOT / "workflow/haplorag/report/templates/report.html.j2",
+        folder / "report.html",
+        genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
+        windows=[simulated.folder / "windows/1.tsv"], figures=figures, settings=simulated.settings, times=folder / "times",
+        logs=folder / "logs",
+    )  # fmt: skip
+    return (folder / "report.html").read_text()
+
+
+class Checker(HTMLParser):
+    """Notes ids, and fails where tags do not close in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in {"meta", "link", "br", "img", "hr", "input"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_it_is_whole_and_closed(page):
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.open
+    assert len(set(checker.ids)) == len(checker.ids)
+
+
+def test_it_says_where_it_comes_from(page, simulated):
+    sha256 = hashlib.sha256((simulated.folder / "demo/1.vcf.gz").read_bytes()).hexdigest()
+    assert sha256 in page and "python -m haplorag.steps.training" in page
+    assert "x.vcf: star=1" in page and "genotypes: done" not in page
+
+
+def test_it_counts_relatives_and_names_nobody(page, simulated, judged):
+    listed = read_table(judged[0] / "relatives.tsv", first=str, second=str)
+    assert f"<p>{len(listed)} pairs of people are as alike" in page
+    assert not [name for name in read_samples(simulated.samples)["sample"] if f">{name}<" in page]
+
+
+CHECK = """<script>
+const table = document.querySelector("table.sortable"), head = table.tHead.querySelectorAll("th")[1];
+const column = () => [...table.tBodies[0].rows].map(row => +row.cells[1].dataset.value);
+const isSorted = values => values.every((value, at) => !at || values[at - 1] <= value);
+head.click(); const rising = isSorted(column()); head.click(); const falling = isSorted(column().reverse());
+const seen = [...document.querySelectorAll("figure svg")].every(drawn => drawn.getBoundingClientRect().height > 40);
+document.title = `sorted ${rising && falling} seen ${seen} faults ${window.faults}`;
+</script></body>"""
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+def test_a_browser_shows_and_sorts_it(page, tmp_path):
+    watched = page.replace(
+        "<head>",
+        "<head><script>window.faults = 0; window.onerror = () => { window.faults++; };</script>",
+    )
+    (tmp_path / "page.html").write_text(watched.replace("</body>", CHECK))
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    command += ["--enable-logging=stderr", "--dump-dom", (tmp_path / "page.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "<title>sorted true seen true faults 0</title>" in done.stdout
+    assert "CONSOLE" not in done.stderr
+
+
+def test_it_fetches_nothing(page):
+    assert not re.findall(r"(?:src|href)=[\"'](?!#)[^\"']*", page)
+    assert "@import" not in page and "url(http" not in page
+
+
+def test_it_names_nobody(page, simulated):
+    assert not [name for name in simulated.people["sample"] if name in page]
+
+
+def test_it_shows_every_figure_and_mask(page, simulated):
+    for figure in CAPTIONS:
+        assert f'id="figure-{figure}"' in page
+    for mask in simulated.settings.masks.test:
+        assert f"Mask {mask}" in page
+    assert "knows" in page and "1.000" in page

@@ -1,0 +1,190 @@
+"""What tests share that is no fixture: the checkout, a simulated panel carried through the data stages, small batches."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from haplorag.configuration import merge
+from haplorag.network.batch import Batch, PanelPosterior
+from haplorag.panel.samples import read_samples
+from haplorag.settings import FixedMasks, Settings
+from haplorag.steps.evaluation import evaluation
+from haplorag.steps.frequencies import frequencies
+from haplorag.steps.genotypes import genotypes
+from haplorag.steps.masks import masks
+from haplorag.steps.neighbours import neighbours
+from haplorag.steps.samples import samples
+from haplorag.steps.shards import shards
+from haplorag.steps.training import training
+from haplorag.steps.windows import windows
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 5
+SOURCES = ("Snakefile", "workflow", "config", "profiles", "envs")
+EPOCH_FILES = ("weights.safetensors", "state.pt", "best.safetensors", "history.json")
+TABLES = ("accuracy", "calibration", "along", "learning", "masks", "recall")
+PEOPLE, NEIGHBOURS, SITES, CORE = 3, 4, 30, slice(8, 22)
+
+
+def read_config(*overlays: str) -> dict:
+    """The configuration, with overlays (paths from the root) laid over it."""
+    merged: dict = {}
+    for name in ("config/config.yaml", *overlays):
+        merge(merged, yaml.safe_load((ROOT / name).read_text()))
+    return merged
+
+
+def copy_checkout(folder: Path, compiled: bool = False) -> Path:
+    """Copy what a run needs of this checkout into a folder; with the machine code, where time is short."""
+    ignore = None if compiled else shutil.ignore_patterns("__pycache__")
+    for name in SOURCES:
+        source = ROOT / name
+        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(
+            source, folder
+        )
+    (folder / "tests").mkdir()
+    shutil.copy(ROOT / "tests/tiny.yaml", folder / "tests")
+    return folder
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Files of one simulated chromosome after the data stages."""
+
+    folder: Path
+    settings: Settings
+
+    def __getattr__(self, name: str) -> Path:
+        """Path of an artifact by its stage, such as `genotypes`."""
+        endings = {"samples": ".tsv", "shards": ""}
+        return (
+            self.folder
+            / name
+            / ("samples.tsv" if name == "samples" else f"1{endings.get(name, '.h5')}")
+        )
+
+    def drawn(self, stage: str, draw: str) -> Path:
+        """Path of masks or neighbours of a draw."""
+        return self.folder / stage / draw / "1.h5"
+
+    @property
+    def people(self):
+        """The table of samples."""
+        return read_samples(self.samples)
+
+
+def as_told(section):
+    """A section as rules hand it to a step: JSON with sorted keys."""
+    return type(section).model_validate_json(
+        json.dumps(section.model_dump(mode="json"), sort_keys=True)
+    )
+
+
+def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
+    """Run the data stages, with roles of the people, masks and neighbours by a seed."""
+    settings = made.settings
+    samples(vcf, panel, made.samples, settings=settings.samples, seed=seed)
+    tally = made.folder / "genotypes/1.tally.tsv"
+    genotypes(vcf, made.samples, made.genotypes, tally, settings=settings.genotypes, chromosome="1")
+    frequencies(made.genotypes, made.samples, made.frequencies)
+    windows(
+        made.frequencies,
+        made.windows,
+        made.folder / "windows/1.tsv",
+        settings=settings.windows,
+        chromosome="1",
+    )
+    shards(made.genotypes, made.samples, made.windows, made.shards)
+    for draw in ("validation", "test", "001"):
+        curriculum = as_told(settings.masks.training) if draw == "001" else None
+        fixed = None if curriculum else as_told(FixedMasks(masks=getattr(settings.masks, draw)))
+        table = made.folder / f"masks/{draw}/1.tsv"
+        where = {"draw": draw, "chromosome": "1", "seed": seed, "curriculum": curriculum}
+        masks(
+            made.frequencies, made.windows, made.drawn("masks", draw), table, fixed=fixed, **where
+        )
+        inputs = made.genotypes, made.samples, made.windows, made.drawn("masks", draw), made.shards
+        neighbours(*inputs, made.drawn("neighbours", draw), settings=settings.neighbours, **where)
+
+
+def panel_of(made: Simulated) -> dict:
+    """The panel's files as steps that run a network take them."""
+    return {
+        "samples": made.samples,
+        "genotypes": [made.genotypes],
+        "frequencies": [made.frequencies],
+        "windows": [made.windows],
+        "shards": [made.shards],
+        "validation_masks": [made.drawn("masks", "validation")],
+        "validation_neighbours": [made.drawn("neighbours", "validation")],
+    }
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The four files of an epoch."""
+    return [folder / name for name in EPOCH_FILES]
+
+
+def random_haplotypes(generator: np.random.Generator, people: int, sites: int) -> np.ndarray:
+    """Haplotypes int8 [2n, S] with frequencies of all sizes."""
+    share = generator.beta(0.3, 0.6, sites)
+    return (generator.random((2 * people, sites)) < share).astype(np.int8)
+
+
+def evaluate(into, predictions, simulated, trained):
+    evaluation(
+        *(into / f"{name}.tsv" for name in TABLES), into / "summary.json", samples=simulated.samples, chromosomes=["1"],
+        genotypes=[simulated.genotypes], frequencies=[simulated.frequencies], predictions=[predictions],
+        histories=[trained / "history.json"], rates=[simulated.folder / "masks/test/1.tsv"],
+        settings=simulated.settings.evaluation, seed=SEED,
+    )  # fmt: skip
+
+
+def train(simulated, before, after, epoch=1, **changes):
+    tiny = simulated.settings
+    settings = tiny.training_of("copying").model_copy(update=changes)
+    training(
+        *files_of(before), *files_of(after), after / "metrics.tsv", model="copying", epoch=epoch,
+        network=tiny.network["copying"], settings=settings, seed=SEED, threads=2, gpus=0,
+        masks=[simulated.drawn("masks", "001")], neighbours=[simulated.drawn("neighbours", "001")], **panel_of(simulated),
+    )  # fmt: skip
+    return json.loads((after / "history.json").read_text())
+
+
+def batch_of(seed: int = 1, hidden_rate: float = 0.5) -> tuple[Batch, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    true = torch.randint(0, 2, (2 * PEOPLE, SITES), generator=generator, dtype=torch.int8)
+    hidden = torch.rand(SITES, generator=generator) < hidden_rate
+    length = CORE.stop - CORE.start
+    frequency = torch.rand(SITES, generator=generator)
+    batch = Batch(
+        alleles=true.masked_fill(hidden, -1),
+        references=torch.randint(
+            0, 2, (2 * PEOPLE, NEIGHBOURS, SITES), generator=generator, dtype=torch.uint8
+        ),
+        reference_valid=torch.ones(2 * PEOPLE, NEIGHBOURS, dtype=torch.bool),
+        hidden=hidden,
+        core=CORE,
+        centimorgan=torch.rand(SITES, generator=generator).sort().values / 10,
+        frequency=frequency,
+        population_frequency=frequency[CORE].expand(2 * PEOPLE, length),
+        genotype_frequency=torch.full((PEOPLE, length, 3), 1 / 3),
+        mosaic=mosaic_of(length, generator),
+    )
+    return batch, true[:, CORE]
+
+
+def mosaic_of(length: int, generator: torch.Generator) -> PanelPosterior:
+    """Two sites a place; the neighbours hold a part of the weight, the rest of the panel the other."""
+    weights = torch.rand(2 * PEOPLE, length // 2, NEIGHBOURS + 2, generator=generator)
+    posterior = (weights / weights.sum(-1, keepdim=True))[..., :NEIGHBOURS]
+    place = torch.arange(length) // 2
+    alternate = torch.rand(2 * PEOPLE, length, generator=generator)
+    return PanelPosterior(
+        alternate, posterior, place, 2 * torch.arange(length // 2), torch.arange(length // 2) / 100
+    )

@@ -1,0 +1,186 @@
+"""The plan: what runs, what reruns after a change, what stops before any job; and the tiny pipeline from end to end."""
+
+import os
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from support import SOURCES, copy_checkout
+
+pytestmark = pytest.mark.whole
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = ["snakemake", "--cores", "2", "--configfile", "tests/tiny.yaml", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+    )
+
+
+def plan(folder: Path, *arguments: str) -> Counter:
+    """Jobs per rule of a dry run, targets left out."""
+    done = snakemake(folder, "--dry-run", *arguments)
+    assert done.returncode == 0, done.stderr
+    jobs = re.findall(r"^(?:rule|localrule) (\w+):", done.stdout, re.M)
+    return Counter(job for job in jobs if job not in ("all", "impute"))
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    return copy_checkout(tmp_path_factory.mktemp("check out"))
+
+
+@pytest.fixture(scope="module")
+def finished(checkout):
+    """The tiny pipeline, run once."""
+    done = snakemake(checkout)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return checkout
+
+
+@pytest.fixture
+def edited(finished):
+    """Edit a source for one test: `edited(path, old, new)`."""
+    before = {}
+
+    def edit(name: str, old: str, new: str) -> None:
+        path = finished / name
+        before.setdefault(path, path.read_text())
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new, 1))
+
+    yield edit
+    for path, text in before.items():
+        path.write_text(text)
+
+
+def test_a_fresh_checkout_plans_every_stage(checkout):
+    if (checkout / "results").exists():
+        pytest.skip("already run")
+    jobs = plan(checkout)
+    assert jobs["training"] == 4
+    assert jobs["masks"] == 2 * 4
+    assert jobs["neighbours"] == 2 * 4
+    assert set(jobs.values()) and not jobs["preflight"]
+
+
+def test_the_pipeline_ends_in_a_report_and_an_imputed_vcf(finished):
+    assert (finished / "results/report/report.html").stat().st_size > 10_000
+    assert (finished / "results/imputation/demo.vcf.gz").exists()
+    assert (finished / "results/imputation/demo.vcf.gz.tbi").exists()
+
+
+def test_a_target_of_several_files_is_a_job_for_each(finished, tmp_path):
+    for chromosome in ("1", "2"):
+        (tmp_path / f"study.{chromosome}.vcf.gz").write_bytes(
+            (finished / "results/demo/target.vcf.gz").read_bytes()
+        )
+    assert plan(
+        finished, "impute", "--config", f"target={tmp_path}/study.{{chromosome}}.vcf.gz"
+    ) == {"imputation": 2}
+
+
+def test_another_target_spares_those_that_are_done(finished, tmp_path):
+    more = finished / "results/demo/target.vcf.gz"
+    assert plan(
+        finished, "impute", "--config", f'imputation={{"targets": {{"more": "{more}"}}}}'
+    ) == {"imputation": 1}
+
+
+def test_a_second_run_plans_nothing(finished):
+    assert not plan(finished)
+
+
+def test_touching_every_source_plans_nothing(finished):
+    for name in SOURCES:
+        for path in [finished / name, *(finished / name).rglob("*")]:
+            if path.is_file():
+                path.touch()
+    assert not plan(finished)
+
+
+def test_raising_epochs_trains_only_the_new_ones(finished):
+    jobs = plan(finished, "--config", "training={epochs: 4}")
+    assert jobs["training"] == 4
+    assert jobs["neighbours"] == 4
+    assert not jobs["untrained"]
+    assert not jobs["shards"]
+
+
+def test_editing_figures_plans_plots_and_report_only(finished, edited):
+    edited(
+        "workflow/haplorag/figures.py", "import matplotlib\n", "import matplotlib\n\nSPARE = 1\n"
+    )
+    assert set(plan(finished)) == {"plots", "report"}
+
+
+def test_editing_the_network_spares_the_data_stages(finished, edited):
+    edited("workflow/haplorag/network/copying.py", "import torch", "import torch\nSPARE = 1")
+    jobs = set(plan(finished))
+    assert {"untrained", "training", "imputer", "predictions", "evaluation", "report"} <= jobs
+    assert not jobs & {
+        "genotypes",
+        "frequencies",
+        "windows",
+        "shards",
+        "masks",
+        "neighbours",
+        "baselines",
+    }
+
+
+def test_a_comment_plans_nothing(finished, edited):
+    edited("workflow/haplorag/masking.py", "import hashlib", "# a remark\nimport hashlib")
+    assert not plan(finished)
+
+
+def test_changing_one_section_reruns_what_depends_on_it(finished, edited):
+    edited("tests/tiny.yaml", "bootstrap: 20", "bootstrap: 21")
+    assert set(plan(finished)) == {"evaluation", "plots", "report"}
+
+
+def test_changing_one_model_spares_the_other(finished, edited):
+    edited("tests/tiny.yaml", "embedding_rag_v18: {width: 16", "embedding_rag_v18: {width: 32")
+    done = snakemake(finished, "--dry-run")
+    assert "training/embedding_rag_v18" in done.stdout
+    logs = re.findall(r"^    log: (.*)", done.stdout, re.M)
+    assert not [log for log in logs if "training/copying" in log or "/neighbours/" in log]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "sed=3"], "sed: no such key; use `seed`"),
+        (["--config", "samples={test: 0.99}"], "samples: validation + test must stay below 1"),
+        (["--config", "panel={people: nowhere.tsv}"], "nowhere.tsv"),
+        (["--config", "windows={core_sites: many}"], "windows.core_sites: input should be"),
+    ],
+)
+def test_a_mistake_stops_before_any_job(checkout, arguments, message):
+    done = snakemake(checkout, *arguments)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_chromosome_the_panel_lacks_stops_before_any_job(finished):
+    vcf = "panel={vcf: results/demo/1.vcf.gz, people: results/demo/panel.tsv}"
+    done = snakemake(finished, "--config", vcf, "chromosomes=[7]", "results=elsewhere")
+    assert done.returncode != 0
+    assert "7" in done.stderr and "1.vcf.gz" in done.stdout + done.stderr
+    assert not (finished / "elsewhere").exists()
+
+
+def test_lint_finds_nothing(checkout):
+    done = snakemake(checkout, "--lint")
+    assert "Congratulations" in done.stdout + done.stderr
+
+
+def test_the_snakemake_report_is_made(finished):
+    done = snakemake(finished, "--report", "results/report.zip")
+    assert done.returncode == 0, done.stderr
+    assert (finished / "results/report.zip").stat().st_size > 10_000
