@@ -1,4 +1,4 @@
-"""The mosaic of the whole panel: against a plain forward-backward over every site, by eye, and at its edges."""
+"""The passes over the whole panel: against the plain model, by eye, and at their edges."""
 
 import os
 import subprocess
@@ -9,37 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haplorag.li_stephens.forward_backward import run_forward_backward
 from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
+from haplorag.li_stephens.model import run_forward_backward
 from haplorag.li_stephens.parameters import MISMATCH, SWITCHES_PER_CENTIMORGAN
+from haplorag.li_stephens.reference import weigh_haplotypes
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
 from support import ROOT
 
 NOBODY = np.array([-1])
 
 
-def run_plainly(
-    alleles: np.ndarray, panel: np.ndarray, centimorgan: np.ndarray, own: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Forward-backward in float64 of one haplotype [S] (-1 untyped) over a panel [N, S]: ALT [S] and posterior [S, N]."""
-    prior = np.ones(len(panel))
-    if own >= 0:
-        prior[2 * own : 2 * own + 2] = 0
-    prior /= prior.sum()
-    switch = 1 - np.exp(-np.diff(centimorgan) * SWITCHES_PER_CENTIMORGAN / len(panel))
-    emission = np.where(alleles < 0, 1.0, np.where(alleles == panel, 1 - MISMATCH, MISMATCH)).T
-    forward, backward = np.empty_like(emission), np.ones_like(emission)
-    forward[0] = prior * emission[0]
-    for site in range(1, len(alleles)):
-        last = forward[site - 1] / forward[site - 1].sum()
-        forward[site] = ((1 - switch[site - 1]) * last + switch[site - 1] * prior) * emission[site]
-    for site in range(len(alleles) - 2, -1, -1):
-        held = backward[site + 1] * emission[site + 1]
-        backward[site] = (1 - switch[site]) * held + switch[site] * (held * prior).sum()
-        backward[site] /= backward[site].sum()
-    posterior = forward * backward
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    return (posterior * panel.T).sum(axis=1), posterior
+def run_plainly(alleles, panel, centimorgan, own):
+    """ALT [S] and posterior [S, N] of one haplotype [S] (-1 untyped) over a panel [N, S]."""
+    per_centimorgan = SWITCHES_PER_CENTIMORGAN / len(panel)
+    [weights] = weigh_haplotypes(
+        alleles[None], panel[None], centimorgan, centimorgan, per_centimorgan, MISMATCH, own
+    )
+    return (weights * panel.T).sum(axis=1), weights
 
 
 def trace(alleles, panel, centimorgan, core, ids, owner=NOBODY):
@@ -65,7 +51,7 @@ def cut(panel, typed, core):
 def test_it_is_li_and_stephens_model(seed, sites, people, hidden_rate, is_reference):
     generator = np.random.default_rng(seed)
     panel = generator.integers(0, 2, (2 * people, sites), dtype=np.uint8)
-    # So close together that no two core sites share a place unless they share their posterior to a thousandth.
+    # So close together that core sites of one group share their posterior to a thousandth.
     centimorgan = np.sort(generator.random(sites)) * 0.05 * people / 10
     alleles = generator.integers(0, 2, (1, sites), dtype=np.int8)
     alleles[0, generator.random(sites) < hidden_rate] = -1
@@ -85,7 +71,8 @@ def test_a_mosaic_of_two_haplotypes_by_eye():
     alternate, posterior, places = trace(
         alleles, panel, centimorgan, np.array([1, 4]), np.array([[0, 1, 2]])
     )
-    # On the left the first and the third agree equally, on the right the second agrees, and the third at one site of two.
+    # On the left the first and the third agree equally; on the right the second agrees, and the
+    # third at one site of two.
     assert alternate[0, 0] == pytest.approx(0.5, abs=0.03)
     assert alternate[0, 1] == pytest.approx(1, abs=0.03)
     np.testing.assert_allclose(posterior[0], [[0.5, 0, 0.5], [0, 1, 0]], atol=0.03)
@@ -136,18 +123,23 @@ def test_a_missing_allele_says_nothing():
 TRACE = """
 import hashlib, sys
 import numpy as np
-from haplorag.li_stephens.forward_backward import trace_mosaic
-from haplorag.li_stephens.haplotype_blocks import cut_stretches, find_places
+from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
+from haplorag.li_stephens.model import run_forward_backward
+from haplorag.li_stephens.site_groups import group_core_sites
 generator = np.random.default_rng(1)
 founders = generator.integers(0, 2, (900, 12), dtype=np.uint8)
 panel = founders[:, generator.integers(0, 12, 400)] ^ (generator.random((900, 400)) < 0.01)
 core, typed = np.arange(200, 700), np.flatnonzero(generator.random(900) < 0.3)
 centimorgan = np.sort(generator.random(900)) * 0.8
-stretches = cut_stretches(panel[typed], panel[core], np.searchsorted(typed, core, side="right"))
-ids, owner, places = np.tile(np.arange(32), (60, 1)), np.arange(60) // 2, find_places(typed, core, centimorgan, 400)
-asked = np.ascontiguousarray(panel[typed][:, :60].T.astype(np.int8))
-said = trace_mosaic(asked, centimorgan[typed], stretches, places, ids, owner, int(sys.argv[1]))
-print(hashlib.sha256(b"".join(part.tobytes() for part in said)).hexdigest())
+before = np.searchsorted(typed, core, side="right")
+blocks = cut_haplotype_blocks(panel[typed], panel[core], before)
+groups = group_core_sites(typed, core, centimorgan, 400)
+alleles = np.ascontiguousarray(panel[typed][:, :60].T.astype(np.int8))
+ids, owner = np.tile(np.arange(32), (60, 1)), np.arange(60) // 2
+found = run_forward_backward(
+    alleles, centimorgan[typed], blocks, groups, ids, owner, int(sys.argv[1])
+)
+print(hashlib.sha256(b"".join(part.tobytes() for part in found)).hexdigest())
 """
 
 

@@ -1,221 +1,284 @@
-"""Li and Stephens' model: a haplotype is a mosaic of those in the panel, which says what its hidden alleles are."""
+"""The forward and the backward pass of Li and Stephens' model; docs/method.md gives the recursion.
+
+A haplotype is a mosaic of those in the panel. Along a block of sites, equal haplotypes keep the
+state they entered with times one number and gain another, so that a whole group is followed at the
+cost of one, and exactly so.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.li_stephens.haplotype_blocks import HaplotypeBlocks
 from haplorag.li_stephens.numba_jit import jit
-from haplorag.li_stephens.parameters import MIN_SWITCH, MISMATCH, SWITCHES_PER_CENTIMORGAN
-from haplorag.li_stephens.site_groups import SiteGroups
 
 
-def run_forward_backward(
-    asked: np.ndarray,
-    typed_cm: np.ndarray,
-    stretches: HaplotypeBlocks,
-    places: SiteGroups,
-    ids: np.ndarray,
-    owner: np.ndarray,
-    threads: int = 1,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Trace haplotypes through the whole panel, forward and backward over the typed sites.
+class Chances(NamedTuple):
+    """Probabilities of the model, float32.
 
-    `asked` int8 [Q, T] (-1 where missing) and genetic positions `typed_cm` [T] at typed sites, `stretches` the panel at these
-    and at the L core sites wanted, `ids` int [Q, K] haplotypes of interest (-1 for none), `owner` int [Q] the rank of the
-    query's person among the reference people, -1 for nobody; a person's own two haplotypes are never copied.
-
-    Gives the probability of ALT float32 [Q, L], and that of copying each of `ids` float32 [Q, P, K] at each place. After Li and
-    Stephens 2003 (doi:10.1093/genetics/165.4.2213), and exact: along a stretch, equal haplotypes keep the state they entered
-    with times one number, and gain another, so that a whole group is followed at the cost of one.
+    `switch` [T + 1] is that of a switch before each typed site and after the last one, `from_left`
+    and `from_right` [P] of one between a group of core sites and the typed site on that side, and
+    `mismatch` of an allele that is not the copied one.
     """
-    per_cm = SWITCHES_PER_CENTIMORGAN / stretches.group.shape[1]
-    # Beyond the first and the last typed site nothing is known: a switch from there is certain.
-    around = np.concatenate([[-np.inf], typed_cm, [np.inf]])
-    gaps = (
-        np.diff(around),
-        places.centimorgan - around[places.before],
-        around[places.before + 1] - places.centimorgan,
-    )
-    chances = [
-        np.maximum(-np.expm1(-np.maximum(gap, 0) * per_cm), MIN_SWITCH).astype(np.float32)
-        for gap in gaps
-    ]
-    alternate = np.empty((len(asked), len(places.of_site)), dtype=np.float32)
-    posterior = np.empty((len(asked), len(places.before), ids.shape[1]), dtype=np.float32)
-    asked, ids, owner = np.ascontiguousarray(asked), ids.astype(np.int64), owner.astype(np.int64)
-    shape = stretches, places.first, places.before.astype(np.int64)
 
-    def trace(start: int) -> None:
-        part = slice(start, start + each)
-        _trace(
-            asked[part],
-            *chances,
-            *shape,
-            ids[part],
-            owner[part],
-            np.float32(MISMATCH),
-            alternate[part],
-            posterior[part],
-        )
+    switch: np.ndarray
+    from_left: np.ndarray
+    from_right: np.ndarray
+    mismatch: np.float32
 
-    # Threads of our own, see `compiled`.
-    each = max(1, -(-len(asked) // threads))
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(trace, range(0, len(asked), each)))
-    return alternate, posterior
+
+class CoreGroups(NamedTuple):
+    """Where weights are read: first core site int64 [P + 1], typed sites up to it int64 [P]."""
+
+    first: np.ndarray
+    before: np.ndarray
+
+
+class Query(NamedTuple):
+    """One haplotype: its typed alleles int8 [T], whose rows of the panel are its own, and the share
+    that a switch gives each haplotype of the panel."""
+
+    alleles: np.ndarray
+    own: int
+    share: np.float32
+
+
+class BlockStates(NamedTuple):
+    """States within one block, after none, one, two, ... of its typed sites: what each group keeps
+    of the state it entered with and what it gains, float32 [sites + 1, groups], their sum over all
+    haplotypes [sites + 1], and the groups' sizes without the query's own haplotypes."""
+
+    kept: np.ndarray
+    gained: np.ndarray
+    total: np.ndarray
+    members: np.ndarray
+
+
+class ForwardStates(NamedTuple):
+    """States that haplotypes enter each block with, float32 [block, N], their sums over all
+    haplotypes [block] and over those of each group [groups of all blocks]."""
+
+    entered: np.ndarray
+    total: np.ndarray
+    by_group: np.ndarray
+
+
+class BackwardStates(NamedTuple):
+    """States from behind: of haplotypes at the end of the block, float32 [N], their sums by group,
+    and those of their products with the states entered; and two rows, of which one is read while
+    the other is written, of what groups keep and gain."""
+
+    entered: np.ndarray
+    by_group: np.ndarray
+    products: np.ndarray
+    kept: np.ndarray
+    gained: np.ndarray
 
 
 @jit
-def _trace(
-    asked, chance, reach_left, reach_right, panel, first, before, ids, owner, mismatch, alternate, posterior
-):  # fmt: skip
-    """Fill `alternate` and `posterior`; `chance` [T + 1] is that of a switch before each typed site and after the last."""
-    entered = np.zeros(panel.group.shape, np.float32)
-    for query in range(len(asked)):
-        own = 2 * owner[query]
-        share = np.float32(1) / np.float32(panel.group.shape[1] - (2 if own >= 0 else 0))
-        _trace_one(
-            asked[query], chance, reach_left, reach_right, panel, first, before, ids[query], own, share, mismatch, entered,
-            alternate[query], posterior[query],
+def run_queries(alleles, panel, chances, core, ids, owner, alternate, posterior):
+    """Fill `alternate` float32 [Q, L] and `posterior` float32 [Q, P, K], query by query.
+
+    `alleles` int8 [Q, T], `panel` HaplotypeBlocks, `chances` Chances, `core` CoreGroups, `ids`
+    int64 [Q, K] haplotypes of interest and `owner` int64 [Q], as in `model.run_forward_backward`.
+    """
+    blocks, haplotypes = panel.group.shape
+    longest = np.diff(panel.typed).max()
+    widest = np.diff(panel.offset).max()
+    entered = np.zeros((blocks, haplotypes), np.float32)
+    for number in range(len(alleles)):
+        own = 2 * owner[number]
+        share = np.float32(1) / np.float32(haplotypes - (2 if own >= 0 else 0))
+        query = Query(alleles[number], own, share)
+        states = BlockStates(
+            np.empty((longest + 1, widest), np.float32),
+            np.empty((longest + 1, widest), np.float32),
+            np.ones(longest + 1, np.float32),
+            np.empty(widest, np.float32),
+        )
+        forward = ForwardStates(
+            entered, np.ones(blocks, np.float32), np.empty(len(panel.members), np.float32)
+        )
+        _run_forward(query, panel, chances, states, forward)
+        outputs = alternate[number], posterior[number]
+        _run_backward(query, panel, chances, core, states, forward, ids[number], outputs)
+
+
+@jit
+def _run_forward(query, panel, chances, states, forward):
+    """Fill `forward`, block by block."""
+    blocks = len(panel.group)
+    for block in range(blocks):
+        group = panel.group[block]
+        by_group = forward.by_group[panel.offset[block] : panel.offset[block + 1]]
+        _sum_by_group(by_group, forward.entered[block], group)
+        if block + 1 < blocks:
+            _count_members(states.members, panel, block, query.own)
+            states.total[0] = forward.total[block]
+            sites = _go_forward(query, panel, chances, states, block, by_group)
+            kept, gained = states.kept[sites], states.gained[sites]
+            onward = forward.entered[block + 1]
+            _carry(forward.entered[block], kept, gained, group, query.own, onward)
+            forward.total[block + 1] = states.total[sites]
+
+
+@jit
+def _run_backward(query, panel, chances, core, states, forward, ids, outputs):
+    """Go back block by block, each gone through forward once more, and read out the core sites."""
+    haplotypes = panel.group.shape[1]
+    widest = len(states.members)
+    backward = BackwardStates(
+        np.zeros(haplotypes, np.float32),
+        np.empty(widest, np.float32),
+        np.empty(widest, np.float32),
+        np.empty((2, widest), np.float32),
+        np.empty((2, widest), np.float32),
+    )
+    weight = np.empty(widest, np.float32)
+    total = np.float32(1)
+    place = len(core.before) - 1
+    for block in range(len(panel.group) - 1, -1, -1):
+        group = panel.group[block]
+        by_group = forward.by_group[panel.offset[block] : panel.offset[block + 1]]
+        groups = _count_members(states.members, panel, block, query.own)
+        entered = forward.entered[block]
+        sums = backward.by_group[:groups], backward.products[:groups]
+        _sum_both(sums[0], sums[1], backward.entered, entered, group)
+        states.total[0] = forward.total[block]
+        sites = _go_forward(query, panel, chances, states, block, by_group)
+        at = block, sites, place, total
+        place, total, row = _go_backward(
+            query, panel, chances, core, states, forward, backward, (weight, ids, at, outputs)
+        )
+        kept, gained = backward.kept[row], backward.gained[row]
+        _carry(backward.entered, kept, gained, group, query.own, backward.entered)
+
+
+@jit
+def _go_backward(query, panel, chances, core, states, forward, backward, reading):
+    """Go back along a block, reading out each group of core sites that it passes.
+
+    Gives the group of core sites that comes next, the sum of all states, and which row holds them.
+    """
+    weight, ids, at, outputs = reading
+    block, sites, place, total = at
+    groups = panel.offset[block + 1] - panel.offset[block]
+    row = 0
+    backward.kept[row, :groups] = 1
+    backward.gained[row, :groups] = 0
+    for site in range(sites, -1, -1):
+        # Core sites before the first typed site of a block belong to the block before.
+        number = panel.typed[block] + site
+        while place >= 0 and core.before[place] == number and (site or not block):
+            _read_out(
+                query, panel, chances, states, forward, backward,
+                (block, site, place, row, total), (weight[:groups], core.first, ids, outputs),
+            )  # fmt: skip
+            place -= 1
+        if site:
+            chance = chances.switch[number]
+            stay = (1 - chance) / total
+            leak = chance * query.share
+            carried = _alleles(panel, block, site - 1)
+            old = backward.kept[row], backward.gained[row]
+            new = backward.kept[1 - row], backward.gained[1 - row]
+            allele = query.alleles[number - 1]
+            total = _step(
+                old, new, carried, allele, stay, leak, states.members, backward.by_group,
+                chances.mismatch,
+            )  # fmt: skip
+            row = 1 - row
+    return place, total, row
+
+
+@jit
+def _read_out(query, panel, chances, states, forward, backward, at, wanted):
+    """Weigh the groups of haplotypes at a group of core sites; fill ALT and the posterior there."""
+    block, site, place, row, total = at
+    weight, first, ids, outputs = wanted
+    alternate, posterior = outputs
+    by_group = forward.by_group[panel.offset[block] : panel.offset[block + 1]]
+    far, near = chances.from_right[place], chances.from_left[place]
+    share = query.share
+    back = (
+        backward.entered, backward.kept[row], backward.gained[row], (1 - far) / total, far * share,
+    )  # fmt: skip
+    front = (
+        forward.entered[block], states.kept[site], states.gained[site],
+        (1 - near) / states.total[site], near * share,
+    )  # fmt: skip
+    sums = backward.products, backward.by_group, by_group, states.members
+    weighed = _weigh(weight, back, front, sums)
+    _sum_carriers(
+        weight, panel, block, first[place], weighed, alternate[first[place] : first[place + 1]]
+    )
+    _look_up(ids, query.own, panel.group[block], back, front, weighed, posterior[place])
+
+
+@jit
+def _go_forward(query, panel, chances, states, block, by_group):
+    """Fill what groups keep and gain along a block; gives how many typed sites it has."""
+    start = panel.typed[block]
+    groups = panel.offset[block + 1] - panel.offset[block]
+    sites = panel.typed[block + 1] - start
+    states.kept[0, :groups] = 1
+    states.gained[0, :groups] = 0
+    for site in range(sites):
+        number = start + site
+        stay = (1 - chances.switch[number]) / states.total[site]
+        leak = chances.switch[number] * query.share
+        carried = _alleles(panel, block, site)
+        old = states.kept[site], states.gained[site]
+        new = states.kept[site + 1], states.gained[site + 1]
+        states.total[site + 1] = _step(
+            old, new, carried, query.alleles[number], stay, leak, states.members, by_group,
+            chances.mismatch,
         )  # fmt: skip
+    return sites
 
 
 @jit
-def _trace_one(
-    alleles, chance, reach_left, reach_right, panel, first, before, ids, own, share, mismatch, entered, alternate, posterior
-):  # fmt: skip
-    """Trace one haplotype: forward to the state each stretch is `entered` with, then backward, each gone through once more."""
-    stretches, haplotypes = panel.group.shape
-    longest, widest = np.diff(panel.typed).max(), np.diff(panel.offset).max()
-    # Within a stretch: what each group keeps of its state and what it gains, after none, one, two, ... typed sites.
-    kept, gained = (
-        np.empty((longest + 1, widest), np.float32),
-        np.empty((longest + 1, widest), np.float32),
-    )
-    total, members, weight = (
-        np.ones(longest + 1, np.float32),
-        np.empty(widest, np.float32),
-        np.empty(widest, np.float32),
-    )
-    ahead, behind, both = (
-        np.empty(len(panel.members), np.float32),
-        np.empty(widest, np.float32),
-        np.empty(widest, np.float32),
-    )
-    entered_total = np.ones(stretches, np.float32)
-    for stretch in range(stretches):
-        group = panel.group[stretch]
-        here = ahead[panel.offset[stretch] : panel.offset[stretch + 1]]
-        _sum_by_group(here, entered[stretch], group)
-        if stretch + 1 < stretches:
-            _count_members(members, panel, stretch, own)
-            total[0] = entered_total[stretch]
-            steps = _go_forward(
-                kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch
-            )
-            _carry(entered[stretch], kept[steps], gained[steps], group, own, entered[stretch + 1])
-            entered_total[stretch + 1] = total[steps]
-    state, state_total = np.zeros(haplotypes, np.float32), np.float32(1)
-    # Two rows that take turns: a loop that writes where it reads is not vectorised.
-    stays, gains, turn = np.empty((2, widest), np.float32), np.empty((2, widest), np.float32), 0
-    place = len(before) - 1
-    for stretch in range(stretches - 1, -1, -1):
-        group, start = panel.group[stretch], panel.typed[stretch]
-        here = ahead[panel.offset[stretch] : panel.offset[stretch + 1]]
-        groups = _count_members(members, panel, stretch, own)
-        _sum_both(behind[:groups], both[:groups], state, entered[stretch], group)
-        total[0] = entered_total[stretch]
-        steps = _go_forward(
-            kept, gained, total, alleles, chance, panel, stretch, members, here, share, mismatch
-        )
-        stays[turn, :groups], gains[turn, :groups] = 1, 0
-        for step in range(steps, -1, -1):
-            # Places before the first typed site of a stretch belong to the stretch before.
-            while place >= 0 and before[place] == start + step and (step or not stretch):
-                far, near = reach_right[place], reach_left[place]
-                back = state, stays[turn], gains[turn], (1 - far) / state_total, far * share
-                front = (
-                    entered[stretch],
-                    kept[step],
-                    gained[step],
-                    (1 - near) / total[step],
-                    near * share,
-                )
-                weighed = _weigh(weight[:groups], back, front, both, behind, here, members)
-                sites = slice(first[place], first[place + 1])
-                _sum_carriers(
-                    weight[:groups], panel, stretch, first[place], weighed, alternate[sites]
-                )
-                _look_up(ids, own, group, back, front, weighed, posterior[place])
-                place -= 1
-            if step:
-                site = start + step - 1
-                stay, leak = (1 - chance[site + 1]) / state_total, chance[site + 1] * share
-                held = _alleles(panel, stretch, step - 1)
-                old, new = (stays[turn], gains[turn]), (stays[1 - turn], gains[1 - turn])
-                state_total = _step(
-                    *old, *new, held, alleles[site], stay, leak, members, behind, mismatch
-                )
-                turn = 1 - turn
-        _carry(state, stays[turn], gains[turn], group, own, state)
-
-
-@jit
-def _go_forward(
-    kept, gained, total, alleles, chance, panel, stretch, members, ahead, share, mismatch
-):
-    """Fill the rows of `kept`, `gained` and `total` along a stretch; gives how many typed sites it has."""
-    start, groups = panel.typed[stretch], panel.offset[stretch + 1] - panel.offset[stretch]
-    steps = panel.typed[stretch + 1] - start
-    kept[0, :groups], gained[0, :groups] = 1, 0
-    for step in range(steps):
-        site = start + step
-        stay, leak = (1 - chance[site]) / total[step], chance[site] * share
-        held = _alleles(panel, stretch, step)
-        old, new = (kept[step], gained[step]), (kept[step + 1], gained[step + 1])
-        total[step + 1] = _step(
-            *old, *new, held, alleles[site], stay, leak, members, ahead, mismatch
-        )
-    return steps
-
-
-@jit
-def _alleles(panel, stretch, step):
-    """Alleles of the groups at a typed site of a stretch."""
-    groups = panel.offset[stretch + 1] - panel.offset[stretch]
-    at = panel.typed_start[stretch] + step * groups
+def _alleles(panel, block, site):
+    """Alleles of the groups at a typed site of a block."""
+    groups = panel.offset[block + 1] - panel.offset[block]
+    at = panel.typed_start[block] + site * groups
     return panel.typed_alleles[at : at + groups]
 
 
 @jit
-def _step(kept, gained, kept_on, gained_on, held, allele, stay, leak, members, sums, mismatch):
-    """Move the groups on by a typed site: a switch by chance, then how well their allele agrees; the sum of all states."""
+def _step(old, new, carried, allele, stay, leak, members, sums, mismatch):
+    """Move the groups on by a typed site: a switch by chance, then how well their allele agrees.
+
+    Gives the sum of all states.
+    """
+    kept, gained = old
+    kept_on, gained_on = new
     reference, change = np.float32(1), np.float32(0)
     if allele == 0:
         reference, change = 1 - mismatch, 2 * mismatch - 1
     elif allele == 1:
         reference, change = mismatch, 1 - 2 * mismatch
-    moved = np.float32(0)
-    for group in range(len(held)):
-        agrees = reference + change * np.float32(held[group])
+    total = np.float32(0)
+    for group in range(len(carried)):
+        agrees = reference + change * np.float32(carried[group])
         keeps, gains = kept[group] * stay * agrees, (gained[group] * stay + leak) * agrees
         kept_on[group], gained_on[group] = keeps, gains
-        moved += keeps * sums[group] + gains * members[group]
-    return moved
+        total += keeps * sums[group] + gains * members[group]
+    return total
 
 
 @jit
-def _weigh(weight, back, front, both, behind, ahead, members):
-    """Weights of the groups at a place, the sum over their haplotypes of state behind times state ahead; their sum.
+def _weigh(weight, back, front, sums):
+    """Weights of the groups at a group of core sites; gives their sum.
 
-    `back` and `front` hold the states that haplotypes come with from either side, what groups keep of them and gain, and the
-    chances of neither switching nor having switched on the way to the place.
+    A weight is the sum over the group's haplotypes of state behind times state ahead. `back` and
+    `front` hold the states that haplotypes come with from either side, what groups keep of them and
+    gain, and the chances of neither switching nor having switched on the way to the core sites.
     """
     _, stays, gains, stay, leak = back
     _, kept, gained, stay_ahead, leak_ahead = front
+    both, behind, ahead, members = sums
     weighed = np.float32(0)
     for group in range(len(weight)):
         there, there_gained = stays[group] * stay, gains[group] * stay + leak
@@ -230,7 +293,7 @@ def _weigh(weight, back, front, both, behind, ahead, members):
 
 @jit
 def _look_up(ids, own, group, back, front, weighed, posterior):
-    """Posterior of single haplotypes at a place; none of the query's own, nor of id -1."""
+    """Posterior of single haplotypes; none of the query's own, nor of id -1."""
     state, stays, gains, stay, leak = back
     entered, kept, gained, stay_ahead, leak_ahead = front
     for column in range(len(ids)):
@@ -244,10 +307,10 @@ def _look_up(ids, own, group, back, front, weighed, posterior):
 
 
 @jit
-def _sum_carriers(weight, panel, stretch, site, weighed, alternate):
-    """Share of the weights that groups with ALT have at each site of a place."""
+def _sum_carriers(weight, panel, block, site, weighed, alternate):
+    """Share of the weights that groups with ALT have at each core site of a group."""
     for number in range(len(alternate)):
-        at = panel.core_start[stretch] + (site + number - panel.core[stretch]) * len(weight)
+        at = panel.core_start[block] + (site + number - panel.core[block]) * len(weight)
         alternate[number] = _sum_where(weight, panel.core_alleles[at : at + len(weight)]) / weighed
 
 
@@ -260,13 +323,13 @@ def _sum_where(weight, alleles):
 
 
 @jit
-def _count_members(members, panel, stretch, own):
-    """Sizes of a stretch's groups without the query's own two haplotypes; gives how many groups there are."""
-    groups = panel.offset[stretch + 1] - panel.offset[stretch]
-    members[:groups] = panel.members[panel.offset[stretch] : panel.offset[stretch + 1]]
+def _count_members(members, panel, block, own):
+    """Sizes of a block's groups without the query's own haplotypes; gives how many groups."""
+    groups = panel.offset[block + 1] - panel.offset[block]
+    members[:groups] = panel.members[panel.offset[block] : panel.offset[block + 1]]
     if own >= 0:
-        members[panel.group[stretch, own]] -= 1
-        members[panel.group[stretch, own + 1]] -= 1
+        members[panel.group[block, own]] -= 1
+        members[panel.group[block, own + 1]] -= 1
     return groups
 
 
@@ -287,7 +350,7 @@ def _sum_both(sums, products, state, other, group):
 
 @jit
 def _carry(state, kept, gained, group, own, onward):
-    """States of haplotypes at the other end of a stretch; the query's own two have none."""
+    """States of haplotypes at the other end of a block; the query's own two have none."""
     for row in range(len(state)):
         of = group[row]
         onward[row] = state[row] * kept[of] + gained[of]

@@ -1,4 +1,4 @@
-"""How a chromosome is divided for tracing: stretches where many haplotypes are equal, places where weights are."""
+"""Blocks of sites in which many haplotypes of the panel are equal, and their groups."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import numpy as np
 
 from haplorag.li_stephens.numba_jit import jit
 
-# What a haplotype costs at the ends of a stretch, beside a group at one typed site of it.
+# What a haplotype costs at the ends of a block, beside a group at one typed site of it.
 HAPLOTYPE_COST = 3.0
 
 
 class HaplotypeBlocks(NamedTuple):
-    """Consecutive stretches of sites, and the groups of equal haplotypes in each.
+    """Consecutive blocks of sites, and the groups of equal haplotypes in each.
 
-    `typed` and `core` int64 [S + 1] are the first typed and the first core site of each stretch, `offset` int64 [S + 1] where
-    its groups begin, `group` uint32 [S, N] each haplotype's within the stretch, `members` float32 [groups] their sizes.
-    `typed_alleles` and `core_alleles` 0/1 uint8 hold, site by site, the alleles of the groups of the site's stretch, those
-    of a stretch's first site from `typed_start` and `core_start` int64 [S].
+    `typed` and `core` int64 [B + 1] are the first typed and the first core site of each block,
+    `offset` int64 [B + 1] where its groups begin, `group` uint32 [B, N] each haplotype's within the
+    block, `members` float32 [groups] their sizes. `typed_alleles` and `core_alleles` 0/1 uint8
+    hold, site by site, the alleles of the groups of the site's block, those of a block's first site
+    from `typed_start` and `core_start` int64 [B].
     """
 
     typed: np.ndarray
@@ -33,40 +34,51 @@ class HaplotypeBlocks(NamedTuple):
 
 
 def cut_haplotype_blocks(
-    known: np.ndarray, core: np.ndarray, before: np.ndarray
+    typed_panel: np.ndarray, core_panel: np.ndarray, before: np.ndarray
 ) -> HaplotypeBlocks:
-    """Cut the sites of a panel into stretches, each as long as that makes following its groups cheaper.
+    """Cut the sites of a panel into blocks, each as long as makes following its groups cheaper.
 
-    `known` 0/1 uint8 [T, N] and `core` 0/1 uint8 [L, N] are the haplotypes at typed and at core sites, `before` int [L] is how
-    many typed sites lie up to each core site. A core site belongs to the stretch of the typed site before it. After Minimac3
-    (Das et al. 2016, doi:10.1038/ng.3656), where haplotypes that are equal in a block share a state.
+    `typed_panel` 0/1 uint8 [T, N] and `core_panel` 0/1 uint8 [L, N] are the haplotypes at typed and
+    at core sites, `before` int [L] is how many typed sites lie up to each core site. A core site
+    belongs to the block of the typed site before it. After Minimac3 (Das et al. 2016,
+    doi:10.1038/ng.3656), where haplotypes that are equal in a block share a state.
     """
-    until = np.searchsorted(before, np.arange(1, max(len(known), 1) + 1), side="right")
-    until[-1] = len(core)
-    ends, group, groups = _refine(known, core, until)
-    typed = np.append(0, np.minimum(ends, len(known)))
-    first_core = np.append(0, until[ends - 1])
+    until = np.searchsorted(before, np.arange(1, max(len(typed_panel), 1) + 1), side="right")
+    until[-1] = len(core_panel)
+    ends, group, groups = _refine(typed_panel, core_panel, until)
+    typed = np.append(0, np.minimum(ends, len(typed_panel)))
+    core = np.append(0, until[ends - 1])
     offset = np.append(0, np.cumsum(groups))
     members, carrier = _describe(group, offset)
-    numbers = range(len(groups))
-    rows = [carrier[offset[number] : offset[number + 1]] for number in numbers]
-    typed_alleles = [
-        known[typed[number] : typed[number + 1]][:, rows[number]].ravel() for number in numbers
+    rows = np.split(carrier, offset[1:-1])
+    typed_alleles, typed_start = _take_alleles(typed_panel, typed, rows)
+    core_alleles, core_start = _take_alleles(core_panel, core, rows)
+    return HaplotypeBlocks(
+        typed, core, offset, group, members, typed_alleles, core_alleles, typed_start, core_start
+    )
+
+
+def _take_alleles(
+    panel: np.ndarray, first: np.ndarray, rows: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Alleles of the groups of every block, site by site, and where those of each block start."""
+    parts = [
+        panel[start:stop][:, carriers].ravel()
+        for start, stop, carriers in zip(first[:-1], first[1:], rows, strict=True)
     ]
-    core_alleles = [
-        core[first_core[number] : first_core[number + 1]][:, rows[number]].ravel()
-        for number in numbers
-    ]
-    starts = [np.cumsum([0, *map(len, parts)])[:-1] for parts in (typed_alleles, core_alleles)]
-    alleles = np.concatenate(typed_alleles), np.concatenate(core_alleles)
-    return HaplotypeBlocks(typed, first_core, offset, group, members, *alleles, *starts)
+    starts = np.cumsum([0, *map(len, parts)])[:-1]
+    return np.concatenate(parts), starts
 
 
 @jit
-def _refine(known, core, until):
-    """After which typed site each stretch ends (int64 [S]), groups uint32 [S, N], and how many there are, int64 [S].
+def _refine(
+    known: np.ndarray, core: np.ndarray, until: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """After which typed site each block ends (int64 [B]), its groups uint32 [B, N], and how many
+    there are, int64 [B].
 
-    A stretch ends when the next typed site makes its cost per site rise: many groups beside few sites that share its ends.
+    A block ends when the next typed site makes its cost per site rise: many groups beside few sites
+    that share its ends.
     """
     typed, haplotypes = known.shape
     group, fresh = np.zeros(haplotypes, np.uint32), np.zeros(haplotypes + 1, np.uint32)
@@ -89,13 +101,20 @@ def _refine(known, core, until):
         else:
             least = cost
     stacked = np.empty((len(ends) - 1, haplotypes), np.uint32)
-    for stretch in range(len(stacked)):
-        stacked[stretch] = groups[stretch + 1]
+    for block in range(len(stacked)):
+        stacked[block] = groups[block + 1]
     return np.array(ends[1:]), stacked, np.array(counts[1:])
 
 
 @jit
-def _split(alleles, group, count, size, taken, fresh):
+def _split(
+    alleles: np.ndarray,
+    group: np.ndarray,
+    count: int,
+    size: np.ndarray,
+    taken: np.ndarray,
+    fresh: np.ndarray,
+) -> int:
     """Split the groups that hold both alleles, in place; gives how many groups there are then."""
     rarer = 1 if 2 * np.count_nonzero(alleles) <= len(alleles) else 0
     rows = np.flatnonzero(alleles == rarer)
@@ -115,11 +134,11 @@ def _split(alleles, group, count, size, taken, fresh):
 
 
 @jit
-def _describe(group, offset):
+def _describe(group: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Size float32 and one haplotype int64 of every group."""
     members, carrier = np.zeros(offset[-1], np.float32), np.zeros(offset[-1], np.int64)
-    for stretch in range(len(group)):
+    for block in range(len(group)):
         for row in range(group.shape[1]):
-            members[offset[stretch] + group[stretch, row]] += 1
-            carrier[offset[stretch] + group[stretch, row]] = row
+            members[offset[block] + group[block, row]] += 1
+            carrier[offset[block] + group[block, row]] = row
     return members, carrier

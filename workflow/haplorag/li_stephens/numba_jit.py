@@ -9,10 +9,12 @@ import numba
 
 
 def jit(function: Callable) -> Callable:
-    """Compile, and keep the machine code beside the module where that can be written; else every process compiles.
+    """Compile, and keep the machine code beside the module where that can be written; else every
+    process compiles.
 
-    Sums may be taken in any order, for speed. All other liberties of `fastmath`, and loops that numba makes parallel, give
-    other last bits in the process that compiles than in those that find the code in the cache.
+    Sums may be taken in any order, for speed. All other liberties of `fastmath`, and loops that
+    numba makes parallel, give other last bits in the process that compiles than in those that find
+    the code in the cache.
     """
     options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc"}, "error_model": "numpy"}
     try:

@@ -8,17 +8,17 @@ import numpy as np
 
 from haplorag.li_stephens.parameters import SWITCHES_PER_CENTIMORGAN
 
-# Core sites between the same typed sites, and so close that this many switches are expected between them, are copied with the
-# same weights.
+# Core sites between the same typed sites, and so close that this many switches are expected between
+# them, are copied with the same weights.
 GROUP_SWITCHES = 0.01
 
 
 @dataclass(frozen=True)
 class SiteGroups:
-    """Stretches of core sites that share their weights.
+    """Groups of consecutive core sites that share the weights of copying.
 
-    `of_site` int64 [L] is the place of each core site, `first` int64 [P + 1] where each begins, `before` int64 [P] how many
-    typed sites lie up to it, `centimorgan` float64 [P] where it lies.
+    `of_site` int64 [L] is the group of each core site, `first` int64 [P + 1] where each begins,
+    `before` int64 [P] how many typed sites lie up to it, `centimorgan` float64 [P] where it lies.
     """
 
     of_site: np.ndarray
@@ -30,9 +30,10 @@ class SiteGroups:
 def group_core_sites(
     typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, haplotypes: int
 ) -> SiteGroups:
-    """Group core sites that lie between the same typed sites and in the same short stretch.
+    """Group core sites that lie between the same typed sites and close together.
 
-    `typed` int [T] and `core` int [L] are sorted columns of `centimorgan` [C]; `haplotypes` is the size of the panel.
+    `typed` int [T] and `core` int [L] are sorted columns of `centimorgan` [C]; `haplotypes` is the
+    size of the panel.
     """
     before = np.searchsorted(typed, core, side="right")
     stretch = np.floor(centimorgan[core] / (GROUP_SWITCHES * haplotypes / SWITCHES_PER_CENTIMORGAN))
