@@ -20,9 +20,10 @@ import yaml
 from goals import judge
 from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf
 from haplorag.io.hdf5 import opening_arrays, read_arrays
-from haplorag.li_stephens.forward_backward import run_forward_backward
 from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
+from haplorag.li_stephens.model import run_forward_backward
 from haplorag.li_stephens.parameters import MISMATCH, SWITCHES_PER_CENTIMORGAN
+from haplorag.li_stephens.reference import weigh_haplotypes
 from haplorag.li_stephens.site_groups import group_core_sites
 from haplorag.masking import draw_chromosome
 from haplorag.panel.frequencies import read_frequencies
@@ -43,45 +44,21 @@ TOGETHER = 16
 
 
 def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, haplotypes):
-    """Probability of ALT [Q, H] at hidden sites, the most weighted reference there [Q, H], and the sum of all weights [Q, N].
+    """Probability of ALT [Q, H] at hidden sites, the most weighted reference there [Q, H], and the
+    sum of all weights [Q, N].
 
-    `alleles` int8 [Q, T], `references` 0/1 [Q or 1, N, T] at typed sites, genetic positions [T] and [H] in order,
-    `hidden_alleles` [Q or 1, N, H], `haplotypes` the size of the whole panel, which sets the rate of switches.
+    `alleles` int8 [Q, T], `references` 0/1 [Q or 1, N, T] at typed sites, genetic positions [T] and
+    [H] in order, `hidden_alleles` [Q or 1, N, H], `haplotypes` the size of the whole panel, which
+    sets the rate of switches.
     """
-    sites, per_cm = alleles.shape[1], SWITCHES_PER_CENTIMORGAN / haplotypes
-    emit = [
-        np.where(alleles[:, site, None] == references[:, :, site], 1 - MISMATCH, MISMATCH)
-        for site in range(sites)
-    ]
-    chances = -np.expm1(-np.diff(typed_cm) * per_cm)
-    passes = []
-    for order in (range(sites), range(sites - 1, -1, -1)):
-        states, last = [None] * sites, None
-        for site in order:
-            state = emit[site].astype(np.float32)
-            if last is not None:
-                chance = chances[min(site, last)]
-                state *= (1 - chance) * states[last] + chance / state.shape[1]
-            states[site] = state / state.sum(axis=1, keepdims=True)
-            last = site
-        passes.append(states)
-    right = np.searchsorted(typed_cm, hidden_cm)
-    probability = np.empty((len(alleles), len(hidden_cm)), dtype=np.float32)
-    best, summed = (
-        np.empty(probability.shape, dtype=np.int64),
-        np.zeros_like(emit[0], dtype=np.float32),
+    per_cm = SWITCHES_PER_CENTIMORGAN / haplotypes
+    weights = weigh_haplotypes(alleles, references, typed_cm, hidden_cm, per_cm, MISMATCH)
+    probability = np.einsum(
+        "qhn,qnh->qh",
+        weights,
+        np.broadcast_to(hidden_alleles, (len(alleles), *hidden_alleles.shape[1:])),
     )
-    for column, (place, after) in enumerate(zip(hidden_cm, right, strict=True)):
-        weight = np.ones_like(emit[0], dtype=np.float32)
-        for states, near in ((passes[0], after - 1), (passes[1], after)):
-            if 0 <= near < sites:
-                reach = -np.expm1(-abs(place - typed_cm[near]) * per_cm)
-                weight = weight * ((1 - reach) * states[near] + reach / weight.shape[1])
-        weight /= weight.sum(axis=1, keepdims=True)
-        probability[:, column] = (weight * hidden_alleles[:, :, column]).sum(axis=1)
-        best[:, column] = weight.argmax(axis=1)
-        summed += weight
-    return probability, best, summed
+    return probability.astype(np.float32), weights.argmax(axis=2), weights.sum(axis=1)
 
 
 def judge_window(queries, reference, hidden, sites, core, centimorgan, settings, counts):

@@ -43,34 +43,47 @@ def test_nothing_imports_a_step(path):
     assert not [name for name in imports_of(path) if name.startswith("haplorag.steps")]
 
 
+def wing_of(path: Path) -> str:
+    """The wing a module lies in, or the module's own name where it lies beside the wings."""
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else path.stem
+
+
+BASE = {"errors", "seeding", "settings", "io"}
+ALLOWED = {
+    "errors": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "settings"},
+    "io": {"errors"}, "vcf": {"errors", "io"}, "panel": BASE, "masking": {"panel", "seeding", "settings"},
+    "qc": BASE | {"panel", "vcf"}, "retrieval": BASE | {"panel"}, "li_stephens": BASE | {"panel"},
+    "network": BASE, "evaluation": BASE | {"panel", "vcf"},
+    "dataset": BASE | {"li_stephens", "network", "panel", "retrieval"},
+    "training": BASE | {"dataset", "evaluation", "network", "panel"},
+    "imputation": BASE | {"dataset", "li_stephens", "network", "panel", "retrieval", "vcf", "qc"},
+    "report": BASE | {"evaluation", "panel"}, "pipeline": {"errors", "io"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: f"{wing_of(path)}-{path.stem}")
+def test_a_wing_imports_only_wings_below_it(path):
+    wing = wing_of(path)
+    imported = {name.split(".")[1] for name in imports_of(path) if name.startswith("haplorag.")}
+    assert imported - {wing} <= ALLOWED[wing]
+
+
 def test_only_stores_open_data_files():
-    openers = {path.stem for path in [*STEPS, *CORE] if uses(path, "h5py", "cyvcf2", "pysam")}
-    assert openers <= {"store", "vcf", "imputed", "demo"}
-
-
-def test_only_retrieval_imports_faiss():
-    assert {path.stem for path in [*STEPS, *CORE] if uses(path, "faiss")} == {"retrieval"}
+    openers = {path for path in [*STEPS, *CORE] if uses(path, "h5py", "cyvcf2", "pysam")}
+    assert {wing_of(path) for path in openers} <= {
+        "io",
+        "vcf",
+        "panel",
+        "steps",
+        "evaluation",
+        "retrieval",
+    }
 
 
 def test_networks_stay_where_they_belong():
-    allowed = {"batches", "optimisation", "learning", "sharing", "untrained"}
-    assert not [
-        path
-        for path in [*STEPS, *CORE]
-        if uses(path, "torch") and path.parent.name != "network" and path.stem not in allowed
-    ]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [PACKAGE / f"{name}.py" for name in ("settings", "command", "fingerprint")],
-    ids=lambda path: path.stem,
-)
-def test_the_foundation_stands_on_nothing_of_ours(path):
-    assert {name for name in imports_of(path) if name.startswith("haplorag")} <= {
-        "haplorag.errors",
-        "haplorag.errors.InputError",
-    }
+    users = {path for path in [*STEPS, *CORE] if uses(path, "torch")}
+    assert {wing_of(path) for path in users} <= {"network", "training", "dataset", "steps"}
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -88,7 +101,7 @@ def test_every_rule_keeps_log_time_environment_resources_and_fingerprint(name):
 def test_a_stage_has_one_word_everywhere(path):
     word = path.stem
     assert word in RULES
-    assert (ROOT / f"tests/test_{word}.py").exists()
+    assert (ROOT / f"tests/steps/test_{word}.py").exists()
     assert re.search(rf"^def {word}\(", path.read_text(), re.M)
     assert word in (ROOT / "Snakefile").read_text()
     assert word in (ROOT / "README.md").read_text()
@@ -97,7 +110,7 @@ def test_a_stage_has_one_word_everywhere(path):
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
 def test_modules_stay_small(path):
     # Settings hold a line for every key.
-    limit = 360 if path.stem == "settings" else 125 if path in STEPS else 260
+    limit = 400 if path.stem == "settings" else 150 if path in STEPS else 400
     lines = len(path.read_text().splitlines())
     assert lines <= limit
 

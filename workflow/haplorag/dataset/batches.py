@@ -63,9 +63,9 @@ def cut_batch(
         batch.mosaic = PanelPosterior(
             alternate=torch.from_numpy(traced.alternate),
             posterior=torch.from_numpy(traced.posterior),
-            of_site=torch.from_numpy(traced.places.of_site),
-            first=torch.from_numpy(traced.places.first[:-1]),
-            centimorgan=torch.from_numpy(traced.places.centimorgan.astype(np.float32)),
+            of_site=torch.from_numpy(traced.groups.of_site),
+            first=torch.from_numpy(traced.groups.first[:-1]),
+            centimorgan=torch.from_numpy(traced.groups.centimorgan.astype(np.float32)),
         )
     return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
 
