@@ -23,6 +23,7 @@ def run_tool(
     scratch: Path,
     threads: int,
 ) -> Path:
+    """Run a tool on a target's typed sites and give the path of its imputed VCF."""
     tool, arguments = str(settings.tool), shlex.split(settings.arguments)
     if not shutil.which(tool):
         raise InputError(

@@ -176,6 +176,7 @@ def draw_roles(table: pd.DataFrame, settings: SampleSettings, seed: int) -> np.n
 
 
 def assign_roles(table: pd.DataFrame, path: Path) -> pd.Series:
+    """Take each person's role from a file; those it does not name have none."""
     given = read_roles(path)
     roles = table["sample"].map(given).fillna("")
     known = set(table["sample"])

@@ -33,6 +33,7 @@ def list_warnings(folder: Path) -> dict[str, list[str]]:
 
 
 def list_versions() -> dict[str, str]:
+    """Versions of Python, the system and the libraries that are installed."""
     found = {"Python": platform.python_version(), "system": platform.platform()}
     for library in LIBRARIES:
         try:
