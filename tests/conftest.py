@@ -126,7 +126,10 @@ def exported(simulated):
     folder = simulated.folder / "exports/1"
     targets = [folder / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
     inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
-    exports(*inputs, folder / "reference.vcf.gz", targets=targets, chromosome="1")
+    names = list(simulated.settings.masks.test)
+    exports(
+        *inputs, folder / "reference.vcf.gz", targets=targets, target_masks=names, chromosome="1"
+    )
     return folder
 
 

@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from haplorag.configuration import merge
+from haplorag.evaluation.tables import EvaluationTables
 from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.panel.samples import read_samples
 from haplorag.settings import FixedMasks, Settings
@@ -136,12 +137,18 @@ def random_haplotypes(generator: np.random.Generator, people: int, sites: int) -
     return (generator.random((2 * people, sites)) < share).astype(np.int8)
 
 
+def tables_of(folder: Path) -> EvaluationTables:
+    """The tables of an evaluation, by their names in its folder."""
+    return EvaluationTables(*(folder / f"{name}.tsv" for name in TABLES))
+
+
 def evaluate(into, predictions, simulated, trained):
     evaluation(
-        *(into / f"{name}.tsv" for name in TABLES), into / "summary.json", samples=simulated.samples, chromosomes=["1"],
-        genotypes=[simulated.genotypes], frequencies=[simulated.frequencies], predictions=[predictions],
+        tables_of(into), into / "summary.json", samples=simulated.samples, chromosomes=["1"],
+        genotypes=[simulated.genotypes], frequencies=[simulated.frequencies],
+        predictions=[predictions], prediction_chromosomes=["1"],
         histories=[trained / "history.json"], rates=[simulated.folder / "masks/test/1.tsv"],
-        settings=simulated.settings.evaluation, seed=SEED,
+        draws=["test"], settings=simulated.settings.evaluation, seed=SEED,
     )  # fmt: skip
 
 

@@ -15,6 +15,9 @@ from haplorag.evaluation.metrics import (
     count_people,
     dosage_r2_by_site,
     group_by_maf,
+    is_maf_bin,
+    list_site_groups,
+    parse_maf_bin,
     score_counts,
     score_tally,
     tally_method,
@@ -84,6 +87,16 @@ def test_groups_cover_every_site_once():
     assert members[:4].sum(axis=0).tolist() == [1] * 7
     assert members[3].tolist() == [False, False, False, False, True, True, False]
     assert (members[5] ^ members[6]).all()
+
+
+def test_bins_are_known_by_their_edges():
+    groups = list_site_groups([0, 1e-5, 0.001, 0.05, 0.5])
+    bins = [group.name for group in groups if group.kind == "maf_bin"]
+    assert bins == ["0-1e-05", "1e-05-0.001", "0.001-0.05", "0.05-0.5"]
+    assert [group.name for group in groups if is_maf_bin(group.name)] == bins
+    assert [parse_maf_bin(name) for name in bins[:2]] == [(0, 1e-5), (1e-5, 0.001)]
+    with pytest.raises(ValueError, match="'rare' is not the name of a MAF bin"):
+        parse_maf_bin("rare")
 
 
 def test_tallies_add_up_over_chromosomes():

@@ -10,7 +10,7 @@ from haplorag.io.atomic import replacing
 from haplorag.io.checksums import checksum, seal_file
 from haplorag.io.hdf5 import read_arrays, write_arrays
 from haplorag.io.metadata import read_facts, write_facts
-from haplorag.io.tables import read_table, write_table
+from haplorag.io.tables import read_table, remove_table, write_table
 
 
 def test_arrays_come_back_as_they_were(tmp_path):
@@ -71,6 +71,13 @@ def test_tables_come_back_as_they_were(tmp_path):
     table = pd.DataFrame({"sample": ["NA", "1e5"], "rate": [0.5, np.nan]})
     write_table(tmp_path / "t.tsv", table)
     pd.testing.assert_frame_equal(read_table(tmp_path / "t.tsv", sample=str), table)
+
+
+def test_a_removed_table_leaves_no_checksum(tmp_path):
+    write_table(tmp_path / "t.tsv", pd.DataFrame({"rate": [0.5]}))
+    remove_table(tmp_path / "t.tsv")
+    remove_table(tmp_path / "t.tsv")
+    assert not list(tmp_path.iterdir())
 
 
 def test_broken_json_is_refused(tmp_path):

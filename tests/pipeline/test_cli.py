@@ -2,6 +2,7 @@
 
 import errno
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ from haplorag.errors import InputError
 from haplorag.io.atomic import replacing
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.settings import SampleSettings
+
+
+@dataclass(frozen=True)
+class PanelPaths:
+    """Files that belong together."""
+
+    stores: list[Path]
+    sample_table: Path
 
 
 def call(step, *arguments):
@@ -42,6 +51,40 @@ def test_paths_are_positional_and_the_rest_are_flags(tmp_path):
     assert seen["tables"] == [Path("c"), Path("d")]
     assert seen["seed"] == 3
     assert seen["note"] is None
+
+
+def test_a_dataclass_of_paths_is_a_flag_for_each_of_its_fields():
+    seen = {}
+
+    def step(target: Path, *, panel: PanelPaths, seed: int):
+        """Make something."""
+        seen.update(locals())
+
+    call(step, "t", "--stores", "a", "b", "--sample-table", "c", "--seed", "3")
+    assert seen["panel"] == PanelPaths(stores=[Path("a"), Path("b")], sample_table=Path("c"))
+    assert seen["target"] == Path("t")
+    assert seen["seed"] == 3
+
+
+def test_a_dataclass_of_paths_in_order_is_an_argument_for_each_of_its_fields():
+    seen = {}
+
+    def step(panel: PanelPaths, target: Path):
+        """Make something."""
+        seen.update(locals())
+
+    call(step, "a", "b", "c", "d")
+    assert seen["panel"] == PanelPaths(stores=[Path("a"), Path("b")], sample_table=Path("c"))
+    assert seen["target"] == Path("d")
+
+
+def test_a_field_of_a_dataclass_that_is_missing_is_an_error_of_usage(capsys):
+    def step(*, panel: PanelPaths):
+        """Make something."""
+
+    with pytest.raises(SystemExit):
+        call(step, "--stores", "a")
+    assert "--sample-table" in capsys.readouterr().err
 
 
 def test_a_bad_input_is_one_line_and_status_two(caplog):
@@ -105,7 +148,8 @@ def test_what_the_machine_lacks_is_one_line_and_status_three(caplog, error, mess
         call(training)
     assert caught.value.code == 3
     [record] = caplog.records
-    assert record.getMessage().startswith(message) and "\n" not in record.getMessage()
+    assert record.getMessage().startswith(message)
+    assert "\n" not in record.getMessage()
 
 
 def test_a_fault_of_the_program_is_shown_whole():

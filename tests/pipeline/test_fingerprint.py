@@ -10,7 +10,10 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
     (tmp_path / "inner").mkdir()
     files = {
-        "step.py": '"""A step."""\nfrom haplorag import core\n\ndef run():\n    """Run."""\n    return core.value\n',
+        "step.py": (
+            '"""A step."""\nfrom haplorag import core\n\n'
+            'def run():\n    """Run."""\n    return core.value\n'
+        ),
         "core.py": "from haplorag.inner.deep import value\n",
         "inner/__init__.py": "",
         "inner/deep.py": "value = 1\n",

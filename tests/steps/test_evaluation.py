@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.evaluation.metrics import dosage_r2_by_site, is_maf_bin
+from haplorag.evaluation.tables import read_accuracy, select_overall
 from haplorag.io.tables import read_table
 from support import TABLES, evaluate
 
@@ -19,7 +20,7 @@ def find(table: pd.DataFrame, **wanted) -> pd.Series:
 
 
 def test_who_knows_is_perfect(judged):
-    table = read_table(judged[0] / "accuracy.tsv", chromosome=str)
+    table = read_accuracy(judged[0] / "accuracy.tsv")
     for metric, value in (
         ("r2", 1),
         ("aggregate_r2", 1),
@@ -32,7 +33,7 @@ def test_who_knows_is_perfect(judged):
             mask="hide_50",
             method="knows",
             chromosome="1",
-            population="all",
+            population="",
             group="all",
             metric=metric,
         )
@@ -41,13 +42,13 @@ def test_who_knows_is_perfect(judged):
 
 def test_r2_is_the_mean_over_polymorphic_sites(judged):
     folder, truth, said, hidden = judged
-    table = read_table(folder / "accuracy.tsv", chromosome=str)
+    table = read_accuracy(folder / "accuracy.tsv")
     row = find(
         table,
         mask="hide_50",
         method="guesses",
-        chromosome="all",
-        population="all",
+        chromosome="",
+        population="",
         group="all",
         metric="r2",
     )
@@ -62,8 +63,17 @@ def test_r2_is_the_mean_over_polymorphic_sites(judged):
 
 
 def test_every_population_is_judged(judged):
-    table = read_table(judged[0] / "accuracy.tsv", chromosome=str)
-    assert set(table["population"]) == {"all", "AFR", "EUR", "EAS"}
+    table = read_accuracy(judged[0] / "accuracy.tsv")
+    assert set(table["population"]) == {"", "AFR", "EUR", "EAS"}
+
+
+def test_totals_and_groups_are_told_by_columns_of_their_own(judged):
+    table = read_accuracy(judged[0] / "accuracy.tsv")
+    whole = select_overall(table)
+    assert set(whole["chromosome"]) == set(whole["population"]) == {""}
+    kinds = table.groupby("kind")["group"].unique().map(set)
+    assert kinds[["all", "rare", "common"]].tolist() == [{"all"}, {"rare"}, {"common"}]
+    assert all(is_maf_bin(name) for name in kinds["maf_bin"])
 
 
 def test_tables_and_summary_hang_together(judged):

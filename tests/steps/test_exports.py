@@ -48,7 +48,13 @@ def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch
     monkeypatch.setattr("haplorag.panel.genotype_store.read_rows", watch)
     targets = [tmp_path / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
     inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
-    exports(*inputs, tmp_path / "reference.vcf.gz", targets=targets, chromosome="1")
+    exports(
+        *inputs,
+        tmp_path / "reference.vcf.gz",
+        targets=targets,
+        target_masks=list(simulated.settings.masks.test),
+        chromosome="1",
+    )
     assert len(seen) > 10
     assert max(seen) <= 50
     for path in (tmp_path / "reference.vcf.gz", *targets):

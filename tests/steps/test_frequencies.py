@@ -5,7 +5,10 @@ import numpy as np
 
 from haplorag.io.checksums import seal_file
 from haplorag.io.hdf5 import read_arrays
+from haplorag.io.provenance import describe_provenance
+from haplorag.io.tables import write_table
 from haplorag.panel.frequencies import count_alleles
+from haplorag.panel.samples import read_samples
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows
@@ -60,3 +63,22 @@ def test_held_out_people_change_nothing(simulated, tmp_path):
     assert packed and [path.read_bytes() for path in packed] == [
         (tmp_path / "shards" / path.name).read_bytes() for path in packed
     ]
+
+
+def test_a_super_population_may_be_called_all(simulated, tmp_path):
+    table = read_samples(simulated.samples)
+    write_table(tmp_path / "samples.tsv", table.replace({"super_population": {"AFR": "all"}}))
+    renamed = tmp_path / "genotypes.h5"
+    renamed.write_bytes(simulated.genotypes.read_bytes())
+    with h5py.File(renamed, "r+") as file:
+        file.attrs["sources"] = describe_provenance(("samples", tmp_path / "samples.tsv"))
+    seal_file(renamed)
+    frequencies(renamed, tmp_path / "samples.tsv", tmp_path / "1.h5")
+    usual = read_arrays(simulated.frequencies, "frequencies")
+    found = read_arrays(tmp_path / "1.h5", "frequencies")
+    np.testing.assert_array_equal(found["frequency"], usual["frequency"])
+    rows = [
+        arrays["population_frequency"][arrays["populations"].tolist().index(name)]
+        for arrays, name in ((usual, "AFR"), (found, "all"))
+    ]
+    np.testing.assert_array_equal(rows[0], rows[1])

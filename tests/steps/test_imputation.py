@@ -9,7 +9,6 @@ import pysam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_baselines import METHODS
 
 from haplorag.errors import InputError
 from haplorag.evaluation.metrics import dosage_r2_by_site
@@ -20,6 +19,7 @@ from haplorag.io.tables import read_table
 from haplorag.li_stephens.model import trace_window
 from haplorag.panel.samples import find_samples
 from haplorag.seeding import seed_of
+from haplorag.steps.baselines import METHODS
 from haplorag.steps.imputation import imputation
 from haplorag.vcf.writer import LEVELS, estimate_r2, format_entry, write_vcf
 from support import SEED

@@ -1,4 +1,4 @@
-"""Other tools at the same hidden sites: run where installed, read where given, refused where missing."""
+"""Other tools at the same sites: run where installed, read where given, refused where missing."""
 
 import shutil
 
@@ -15,10 +15,12 @@ from haplorag.steps.peers import peers
 
 def ask(simulated, exported, into, settings, name="tool"):
     masks = simulated.drawn("masks", "test")
-    targets = [exported / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
+    names = list(simulated.settings.masks.test)
+    targets = [exported / f"{mask}.vcf.gz" for mask in names]
     peers(
-        simulated.genotypes, simulated.samples, simulated.frequencies, masks, exported / "reference.vcf.gz", into,
-        targets=targets, peer=name, settings=settings, chromosome="1", threads=2,
+        simulated.genotypes, simulated.samples, simulated.frequencies, masks,
+        exported / "reference.vcf.gz", into, targets=targets, target_masks=names, peer=name,
+        settings=settings, chromosome="1", threads=2,
     )  # fmt: skip
     return read_arrays(into, "predictions")
 

@@ -5,7 +5,7 @@ import pytest
 from haplorag.report.captions import CAPTIONS
 from haplorag.report.styles import method_styles
 from haplorag.steps.plots import plots
-from support import TABLES
+from support import tables_of
 
 
 @pytest.mark.parametrize("figure", CAPTIONS)
@@ -13,9 +13,8 @@ def test_figures_are_drawn_and_repeat(judged, figure, tmp_path):
     times = tmp_path / "times/training/copying"
     times.mkdir(parents=True)
     (times / "001.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
-    tables = [judged[0] / f"{name}.tsv" for name in TABLES]
     for name in ("a.svg", "b.svg"):
-        plots(*tables, tmp_path / name, figure=figure, times=tmp_path / "times")
+        plots(tables_of(judged[0]), tmp_path / name, figure=figure, times=tmp_path / "times")
     text = (tmp_path / "a.svg").read_text()
     assert "</svg>" in text and len(text) > 5000
     assert text == (tmp_path / "b.svg").read_text()

@@ -6,15 +6,16 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
-from haplorag.io.tables import read_table
+from haplorag.io.tables import read_table, write_table
 from haplorag.panel.samples import read_samples
 from haplorag.report.captions import CAPTIONS
 from haplorag.steps.plots import plots
 from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report
-from support import ROOT, TABLES
+from support import tables_of
 
 
 @pytest.fixture(scope="module")
@@ -23,29 +24,23 @@ def page(judged, simulated):
     (folder / "times/training").mkdir(parents=True)
     (folder / "times/training/001.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
     (folder / "logs/genotypes").mkdir(parents=True)
-    (folder / "logs/genotypes/1.log").write_text(
-        "09:00:00 genotypes: warning: x.vcf: star=1\n09:00:01 genotypes: done\n"
-    )
+    warned = pd.DataFrame({"module": ["genotypes"], "message": ["x.vcf: star=1"]})
+    write_table(folder / "logs/genotypes/1.log.warnings.tsv", warned)
+    (folder / "logs/genotypes/1.log").write_text("09:00:01 genotypes: done\n")
     figures = []
     for figure in CAPTIONS:
         figures.append(folder / f"{figure}.svg")
-        plots(
-            *(folder / f"{name}.tsv" for name in TABLES),
-            figures[-1],
-            figure=figure,
-            times=folder / "times",
-        )
+        plots(tables_of(folder), figures[-1], figure=figure, times=folder / "times")
     drawn = simulated.genotypes, simulated.frequencies
     relatives(
         simulated.samples, folder / "relatives.tsv", genotypes=[drawn[0]], frequencies=[drawn[1]]
     )
     report(
-        folder / "summary.json", folder / "accuracy.tsv", simulated.samples, folder / "relatives.tsv",
-        ROOT / "workflow/haplorag/report/templates/report.html.j2",
-        folder / "report.html",
+        folder / "summary.json", folder / "accuracy.tsv", simulated.samples,
+        folder / "relatives.tsv", folder / "report.html", chromosomes=["1"],
         genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
-        windows=[simulated.folder / "windows/1.tsv"], figures=figures, settings=simulated.settings, times=folder / "times",
-        logs=folder / "logs",
+        windows=[simulated.folder / "windows/1.tsv"], figures=figures, figure_names=list(CAPTIONS),
+        settings=simulated.settings, times=folder / "times", logs=folder / "logs",
     )  # fmt: skip
     return (folder / "report.html").read_text()
 
@@ -76,7 +71,9 @@ def test_it_is_whole_and_closed(page):
 def test_it_says_where_it_comes_from(page, simulated):
     sha256 = hashlib.sha256((simulated.folder / "demo/1.vcf.gz").read_bytes()).hexdigest()
     assert sha256 in page and "python -m haplorag.steps.training" in page
-    assert "x.vcf: star=1" in page and "genotypes: done" not in page
+    assert "<td>genotypes/1</td>" in page
+    assert "x.vcf: star=1" in page
+    assert "genotypes: done" not in page
 
 
 def test_it_counts_relatives_and_names_nobody(page, simulated, judged):
@@ -86,11 +83,14 @@ def test_it_counts_relatives_and_names_nobody(page, simulated, judged):
 
 
 CHECK = """<script>
-const table = document.querySelector("table.sortable"), head = table.tHead.querySelectorAll("th")[1];
+const table = document.querySelector("table.sortable");
+const head = table.tHead.querySelectorAll("th")[1];
 const column = () => [...table.tBodies[0].rows].map(row => +row.cells[1].dataset.value);
 const isSorted = values => values.every((value, at) => !at || values[at - 1] <= value);
-head.click(); const rising = isSorted(column()); head.click(); const falling = isSorted(column().reverse());
-const seen = [...document.querySelectorAll("figure svg")].every(drawn => drawn.getBoundingClientRect().height > 40);
+head.click(); const rising = isSorted(column());
+head.click(); const falling = isSorted(column().reverse());
+const isSeen = figure => figure.getBoundingClientRect().height > 40;
+const seen = [...document.querySelectorAll("figure svg")].every(isSeen);
 document.title = `sorted ${rising && falling} seen ${seen} faults ${window.faults}`;
 </script></body>"""
 

@@ -371,6 +371,7 @@ def test_names_are_data(tmp_path, caplog):
 # Whole runs: killed, stopped, refused, in an odd environment.
 
 
+KEPT = "training/copying/001/.halfway.pt"
 WHERE = {"untrained": "training/copying/000", "training": "training/copying/001"}
 
 
@@ -414,7 +415,8 @@ class Life:
     def list(self, place: str) -> set[tuple[Path, int]]:
         """Files, finished or not, where a rule writes or logs, with their times of change."""
         found = set()
-        for path in (self.results / WHERE.get(place, place)).rglob("*"):
+        top = self.results / WHERE.get(place, place)
+        for path in (top, *top.rglob("*")):
             with suppress(FileNotFoundError):
                 found |= set() if path.is_dir() else {(path, path.lstat().st_mtime_ns)}
         return found
@@ -522,7 +524,8 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(life, refer
     """Killed, stopped and interrupted in the middle of one rule after the other; nothing but the same command goes on."""
     ended = {"genotypes": "all", "training": "job", "imputer": "all"}
     for rule, how in ended.items():
-        life.end(rule, how)
+        # Training ends once it has kept a state; the others in the middle of their first write.
+        life.end(rule, how, watched=KEPT if rule == "training" else "")
         if how == "job":
             assert "killed (signal 9), most likely for lack of memory" in life.said()
         stages = tuple(

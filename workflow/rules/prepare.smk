@@ -22,7 +22,8 @@ rule demo:
         chromosomes=settings.chromosomes,
     shell:
         "python -m haplorag.steps.demo {output.panel:q} {output.target:q} {output.truth:q} --vcf {output.vcf:q}"
-        " --chromosomes {params.chromosomes:q} --settings {params.settings:q} --seed {params.seed} > {log:q} 2>&1"
+        " --chromosomes {params.chromosomes:q} --settings {params.settings:q} --seed {params.seed}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule samples:
@@ -50,7 +51,8 @@ rule samples:
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.samples {input.vcf:q} {input.people:q} {output:q} --roles {input.roles:q}"
-        " --settings {params.settings:q} --seed {params.seed} > {log:q} 2>&1"
+        " --settings {params.settings:q} --seed {params.seed}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule genotypes:
@@ -74,7 +76,8 @@ rule genotypes:
         seen=digests_of(settings.panel.vcf),
     shell:
         "python -m haplorag.steps.genotypes {input.vcf:q} {input.samples:q} {output.genotypes:q} {output.tally:q}"
-        " --chromosome {wildcards.chromosome} --settings {params.settings:q} > {log:q} 2>&1"
+        " --chromosome {wildcards.chromosome} --settings {params.settings:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule frequencies:
@@ -94,7 +97,8 @@ rule frequencies:
     params:
         code=code("frequencies"),
     shell:
-        "python -m haplorag.steps.frequencies {input.genotypes:q} {input.samples:q} {output:q} > {log:q} 2>&1"
+        "python -m haplorag.steps.frequencies {input.genotypes:q} {input.samples:q} {output:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule relatives:
@@ -116,7 +120,8 @@ rule relatives:
         code=code("relatives"),
     shell:
         "python -m haplorag.steps.relatives {input.samples:q} {output:q} --genotypes {input.genotypes:q}"
-        " --frequencies {input.frequencies:q} > {log:q} 2>&1"
+        " --frequencies {input.frequencies:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule windows:
@@ -140,7 +145,8 @@ rule windows:
         seen=digests_of(settings.panel.map),
     shell:
         "python -m haplorag.steps.windows {input.frequencies:q} {output.windows:q} {output.table:q} --genetic-map {input.map:q}"
-        " --chromosome {wildcards.chromosome} --settings {params.settings:q} > {log:q} 2>&1"
+        " --chromosome {wildcards.chromosome} --settings {params.settings:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule shards:
@@ -162,4 +168,4 @@ rule shards:
         code=code("shards"),
     shell:
         "python -m haplorag.steps.shards {input.genotypes:q} {input.samples:q} {input.windows:q} {output:q}"
-        " > {log:q} 2>&1"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"

@@ -47,7 +47,8 @@ rule masks:
     shell:
         "python -m haplorag.steps.masks {input.frequencies:q} {input.windows:q} {output.masks:q} {output.table:q}"
         " --draw {wildcards.draw} --chromosome {wildcards.chromosome} {params.drawn} --sites {params.sites:q}"
-        " --seed {params.seed} > {log:q} 2>&1"
+        " --seed {params.seed}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule neighbours:
@@ -83,7 +84,7 @@ rule neighbours:
         "python -m haplorag.steps.neighbours {input.genotypes:q} {input.samples:q} {input.windows:q} {input.masks:q}"
         " {input.shards:q} {output:q} --draw {wildcards.draw} --chromosome {wildcards.chromosome}"
         " --settings {params.settings:q} --curriculum {params.curriculum:q} --seed {params.seed} --threads {threads}"
-        " > {log:q} 2>&1"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule untrained:
@@ -111,7 +112,7 @@ rule untrained:
         " --model {wildcards.model} --network {params.network:q} --settings {params.settings:q}"
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu} "
         + panel_flags
-        + " > {log:q} 2>&1"
+        + " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule training:
@@ -148,7 +149,7 @@ rule training:
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu} "
         + panel_flags
         + events_flag
-        + " > {log:q} 2>&1"
+        + " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule imputer:
@@ -178,4 +179,5 @@ rule imputer:
         "python -m haplorag.steps.imputer {input.best:q} {input.history:q} {output:q}"
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q} --windows {input.windows:q}"
         " --shards {input.shards:q} --chromosomes {params.chromosomes:q} --network {params.network:q}"
-        " --neighbours {params.neighbours:q} > {log:q} 2>&1"
+        " --neighbours {params.neighbours:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"

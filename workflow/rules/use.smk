@@ -34,7 +34,8 @@ rule baselines:
     shell:
         "python -m haplorag.steps.baselines {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.windows:q}"
         " {input.masks:q} {input.neighbours:q} {input.shards:q} {output:q} --vote-neighbours {params.vote}"
-        " --panel-typed {params.panel} --threads {threads} > {log:q} 2>&1"
+        " --panel-typed {params.panel} --threads {threads}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule exports:
@@ -58,9 +59,11 @@ rule exports:
         **growing(memory=(1000, 10), minutes=(10, 0.05)),
     params:
         code=code("exports"),
+        masks=list(settings.masks.test),
     shell:
         "python -m haplorag.steps.exports {input.genotypes:q} {input.samples:q} {input.masks:q} {output.reference:q}"
-        " --targets {output.targets:q} --chromosome {wildcards.chromosome} > {log:q} 2>&1"
+        " --targets {output.targets:q} --target-masks {params.masks:q} --chromosome {wildcards.chromosome}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule peers:
@@ -86,14 +89,17 @@ rule peers:
         **growing(memory=(3000, 60), minutes=(20, 0.3)),
     params:
         code=code("peers"),
+        masks=list(settings.masks.test),
         settings=lambda wildcards: as_json(peer_of(wildcards)),
         seen=lambda wildcards: digests_of(
             settings.panel.map, *peer_files(wildcards).get("imputed", [])
         )(wildcards),
     shell:
         "python -m haplorag.steps.peers {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.masks:q}"
-        " {input.reference:q} {output:q} --targets {input.targets:q} --peer {wildcards.peer} --settings {params.settings:q}"
-        " --chromosome {wildcards.chromosome} --genetic-map {input.map:q} --threads {threads} > {log:q} 2>&1"
+        " {input.reference:q} {output:q} --targets {input.targets:q} --target-masks {params.masks:q}"
+        " --peer {wildcards.peer} --settings {params.settings:q} --chromosome {wildcards.chromosome}"
+        " --genetic-map {input.map:q} --threads {threads}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule predictions:
@@ -126,7 +132,7 @@ rule predictions:
         "python -m haplorag.steps.predictions {input.weights:q} {input.genotypes:q} {input.samples:q} {input.frequencies:q}"
         " {input.windows:q} {input.masks:q} {input.neighbours:q} {input.shards:q} {output:q} --model {wildcards.model}"
         " --network {params.network:q} --batch-people {params.batch} --threads {threads} --gpus {resources.gpu}"
-        " > {log:q} 2>&1"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule evaluation:
@@ -166,13 +172,20 @@ rule evaluation:
     params:
         code=code("evaluation"),
         chromosomes=settings.chromosomes,
+        # Of the files of the baselines, then of each model, then of each peer.
+        predicted=settings.chromosomes
+        * (1 + len(settings.models) + len(settings.peers)),
+        draws=draws,
         settings=as_json(settings.evaluation),
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.evaluation {output:q} --samples {input.samples:q} --chromosomes {params.chromosomes:q}"
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q}"
-        " --predictions {input.baselines:q} {input.predictions:q} {input.peers:q} --histories {input.histories:q} --rates {input.rates:q}"
-        " --settings {params.settings:q} --seed {params.seed} > {log:q} 2>&1"
+        " --predictions {input.baselines:q} {input.predictions:q} {input.peers:q}"
+        " --prediction-chromosomes {params.predicted:q} --histories {input.histories:q}"
+        " --rates {input.rates:q} --draws {params.draws:q}"
+        " --settings {params.settings:q} --seed {params.seed}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule plots:
@@ -201,7 +214,7 @@ rule plots:
         times=times,
     shell:
         "python -m haplorag.steps.plots {input:q} {output:q} --figure {wildcards.figure} --times {params.times:q}"
-        " > {log:q} 2>&1"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule report:
@@ -233,16 +246,19 @@ rule report:
         **growing(memory=(800, 1), minutes=(10, 0)),
     params:
         code=code("report"),
+        chromosomes=settings.chromosomes,
+        figure_names=list(CAPTIONS),
         # A function, so that {data} and {results} in paths are not taken for wildcards.
         settings=lambda wildcards: as_json(settings),
         times=times,
         logs=logs,
     shell:
         "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.samples:q} {input.relatives:q}"
-        " {input.template:q} {output:q}"
-        " --genotypes {input.genotypes:q} --tallies {input.tallies:q} --windows {input.windows:q} --figures {input.figures:q}"
-        " --settings {params.settings:q} --times {params.times:q}"
-        " --logs {params.logs:q} > {log:q} 2>&1"
+        " {output:q} --chromosomes {params.chromosomes:q} --genotypes {input.genotypes:q}"
+        " --tallies {input.tallies:q} --windows {input.windows:q}"
+        " --figures {input.figures:q} --figure-names {params.figure_names:q}"
+        " --settings {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule comparison:
@@ -268,8 +284,9 @@ rule comparison:
         code=code("comparison"),
         runs=[*settings.comparison, "this run"],
     shell:
-        "python -m haplorag.steps.comparison {input.template:q} {output:q} --runs {params.runs:q}"
-        " --accuracies {input.others:q} {input.ours:q} > {log:q} 2>&1"
+        "python -m haplorag.steps.comparison {output:q} --runs {params.runs:q}"
+        " --accuracies {input.others:q} {input.ours:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule imputation:
@@ -300,4 +317,5 @@ rule imputation:
         )(wildcards),
     shell:
         "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
-        " --settings {params.settings:q} --threads {threads} --gpus {resources.gpu} > {log:q} 2>&1"
+        " --settings {params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Runs Beagle and Minimac4."""
+"""Runs Beagle and Minimac4, and reads what they or others have imputed."""
 
 from __future__ import annotations
 
@@ -6,57 +6,108 @@ import logging
 import shlex
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from haplorag.errors import InputError
+from haplorag.io.hdf5 import read_arrays
 from haplorag.settings import PeerSettings
+from haplorag.vcf.dosages import read_imputed
 
 log = logging.getLogger(__name__)
 PACKAGES = {"beagle": "apt-get install beagle", "minimac4": "apt-get install minimac4"}
+# How much of a tool's last words an error repeats, in characters.
+LAST_WORDS = 2000
 
 
-def run_tool(
-    settings: PeerSettings,
-    reference: Path,
-    target: Path,
-    genetic_map: Path | None,
-    scratch: Path,
-    threads: int,
-) -> Path:
-    """Run a tool on a target's typed sites and give the path of its imputed VCF."""
-    tool, arguments = str(settings.tool), shlex.split(settings.arguments)
-    if not shutil.which(tool):
-        raise InputError(
-            f"{tool}: not installed; run `{PACKAGES[tool]}`, or remove it from `peers`"
-        )
-    if tool == "beagle":
-        given = [
-            f"gt={target}",
-            f"ref={reference}",
-            f"out={scratch}/imputed",
-            "ap=true",
-            "seed=1",
-            f"nthreads={threads}",
-        ]
-        _call([tool, *given, *([f"map={genetic_map}"] if genetic_map else []), *arguments])
-        return scratch / "imputed.vcf.gz"
-    panel = scratch / "reference.msav"
-    if not panel.exists():
-        _call([tool, "--compress-reference", str(reference), "-o", str(panel)])
-    given = [
-        str(panel),
-        str(target),
-        "-o",
-        f"{scratch}/imputed.vcf.gz",
-        "-O",
-        "vcf.gz",
-        "-f",
-        "HDS",
-        "-t",
-        str(threads),
-    ]
-    _call([tool, *given, *(["--map", str(genetic_map)] if genetic_map else []), *arguments])
-    return scratch / "imputed.vcf.gz"
+@dataclass(frozen=True)
+class PanelSites:
+    """The sites of a chromosome, to which another tool's output is matched."""
+
+    chromosome: str
+    # Number of each site by position (1-based), REF and ALT.
+    rows: dict[tuple[int, str, str], int]
+    # Of ALT among reference people, float32 [site].
+    frequency: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImputedSites:
+    """What a tool has imputed at the sites of a chromosome."""
+
+    # Of ALT, float32 [person, site, 2]; the frequency at sites that the tool's output lacks.
+    probability: np.ndarray
+    # Which sites the output has, bool [site].
+    found: np.ndarray
+
+
+def read_panel_sites(genotypes: Path, frequencies: Path, chromosome: str) -> PanelSites:
+    """Read the sites of a chromosome from its store, and their frequencies."""
+    arrays = read_arrays(genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
+    keys = zip(*(values.tolist() for values in arrays.values()), strict=True)
+    frequency = read_arrays(frequencies, "frequencies", "frequency")["frequency"]
+    return PanelSites(chromosome, {key: row for row, key in enumerate(keys)}, frequency)
+
+
+def read_probabilities(imputed: Path, sites: PanelSites, names: list[str]) -> ImputedSites:
+    """Read an imputed VCF of these people.
+
+    Raises InputError where a person is missing, or a record has no probabilities.
+    """
+    shape = (len(names), len(sites.frequency), 2)
+    probability = np.broadcast_to(sites.frequency[None, :, None], shape).copy()
+    found = read_imputed(imputed, sites.chromosome, sites.rows, names, probability)
+    return ImputedSites(probability, found)
+
+
+@dataclass(frozen=True)
+class OtherTool:
+    """A tool that is run here, or whose imputed VCFs are given; with what it needs to run."""
+
+    settings: PeerSettings
+    reference: Path
+    genetic_map: Path | None
+    scratch: Path
+    threads: int
+
+    def impute(self, target: Path, mask: str) -> Path:
+        """The imputed VCF of a mask: as given, or by running the tool on its target VCF.
+
+        A VCF that is made here lasts until the next one. Raises InputError where the tool is not
+        installed or fails.
+        """
+        if self.settings.file:
+            return Path(self.settings.file.replace("{mask}", mask))
+        tool = str(self.settings.tool)
+        if not shutil.which(tool):
+            raise InputError(
+                f"{tool}: not installed; run `{PACKAGES[tool]}`, or remove it from `peers`"
+            )
+        arguments = shlex.split(self.settings.arguments)
+        if tool == "beagle":
+            self._run_beagle(target, arguments)
+        else:
+            self._run_minimac4(target, arguments)
+        return self.scratch / "imputed.vcf.gz"
+
+    def _run_beagle(self, target: Path, arguments: list[str]) -> None:
+        """Run Beagle with probabilities of alleles in its output, and a fixed seed."""
+        files = [f"gt={target}", f"ref={self.reference}", f"out={self.scratch}/imputed"]
+        given_map = [f"map={self.genetic_map}"] if self.genetic_map else []
+        fixed = ["ap=true", "seed=1", f"nthreads={self.threads}"]
+        _call(["beagle", *files, *fixed, *given_map, *arguments])
+
+    def _run_minimac4(self, target: Path, arguments: list[str]) -> None:
+        """Run Minimac4 with dosages of haplotypes in its output; the panel is compressed once."""
+        panel = self.scratch / "reference.msav"
+        if not panel.exists():
+            _call(["minimac4", "--compress-reference", str(self.reference), "-o", str(panel)])
+        output = ["-o", f"{self.scratch}/imputed.vcf.gz", "-O", "vcf.gz", "-f", "HDS"]
+        given_map = ["--map", str(self.genetic_map)] if self.genetic_map else []
+        threads = ["-t", str(self.threads)]
+        _call(["minimac4", str(panel), str(target), *output, *threads, *given_map, *arguments])
 
 
 def _call(words: list[str]) -> None:
@@ -65,7 +116,7 @@ def _call(words: list[str]) -> None:
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode:
-        said = done.stdout[-2000:]
         raise InputError(
-            f"{words[0]}: failed with exit status {done.returncode}; fix its arguments; it said: {said}"
+            f"{words[0]}: failed with exit status {done.returncode}; fix its arguments; "
+            f"it said: {done.stdout[-LAST_WORDS:]}"
         )

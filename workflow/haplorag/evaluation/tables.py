@@ -1,45 +1,126 @@
-"""Shapes what was counted into the long tables that figures and the report read."""
+"""The tables of the evaluation, all long: made from counts, read back for figures and report."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from haplorag.errors import InputError
 from haplorag.evaluation.bootstrap import find_interval
-from haplorag.evaluation.metrics import score_tally
+from haplorag.evaluation.metrics import ALL, MAF_BIN, SiteGroup, score_tally
+from haplorag.io.tables import read_table
 
-STRETCHES = 60
+# Columns of text, whatever they look like; a mask may be called 1, a population NA.
+TEXT = ("mask", "chromosome", "population", "draw", "group", "kind")
 
 
-def describe_accuracy(
-    key: tuple[str, str, str, str], tally: np.ndarray, names: list[str]
-) -> pd.DataFrame:
-    """Rows of mask, method, chromosome, population, group, sites, metric with its value and confidence interval."""
+@dataclass(frozen=True)
+class TallyKey:
+    """Whose accuracy is tallied: None stands for all chromosomes, or for everybody."""
+
+    mask: str
+    method: str
+    chromosome: str | None
+    population: str | None
+
+
+@dataclass(frozen=True)
+class EvaluationTables:
+    """Paths of the tables that an evaluation makes."""
+
+    accuracy: Path
+    calibration: Path
+    along: Path
+    learning: Path
+    masks: Path
+    recall: Path
+
+
+def describe_accuracy(tallies: dict[TallyKey, np.ndarray], groups: list[SiteGroup]) -> pd.DataFrame:
+    """Rows of method, place, group of sites and metric, with its value and confidence interval.
+
+    From tallies float64 [draw, G, 17]. Totals over chromosomes or over everybody have an empty
+    `chromosome` or `population`; `kind` says what a group is: a MAF bin, all, rare or common sites.
+    """
+    return pd.concat(
+        [_describe_tally(key, tally, groups) for key, tally in tallies.items()], ignore_index=True
+    )
+
+
+def _describe_tally(key: TallyKey, tally: np.ndarray, groups: list[SiteGroup]) -> pd.DataFrame:
+    where = {
+        "mask": key.mask,
+        "method": key.method,
+        "chromosome": key.chromosome or "",
+        "population": key.population or "",
+    }
+    sites = {
+        "group": [group.name for group in groups],
+        "kind": [group.kind for group in groups],
+        "sites": tally[0, :, -1].astype(int),
+        "scored_sites": tally[0, :, -2].astype(int),
+    }
     parts = []
     for metric, values in score_tally(tally).items():
         low, high = find_interval(values)
-        columns = {
-            "group": names,
-            "sites": tally[0, :, -1].astype(int),
-            "scored_sites": tally[0, :, -2].astype(int),
-        }
-        parts.append(
-            pd.DataFrame(
-                {**columns, "metric": metric, "value": values[0], "low": low, "high": high}
-            )
+        scores = {"metric": metric, "value": values[0], "low": low, "high": high}
+        parts.append(pd.DataFrame({**where, **sites, **scores}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def read_accuracy(path: Path) -> pd.DataFrame:
+    """Read the accuracy table; names of totals are empty text.
+
+    Raises InputError where it is not readable, or does not say of which kind its groups are.
+    """
+    table = read_evaluation(path)
+    if "kind" not in table:
+        raise InputError(
+            f"{path}: has no column `kind`, an older version wrote it; run its evaluation again"
         )
-    table = pd.concat(parts, ignore_index=True)
-    for place, (name, value) in enumerate(
-        zip(("mask", "method", "chromosome", "population"), key, strict=True)
-    ):
-        table.insert(place, name, value)
-    return table
+    return table.fillna({"chromosome": "", "population": ""})
+
+
+def read_evaluation(path: Path) -> pd.DataFrame:
+    """Read a table of an evaluation, names as text. Raises InputError where it is not readable."""
+    return read_table(path, **dict.fromkeys(TEXT, str))
+
+
+def select_overall(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the accuracy table over all chromosomes and everybody."""
+    return table[(table["chromosome"] == "") & (table["population"] == "")]
+
+
+def select_populations(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the accuracy table of single super-populations, over all chromosomes and sites."""
+    whole = table[(table["chromosome"] == "") & (table["population"] != "")]
+    return select_kind(whole, ALL)
+
+
+def select_maf_bins(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of MAF bins, of a table with kinds of groups."""
+    return select_kind(table, MAF_BIN)
+
+
+def select_kind(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Rows of one kind of groups of sites."""
+    return table[table["kind"] == kind]
+
+
+def select_metric(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Rows of one metric."""
+    return table[table["metric"] == metric]
 
 
 def describe_calibration(reliability: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
-    """Rows of mask, method, alleles, mean probability and share truly ALT, from sums [bins, 3] by mask and method."""
+    """Rows of mask, method, alleles, mean probability and share truly ALT.
+
+    From sums float64 [bins, 3] by mask and method; empty bins have no row.
+    """
     rows = []
     for (mask, method), sums in reliability.items():
         for count, probability, alternate in sums[sums[:, 0] > 0]:
@@ -52,53 +133,32 @@ def describe_calibration(reliability: dict[tuple[str, str], np.ndarray]) -> pd.D
     return pd.DataFrame(rows)
 
 
-def describe_recall(recalled: dict[str, np.ndarray], names: list[str]) -> pd.DataFrame:
-    """Rows of mask, group, minor alleles and how many of them a neighbour carries, from counts [G, 2] by mask."""
+def describe_recall(recalled: dict[str, np.ndarray], groups: list[SiteGroup]) -> pd.DataFrame:
+    """Rows of mask, group of sites, minor alleles and how many of them a neighbour carries.
+
+    From counts int64 [G, 2] by mask.
+    """
     rows = [
-        {"mask": mask, "group": name, "minor_alleles": int(alleles), "carried": int(carried)}
+        (mask, group.name, group.kind, int(alleles), int(carried))
         for mask, counts in recalled.items()
-        for name, (alleles, carried) in zip(names, counts, strict=True)
+        for group, (alleles, carried) in zip(groups, counts, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["mask", "group", "minor_alleles", "carried"])
-
-
-def average_along(
-    mask: str, method: str, chromosome: str, position: np.ndarray, r2: np.ndarray
-) -> list[dict[str, object]]:
-    """Mean r2 in equal stretches of a chromosome."""
-    edges = np.linspace(position[0], position[-1] + 1, STRETCHES + 1)
-    place = np.digitize(position, edges[1:-1])
-    defined = ~np.isnan(r2)
-    number, total = (
-        np.bincount(place[defined], minlength=STRETCHES),
-        np.bincount(place[defined], r2[defined], STRETCHES),
-    )
-    where = {"mask": mask, "method": method, "chromosome": chromosome}
-    return [
-        {
-            **where,
-            "centre_bp": int(edges[row : row + 2].mean()),
-            "sites": int(number[row]),
-            "r2": total[row] / number[row],
-        }
-        for row in np.flatnonzero(number)
-    ]
+    return pd.DataFrame(rows, columns=["mask", "group", "kind", "minor_alleles", "carried"])
 
 
 def summarise(
-    table: pd.DataFrame, people: pd.DataFrame, histories: list[dict[str, Any]]
+    accuracy: pd.DataFrame, people: pd.DataFrame, histories: list[dict[str, Any]]
 ) -> dict[str, object]:
-    """r2 by mask, group and method over all chromosomes and people, counts of people, and facts of the models."""
-    whole = table[
-        (table["chromosome"] == "all") & (table["population"] == "all") & (table["metric"] == "r2")
-    ].dropna(subset="value")
+    """What is worth a sentence: r2, counts of people by role, and facts of the models.
+
+    r2 is by mask, group of sites and method, over all chromosomes and everybody.
+    """
+    scored = select_metric(select_overall(accuracy), "r2").dropna(subset="value")
     r2: dict[str, dict[str, dict[str, float]]] = {}
-    for row in whole.itertuples():
+    for row in scored.itertuples():
         r2.setdefault(row.mask, {}).setdefault(row.group, {})[row.method] = round(row.value, 6)
     models = {}
     for facts in histories:
-        models[facts["model"]] = {
-            key: facts[key] for key in ("parameters", "best_epoch", "stopped")
-        }
-        models[facts["model"]]["epochs"] = len(facts["epochs"]) - 1
+        model = {key: facts[key] for key in ("parameters", "best_epoch", "stopped")}
+        models[facts["model"]] = {**model, "epochs": len(facts["epochs"]) - 1}
     return {"people": people["role"].value_counts().to_dict(), "models": models, "r2": r2}

@@ -1,4 +1,4 @@
-"""Files whole or not at all: written beside their place and moved there, sealed by a checksum, swept up after the dead."""
+"""Files whole or not at all: written beside their place and moved there, swept up after the dead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPORARY = re.compile(r"\.(\d+)\.part\.")
 
 
 def name_temporary(path: Path) -> Path:
-    """The name under which this process writes a file before it is complete; it ends as `path` does."""
+    """The name under which this process writes a file before it is whole; it ends as `path` does."""
     return path.with_name(f".{os.getpid()}.part.{path.name}")
 
 
@@ -24,8 +24,9 @@ def name_temporary(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and move it there once the block has ended well.
 
-    The temporary file keeps the suffixes of the target, is flushed to disk before the rename and removed on any error, so
-    that a reader sees the old file, the new file or none. An OSError names the target.
+    The temporary file keeps the suffixes of the target, is flushed to disk before the rename and
+    removed on any error, so that a reader sees the old file, the new file or none. An OSError names
+    the target.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = name_temporary(path)
@@ -65,7 +66,10 @@ def write_bytes(path: Path, data: Any) -> None:
 
 
 def sweep(folder: Path) -> int:
-    """Remove what killed processes of this machine left half-written under a folder; gives how many files and folders."""
+    """Remove what killed processes of this machine left half-written under a folder.
+
+    Gives how many files and folders it was.
+    """
     found = [(path, TEMPORARY.match(path.name)) for path in folder.rglob(".*.part.*")]
     stale = [path for path, name in found if name and not Path("/proc", name[1]).exists()]
     for path in stale:
@@ -76,7 +80,8 @@ def sweep(folder: Path) -> int:
 class FailSafeFile(RawIOBase):
     """A new file that takes all that is written and says at the end whether the disk took it too.
 
-    HDF5 crashes where a write fails while it closes a file; it is told of no failure, and leaving the block raises the first.
+    HDF5 crashes where a write fails while it closes a file; it is told of no failure, and leaving
+    the block raises the first.
     """
 
     def __init__(self, path: Path) -> None:

@@ -22,7 +22,10 @@ def checksum(path: Path) -> str:
 
 
 def quick_digest(path: Path) -> str:
-    """A file's size and the hash of its first and last bytes, 16 hex digits: another file of the same age shows."""
+    """The hash of a file's size and of its first and last bytes, 16 hex digits.
+
+    It tells another file of the same age.
+    """
     with path.open("rb") as handle:
         size = handle.seek(0, os.SEEK_END)
         ends = hashlib.sha256(str(size).encode())
@@ -55,7 +58,7 @@ def read_seal(path: Path) -> str:
 
 
 def check_seal(path: Path) -> None:
-    """Raise InputError where a sealed file cannot be read, was cut, or has one byte that was not written so."""
+    """Raise InputError where a sealed file cannot be read, was cut, or has one byte changed."""
     try:
         found = path.stat()
         whole = _is_whole(path, found.st_mtime_ns, found.st_size)
@@ -65,7 +68,8 @@ def check_seal(path: Path) -> None:
         ) from error
     if not whole:
         raise InputError(
-            f"{path}: damaged or cut short, its bytes are not those that were sealed; remove it and run again"
+            f"{path}: damaged or cut short, its bytes are not those that were sealed; "
+            "remove it and run again"
         )
 
 

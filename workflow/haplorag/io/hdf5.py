@@ -1,4 +1,4 @@
-"""Reads and writes every file of ours: HDF5 arrays, TSV tables and JSON facts, each complete or absent, and checked."""
+"""Reads and writes HDF5 files of arrays, each complete or absent, and checked."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from haplorag.io.checksums import SEAL_BYTES, check_seal, seal_file
 from haplorag.io.metadata import FORMAT_VERSION
 
 File = h5py.File
-# Bytes of text that is kept in columns of one width, and how many words are put into columns at a time.
+# Bytes of text that is kept in columns of one width, and how many words are put in at a time.
 LONGEST_WORD, BLOCK_WORDS = 64, 2**16
-# Unpacked chunks of an open array that are kept in memory: windows that follow each other see much of the same.
+# Unpacked chunks of an open array that are kept in memory: successive windows see much of the same.
 CHUNK_CACHE: dict[str, Any] = {"rdcc_nbytes": 2**26, "rdcc_nslots": 10007}
 # Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
 COMPRESSION: dict[str, Any] = {
@@ -31,7 +31,10 @@ COMPRESSION: dict[str, Any] = {
 
 @contextmanager
 def creating_arrays(path: Path, word: str, **facts: Any) -> Iterator[h5py.File]:
-    """Give an open HDF5 file of format `word`, with facts (attributes), to fill; it appears at `path` only when complete."""
+    """Give an open HDF5 file of format `word`, with facts (attributes), to fill.
+
+    It appears at `path` only when complete.
+    """
     with replacing(path) as temporary:
         with (
             FailSafeFile(temporary) as spool,
@@ -43,14 +46,17 @@ def creating_arrays(path: Path, word: str, **facts: Any) -> Iterator[h5py.File]:
 
 
 def write_arrays(path: Path, word: str, arrays: dict[str, np.ndarray], **facts: Any) -> None:
-    """Write arrays (compressed; text as UTF-8) and facts (attributes) to an HDF5 file of format `word`."""
+    """Write arrays (compressed; text as UTF-8) and facts (attributes) to a file of format `word`."""
     with creating_arrays(path, word, **facts) as file:
         for name, values in arrays.items():
             put_array(file, name, values)
 
 
 def put_array(file: h5py.File, name: str, values: np.ndarray) -> None:
-    """Write one array into an open file, compressed and with checksums; text as UTF-8, long text uncompressed."""
+    """Write one array into an open file, compressed and with checksums.
+
+    Text is UTF-8; long text is not compressed.
+    """
     values = np.asarray(values)
     if values.dtype.kind in "UO":
         _put_words(file, name, values.tolist())
@@ -61,7 +67,7 @@ def put_array(file: h5py.File, name: str, values: np.ndarray) -> None:
 
 
 def _put_words(file: h5py.File, name: str, words: list[str]) -> None:
-    """Write text; one long word would make all others as wide, so that then each is written on its own."""
+    """Write text; each word on its own where one is so long that all would be as wide."""
     widest = max((len(word.encode()) for word in words), default=0)
     if not 0 < widest <= LONGEST_WORD:
         file.create_dataset(name, data=np.array(words, dtype=object), dtype=h5py.string_dtype())
@@ -69,15 +75,16 @@ def _put_words(file: h5py.File, name: str, words: list[str]) -> None:
     kind = h5py.string_dtype("utf-8", widest)
     column = file.create_dataset(name, (len(words),), kind, chunks=True, **COMPRESSION)
     for start in range(0, len(words), BLOCK_WORDS):
-        here = [word.encode() for word in words[start : start + BLOCK_WORDS]]
-        column[start : start + len(here)] = np.array(here, dtype=kind)
+        block = [word.encode() for word in words[start : start + BLOCK_WORDS]]
+        column[start : start + len(block)] = np.array(block, dtype=kind)
 
 
 @contextmanager
 def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
     """Open an HDF5 file of format `word` for reading.
 
-    Raises InputError where it cannot be read, is not as it was written, is of another format or points to other files.
+    Raises InputError where it cannot be read, is not as it was written, is of another format or
+    points to other files.
     """
     check_seal(path)
     try:
@@ -90,29 +97,32 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
         found = file.attrs.get("format")
         if found != f"{word}/{FORMAT_VERSION}":
             raise InputError(
-                f"{path}: expected a file of format {word}/{FORMAT_VERSION}, found {found}; remove it and run again"
+                f"{path}: expected a file of format {word}/{FORMAT_VERSION}, found {found}; "
+                "remove it and run again"
             )
-        held = _open_all(path, file)
+        items = _open_all(path, file)
         yield file
-        del held
+        del items
 
 
 def _open_all(path: Path, file: h5py.File) -> list[Any]:
-    """Open all that lies in a file: HDF5 forgets the chunks of an array that nobody holds. Raises InputError where something
-    is not in the file itself: a link, external or virtual storage."""
-    held = []
+    """Open all that lies in a file: HDF5 forgets the chunks of an array that nobody keeps open.
+
+    Raises InputError where something is not in the file itself: a link, external or virtual storage.
+    """
+    items = []
 
     def find(name: str, link: Any) -> str | None:
         item = file.get(name) if isinstance(link, h5py.HardLink) else None
-        held.append(item)
-        away = item is None or (
+        items.append(item)
+        is_elsewhere = item is None or (
             isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
         )
-        return name if away else None
+        return name if is_elsewhere else None
 
     if name := file.visititems_links(find):
         raise InputError(f"{path}: {name} points out of its place; remove the file and run again")
-    return held
+    return items
 
 
 def get_array(file: h5py.File, name: str) -> np.ndarray:
@@ -131,7 +141,10 @@ def read_arrays(path: Path, word: str, *names: str) -> dict[str, np.ndarray]:
 
 
 def read_rows(file: h5py.File, name: str, rows: np.ndarray) -> np.ndarray:
-    """Read some sorted rows of an array. All between them are read too: one long read is far faster than many short ones."""
+    """Read some sorted rows of an array.
+
+    All between them are read too: one long read is far faster than many short ones.
+    """
     first, last = int(rows[0]), int(rows[-1]) + 1
     return file[name][first:last][rows - first]
 

@@ -22,7 +22,10 @@ def write_facts(path: Path, word: str, facts: dict[str, Any]) -> None:
 
 
 def read_facts(path: Path, word: str) -> dict[str, Any]:
-    """Read a JSON file of format `word`. Raises InputError where it is not one, or not as it was written."""
+    """Read a JSON file of format `word`.
+
+    Raises InputError where it is not one, or not as it was written.
+    """
     try:
         text = path.read_text()
         facts = json.loads(text)

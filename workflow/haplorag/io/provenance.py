@@ -1,4 +1,4 @@
-"""What a file was made from: written into it, and compared where several files are read together."""
+"""What a file was made from: written into it, compared where several files are read together."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from haplorag.io.metadata import read_facts
 
 
 def describe_provenance(*files: tuple[str, Path]) -> str:
-    """What `check_family` gives, as text for a file that is made from these."""
+    """What `check_provenance` gives, as text for a file that is made from these."""
     return json.dumps(check_provenance(*files), sort_keys=True)
 
 
 def check_provenance(*files: tuple[str, Path]) -> dict[str, str]:
     """Digests of files, each given with its stage, and of all that they were made from, by stage.
 
-    Raises InputError where two of them come from different samples, genotypes, windows and so on: from two runs.
+    Raises InputError where two of them come from different samples, genotypes, windows and so on:
+    from two runs.
     """
-    known: dict[str, tuple[str, Path]] = {}
+    witnesses: dict[str, tuple[str, Path]] = {}
     for stage, path in files:
-        # Several methods' predictions stand side by side, and nothing is made from one of them alone.
+        # Methods' predictions stand side by side, and nothing is made from one of them alone.
         own = {} if stage == "predictions" else {stage: _identify(path)}
         for source, digest in (_read_sources(stage, path) | own).items():
-            first, witness = known.setdefault(source, (digest, path))
+            first, witness = witnesses.setdefault(source, (digest, path))
             if first != digest:
                 raise InputError(
-                    f"{path}: comes from other {source} than {witness}; remove the older of the two and run again"
+                    f"{path}: comes from other {source} than {witness}; "
+                    "remove the older of the two and run again"
                 )
-    return {source: digest for source, (digest, _) in known.items()}
+    return {source: digest for source, (digest, _) in witnesses.items()}
 
 
 def _identify(path: Path) -> str:

@@ -13,7 +13,10 @@ from haplorag.io.checksums import check_checksum, checksum
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as TSV with a header; numbers keep six significant digits. Its checksum goes to a hidden file beside."""
+    """Write a table as TSV with a header; numbers keep six significant digits.
+
+    Its checksum goes to a hidden file beside it.
+    """
     with replacing(path) as temporary:
         table.to_csv(
             temporary, sep="\t", index=False, float_format="%.6g", na_rep="", lineterminator="\n"
@@ -21,10 +24,17 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         write_bytes(_name_seal(path), f"{checksum(temporary)}  {path.name}\n".encode())
 
 
-def read_table(path: Path, **types: Any) -> pd.DataFrame:
-    """Read a TSV written by `write_table`; `types` gives columns another dtype than the guessed one.
+def remove_table(path: Path) -> None:
+    """Remove a table and its checksum, where they are."""
+    path.unlink(missing_ok=True)
+    _name_seal(path).unlink(missing_ok=True)
 
-    Raises InputError where it is not as it was written. A table that was copied without its checksum is taken as it is.
+
+def read_table(path: Path, **types: Any) -> pd.DataFrame:
+    """Read a TSV written by `write_table`; `types` gives columns another dtype than the guess.
+
+    Raises InputError where it is not as it was written. A table that was copied without its
+    checksum is taken as it is.
     """
     seal = _name_seal(path)
     try:

@@ -101,8 +101,7 @@ def rank_reference_samples(samples: pd.DataFrame) -> np.ndarray:
 
 
 def list_populations(people: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
-    """Super-populations by name, and which rows are theirs, int64 [n]; `all` comes first and is everybody."""
-    yield "all", np.arange(len(people))
+    """Super-populations by name, in order, and which rows are theirs, int64 [n]."""
     for population in sorted(people["super_population"].unique()):
         yield population, np.flatnonzero(people["super_population"] == population)
 

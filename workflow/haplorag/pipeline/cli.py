@@ -1,8 +1,9 @@
-"""Turns a step function's signature into its command line and sets up logging and progress, here and nowhere else."""
+"""Turns a step function's signature into its command line, and its failures into exit statuses."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import inspect
 import logging
 import os
@@ -16,7 +17,7 @@ from typing import Any
 
 from haplorag.errors import InputError
 from haplorag.pipeline.failures import RUN_AGAIN, explain_failure
-from haplorag.pipeline.logs import configure_logging
+from haplorag.pipeline.logs import collecting_warnings, configure_logging
 
 log = logging.getLogger(__name__)
 # Exit statuses: input was refused, or the machine could not do what was asked of it.
@@ -25,11 +26,13 @@ EXIT_SIGNAL = 128
 
 
 def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> None:
-    """Parse the command line `step` describes, call it, and turn what is no fault of the program into one clear line.
+    """Call `step` with what the command line says, and put what is no fault of ours in one line.
 
-    Exit status 2 means that an input was refused (InputError), 3 that the machine could not: no space, no memory, no GPU.
-    Positional parameters become positional arguments, keyword-only parameters become flags. A pydantic section is
-    given as JSON, a `list[...]` as any number of values, an optional value as one or none, a `bool` as a bare flag.
+    Exit status 2 means that an input was refused (InputError), 3 that the machine could not: no
+    space, no memory, no GPU. Positional parameters become positional arguments, keyword-only
+    parameters become flags. A pydantic section is given as JSON, a `list[...]` as any number of
+    values, an optional value as one or none, a `bool` as a bare flag, a dataclass of paths as one
+    argument or flag for each of its fields. All steps take `--warnings`, a table of what they warn.
     """
     # Threads that spin while they wait make shared cores several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -38,7 +41,9 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
     # As an exception, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
     try:
-        step(**_parse(step, arguments))
+        values = vars(_build_parser(step).parse_args(arguments))
+        with collecting_warnings(values["warnings"]):
+            step(**_take_values(step, values))
     except InputError as error:
         log.error("%s", error)
         sys.exit(EXIT_REFUSED)
@@ -46,21 +51,22 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
         log.error("interrupted; %s to go on", RUN_AGAIN)
         sys.exit(EXIT_SIGNAL + signal.SIGINT)
     except Exception as error:
-        said = explain_failure(error, step.__name__)
-        if said is None:
+        explanation = explain_failure(error, step.__name__)
+        if explanation is None:
             raise
         # What libraries have to say of it while they close their files helps nobody.
         sys.unraisablehook = lambda _: None
-        log.error("%s", said)
+        log.error("%s", explanation)
         sys.exit(EXIT_UNABLE)
 
 
-def count_threads(asked: int) -> int:
-    """The threads a step may use: those asked for, but never more than the machine lets it run on."""
-    return max(1, min(asked, len(os.sched_getaffinity(0))))
+def count_threads(wanted: int) -> int:
+    """The threads a step may use: those wanted, but never more than the machine lets it run on."""
+    return max(1, min(wanted, len(os.sched_getaffinity(0))))
 
 
-def _parse(step: Callable[..., None], arguments: list[str] | None) -> dict[str, Any]:
+def _build_parser(step: Callable[..., None]) -> argparse.ArgumentParser:
+    """The command line of `step`: its parameters, and the flag that all steps have."""
     summary = (inspect.getdoc(step) or "").partition("\n\n")[0]
     module = sys.modules[step.__module__].__spec__
     parser = argparse.ArgumentParser(
@@ -68,13 +74,40 @@ def _parse(step: Callable[..., None], arguments: list[str] | None) -> dict[str, 
     )
     hints = typing.get_type_hints(step)
     for name, parameter in inspect.signature(step).parameters.items():
-        _add_argument(parser, name, parameter, hints[name])
-    return vars(parser.parse_args(arguments))
+        is_flag = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        if dataclasses.is_dataclass(hints[name]):
+            _add_fields(parser, hints[name], is_flag)
+        else:
+            _add_argument(parser, name, hints[name], is_flag, parameter.default)
+    parser.add_argument("--warnings", type=Path, help="table to write of what the step warns of")
+    return parser
+
+
+def _add_fields(parser: argparse.ArgumentParser, bundle: Any, is_flag: bool) -> None:
+    hints = typing.get_type_hints(bundle)
+    for field in dataclasses.fields(bundle):
+        required = field.default is dataclasses.MISSING
+        default = inspect.Parameter.empty if required else field.default
+        _add_argument(parser, field.name, hints[field.name], is_flag, default)
+
+
+def _take_values(step: Callable[..., None], values: dict[str, Any]) -> dict[str, Any]:
+    """The values by parameter of `step`, from those by argument: dataclasses are put together."""
+    hints = typing.get_type_hints(step)
+    taken = {}
+    for name in inspect.signature(step).parameters:
+        if dataclasses.is_dataclass(hints[name]):
+            fields = dataclasses.fields(hints[name])
+            taken[name] = hints[name](**{field.name: values[field.name] for field in fields})
+        else:
+            taken[name] = values[name]
+    return taken
 
 
 def _add_argument(
-    parser: argparse.ArgumentParser, name: str, parameter: inspect.Parameter, hint: Any
+    parser: argparse.ArgumentParser, name: str, hint: Any, is_flag: bool, default: Any
 ) -> None:
+    """Add a flag, or else a positional argument, for a value of type `hint`."""
     optional = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
     if optional:
         hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
@@ -87,17 +120,17 @@ def _add_argument(
         options["nargs"] = "*"
     elif optional:
         options["nargs"] = "?"
-    if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+    if not is_flag:
         parser.add_argument(name, metavar=name.upper(), **options)
         return
     if hint is bool:
         options = {"action": "store_true"}
-    required = parameter.default is inspect.Parameter.empty and hint is not bool
+    required = default is inspect.Parameter.empty and hint is not bool
     parser.add_argument(
         "--" + name.replace("_", "-"),
         dest=name,
         required=required,
-        default=None if required else parameter.default,
+        default=None if required else default,
         **options,
     )
 

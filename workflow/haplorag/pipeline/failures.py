@@ -25,6 +25,8 @@ NO_MEMORY = (
     "can't start new thread",
     "not enough memory",
 )
+# Characters of a library's message that are repeated.
+LONGEST_MESSAGE = 300
 SETTING_TO_LOWER = {
     "training": "training.batch_people",
     "untrained": "training.batch_people",
@@ -37,12 +39,15 @@ def explain_failure(error: Exception, step: str) -> str | None:
     """One line that says what a machine lacked and what to do, None where it is no such thing."""
     if isinstance(error, OSError) and error.errno in REMEDIES:
         return f"{error.filename or step}: {os.strerror(error.errno)}; {REMEDIES[error.errno]}"
-    said = " ".join(str(error).split())[:300]
+    message = " ".join(str(error).split())[:LONGEST_MESSAGE]
     if isinstance(error, OSError) and error.filename and error.errno is None:
-        return f"{error.filename}: could not be written ({said}); free some space, then {RUN_AGAIN}"
-    if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY):
+        return (
+            f"{error.filename}: could not be written ({message}); free some space, then {RUN_AGAIN}"
+        )
+    if isinstance(error, MemoryError) or any(words in message for words in NO_MEMORY):
         lower = f"lower {SETTING_TO_LOWER[step]}, " if step in SETTING_TO_LOWER else ""
-        return f"{step}: out of memory ({said}); {lower}run fewer jobs at once (--cores), or use a larger machine"
-    if type(error).__name__ == "AcceleratorError" or "CUDA error" in said:
-        return f"{step}: the GPU failed ({said}); {RUN_AGAIN}, or without it: --resources gpu=0"
+        remedy = f"{lower}run fewer jobs at once (--cores), or use a larger machine"
+        return f"{step}: out of memory ({message}); {remedy}"
+    if type(error).__name__ == "AcceleratorError" or "CUDA error" in message:
+        return f"{step}: the GPU failed ({message}); {RUN_AGAIN}, or without it: --resources gpu=0"
     return None

@@ -1,4 +1,7 @@
-"""A short hash of what a module means: its code and that of the project modules it imports, without comments or docstrings."""
+"""A short hash of what a module means: its code and that of the project modules it imports.
+
+Comments and docstrings do not count.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,12 @@ SKIPPED = {
 
 
 def hash_module(name: str) -> str:
-    """Hash module `name` (dotted, `haplorag.`...) with every project module it reaches through imports, 16 hex digits."""
-    pending, seen = [name], {}
+    """Hash module `name` (dotted, `haplorag.`...), 16 hex digits.
+
+    Every project module that it reaches through imports counts.
+    """
+    pending = [name]
+    seen: dict[str, str] = {}
     while pending:
         module = pending.pop()
         if module in seen or (module in SKIPPED and module != name):

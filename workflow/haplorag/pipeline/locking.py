@@ -1,4 +1,4 @@
-"""Keeps a second run out of a results folder, by a lock that the kernel frees when its holder dies."""
+"""Keeps a second run out of a results folder, by a lock that the kernel frees with its holder."""
 
 from __future__ import annotations
 
@@ -22,18 +22,33 @@ LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 def lock_folder(folder: Path) -> None:
     """Hold a folder until this process ends, and remove what dead writers left half-written in it.
 
-    On NFS the lock holds on all machines. Raises InputError, naming the holder, where another process has the folder, and where
-    it cannot be written.
+    On NFS the lock holds on all machines. Raises InputError, naming the holder, where another
+    process has the folder, and where it cannot be written.
     """
+    # Never closed: the lock lives as long as this descriptor, which jobs do not inherit.
+    descriptor = _open_lock(folder)
+    _take_lock(folder, descriptor)
+    since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    holder = f"process {os.getpid()} on {socket.gethostname()} since {since}\n"
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, holder.encode(), 0)
+    if stale := sweep(folder):
+        log.warning("%s: %d half-written files of a run that was killed are removed", folder, stale)
+
+
+def _open_lock(folder: Path) -> int:
     path = folder / LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Never closed: the lock lives as long as this descriptor, which jobs do not inherit.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); set `results` to another folder"
         ) from error
+
+
+def _take_lock(folder: Path, descriptor: int) -> None:
+    """Lock a folder's file; warns where the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -49,10 +64,3 @@ def lock_folder(folder: Path) -> None:
             folder,
             error.strerror,
         )
-    since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
-    os.ftruncate(descriptor, 0)
-    os.pwrite(
-        descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0
-    )
-    if stale := sweep(folder):
-        log.warning("%s: %d half-written files of a run that was killed are removed", folder, stale)

@@ -1,12 +1,34 @@
-"""Log lines and progress bars."""
+"""Log lines, progress bars, and what a job warned of as a table."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
+import pandas as pd
+
+from haplorag.io.tables import remove_table, write_table
+
 Item = TypeVar("Item")
+# A step that is run as a program logs as `__main__`.
+LOGGERS = ("haplorag", "__main__")
+
+
+class WarningCollector(logging.Handler):
+    """Keeps the module and the message of every warning, in order."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.rows: list[tuple[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record, unless it is an error."""
+        if record.levelno == logging.WARNING:
+            self.rows.append((record.module, record.getMessage()))
 
 
 def configure_logging() -> None:
@@ -16,9 +38,33 @@ def configure_logging() -> None:
     logging.addLevelName(logging.ERROR, "error: ")
     form = "%(asctime)s %(module)s: %(levelname)s%(message)s"
     logging.basicConfig(format=form, datefmt="%H:%M:%S", level=logging.WARNING)
-    for ours in ("haplorag", "__main__"):
-        logging.getLogger(ours).setLevel(logging.INFO)
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
+
+
+@contextmanager
+def collecting_warnings(path: Path | None) -> Iterator[None]:
+    """Write what haplorag warns of in the block as a table, where a path is given.
+
+    Columns are module and message. Where nothing is warned of, or the block fails, there is no
+    table, nor that of an earlier run.
+    """
+    # Of several processes that do one job, the first one speaks for all.
+    if path is None or os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    remove_table(path)
+    collector = WarningCollector()
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(collector)
+    try:
+        yield
+    finally:
+        for name in LOGGERS:
+            logging.getLogger(name).removeHandler(collector)
+    if collector.rows:
+        write_table(path, pd.DataFrame(collector.rows, columns=["module", "message"]))
 
 
 def show_progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:

@@ -14,27 +14,29 @@ WHAT = {
 
 
 def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
-    """What each model and each other tool took to impute the test people: method, what, seconds of all jobs, megabytes.
+    """What each model and each other tool took to impute the test people.
 
-    A model's cost has the retrieval of the test people's neighbours in it.
+    Rows of method, what is in it, seconds of all jobs, and megabytes. A model's cost has the
+    retrieval of the test people's neighbours in it.
     """
+    is_retrieval = (measured["rule"] == "neighbours") & measured["job"].str.startswith("test/")
     rows = []
     for rule, what in WHAT.items():
         jobs = measured[measured["rule"] == rule]
         for method in jobs["job"].str.split("/").str[0].unique():
-            mine = jobs[jobs["job"].str.startswith(f"{method}/")]
+            own = jobs[jobs["job"].str.startswith(f"{method}/")]
             if rule == "predictions":
-                retrieval = (measured["rule"] == "neighbours") & measured["job"].str.startswith(
-                    "test/"
-                )
-                mine = pd.concat([mine, measured[retrieval]])
-            cost = {"seconds": mine["seconds"].sum(), "megabytes": mine["megabytes"].max()}
+                own = pd.concat([own, measured[is_retrieval]])
+            cost = {"seconds": own["seconds"].sum(), "megabytes": own["megabytes"].max()}
             rows.append({"method": method, "what": what, **cost})
     return pd.DataFrame(rows, columns=["method", "what", "seconds", "megabytes"])
 
 
 def read_benchmarks(folder: Path) -> pd.DataFrame:
-    """Rows of rule, job, seconds and megabytes (peak resident memory) from the benchmark files under a folder."""
+    """Rows of rule, job, seconds and megabytes (peak resident memory) of Snakemake's benchmarks.
+
+    Its files lie under the folder, called after rule and job.
+    """
     rows = []
     for path in sorted(folder.rglob("*.tsv")):
         measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]

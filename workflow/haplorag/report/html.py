@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,17 @@ import jinja2
 from haplorag.io.atomic import replacing
 
 
-def write_page(template: Path, output: Path, content: dict[str, Any]) -> int:
-    """Fill a template, whose folder holds the page it extends, and write it; gives the number of characters."""
-    loader = jinja2.FileSystemLoader(template.parent)
+def write_page(template: str, output: Path, content: dict[str, Any]) -> int:
+    """Fill a template of this package and write the page; gives its number of characters."""
+    folder = resources.files("haplorag.report") / "templates"
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(str(folder)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = environment.get_template(template.name).render(**content)
+    text = environment.get_template(template).render(**content)
     with replacing(output) as temporary:
         temporary.write_text(text)
     return len(text)

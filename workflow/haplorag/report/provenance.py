@@ -6,6 +6,10 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from haplorag.io.tables import read_table
+
+# How rules call the table of what a job warned of, after the name of its log.
+WARNINGS = ".log.warnings.tsv"
 LIBRARIES = (
     "haplorag",
     "snakemake",
@@ -21,14 +25,14 @@ LIBRARIES = (
 
 
 def list_warnings(folder: Path) -> dict[str, list[str]]:
-    """What jobs warned of, by log file."""
+    """What jobs warned of, each message once, by job.
+
+    From the tables of warnings that lie beside the logs under a folder; a job is called as its log.
+    """
     found = {}
-    for path in sorted(folder.rglob("*.log")):
-        lines = [
-            line.partition("warning: ")[2] for line in path.read_text(errors="replace").splitlines()
-        ]
-        if warned := list(dict.fromkeys(line for line in lines if line)):
-            found[str(path.relative_to(folder).with_suffix(""))] = warned
+    for path in sorted(folder.rglob(f"[!.]*{WARNINGS}")):
+        job = str(path.relative_to(folder)).removesuffix(WARNINGS)
+        found[job] = list(dict.fromkeys(read_table(path, message=str)["message"]))
     return found
 
 

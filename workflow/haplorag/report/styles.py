@@ -11,16 +11,18 @@ BASELINES = {
     "li_stephens": "#222222",
 }
 OTHER_TOOLS = {"beagle": "#E69F00", "minimac4": "#009E73"}
+PROPER_NAMES = {"beagle": "Beagle", "minimac4": "Minimac4", "li_stephens": "Li and Stephens"}
 VARIANTS = ("-", ":", "-.")
 MARKERS = "os^DvPX*"
 
 
 def method_label(method: str) -> str:
     """A method's name as people read it."""
-    known = {"beagle": "Beagle", "minimac4": "Minimac4", "li_stephens": "Li and Stephens"}
-    return known.get(
-        method, method.replace("_", " ") if method in BASELINES or is_other_tool(method) else method
-    )
+    if method in PROPER_NAMES:
+        return PROPER_NAMES[method]
+    # The name of a model is its user's, and stays as it is.
+    is_model = method not in BASELINES and not is_other_tool(method)
+    return method if is_model else method.replace("_", " ")
 
 
 def is_other_tool(method: str) -> bool:
@@ -29,15 +31,20 @@ def is_other_tool(method: str) -> bool:
 
 
 def method_styles(methods: list[str]) -> dict[str, dict[str, str]]:
-    """Colour, marker and line of each method; baselines and peers keep theirs whatever else is shown."""
+    """Colour, marker and line of each method.
+
+    Baselines and peers keep theirs whatever else is shown.
+    """
     ordered = order_methods(methods)
     free = iter(colour for colour in PALETTE * len(ordered) if colour not in OTHER_TOOLS.values())
-    styles, seen = {}, dict.fromkeys(OTHER_TOOLS, 0)
+    styles = {}
+    seen = dict.fromkeys(OTHER_TOOLS, 0)
     for number, method in enumerate(ordered):
         line = "--" if method in BASELINES else "-"
         if is_other_tool(method):
             family = method.split("_")[0]
-            colour, line = OTHER_TOOLS[family], VARIANTS[seen[family] % len(VARIANTS)]
+            colour = OTHER_TOOLS[family]
+            line = VARIANTS[seen[family] % len(VARIANTS)]
             seen[family] += 1
         else:
             colour = BASELINES.get(method) or next(free)

@@ -1,13 +1,17 @@
-"""Writes what plainer methods say at the hidden sites of the test people, from the frequency to Li and Stephens' model."""
+"""Writes what plainer methods say at the hidden sites of the test people.
+
+They reach from the allele frequency to Li and Stephens' model.
+"""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
+import h5py
 import numpy as np
 
-from haplorag.dataset.chromosome import open_chromosome
+from haplorag.dataset.chromosome import ChromosomeData, open_chromosome
 from haplorag.evaluation.baselines import copy_nearest
 from haplorag.evaluation.predictions import create_predictions, create_shares
 from haplorag.io.hdf5 import creating_arrays
@@ -33,55 +37,74 @@ def baselines(
     panel_typed: int,
     threads: int = 1,
 ) -> None:
-    """Write probability of ALT float16 [method, mask, person, site, 2] for the methods named; NaN where nothing is hidden.
+    """Write probability of ALT float16 [method, mask, person, site, 2], NaN where none is hidden.
 
-    The allele frequency is that of the reference; the nearest haplotype is the retrieved one with fewest mismatches over
-    the window's typed sites; the vote is the mean over the nearest `vote_neighbours`; Li and Stephens' model copies from the
-    whole reference. Beside them, `carriers` float16 [mask, person, site, 2] is the share of all neighbours that carry ALT.
+    The allele frequency is that of the reference; the nearest haplotype is the retrieved one with
+    fewest mismatches over the window's typed sites; the vote is the mean over the nearest
+    `vote_neighbours`; Li and Stephens' model copies from the whole reference. Beside them,
+    `carriers` float16 [mask, person, site, 2] is the share of all neighbours that carry ALT.
     """
     chromosome = open_chromosome(
         samples, genotypes, frequencies, windows, shards, masks, neighbours
     )
-    frequency, found = chromosome.frequencies.frequency, chromosome.retrieved
-    people = np.unique(found.person)
-    shape = (len(METHODS), len(chromosome.names), len(people), len(frequency), 2)
+    people = np.unique(chromosome.retrieved.person)
+    shape = (len(METHODS), len(chromosome.names), len(people), chromosome.hidden.shape[1], 2)
     with creating_arrays(output, "predictions", sources=chromosome.sources) as file:
         create_predictions(file, METHODS, chromosome.names, people, shape)
         create_shares(file, "carriers", shape[1:])
-        for items in show_progress(found.group(), "windows"):
-            mask, window = found.mask[items[0]], found.window[items[0]]
-            start, stop = chromosome.windows.cores[window]
-            view, hidden, nobody = (
-                chromosome.view(items),
-                chromosome.hidden[mask],
-                np.full(2 * len(items), -1),
-            )
-            ids, apart = (found.read(name, items) for name in ("ids", "distances"))
-            alleles = chromosome.shards.haplotypes(
-                view.core_sites, np.maximum(ids, 0).ravel()
-            ).reshape(*ids.shape, -1)
-            traced = trace_window(
-                view,
-                chromosome.read(items),
-                ids[:, :0],
-                nobody,
-                panel_typed,
-                count_threads(threads),
-            )
-            says = np.empty((len(METHODS), 2 * len(items), stop - start), dtype=np.float32)
-            says[0] = frequency[start:stop]
-            says[1] = copy_nearest(alleles, apart, 1)
-            says[2] = copy_nearest(alleles, apart, vote_neighbours)
-            says[3] = traced.alternate
-            says[:, :, ~hidden[start:stop]] = np.nan
-            file["probability"][:, mask, :, start:stop] = says.reshape(
-                len(METHODS), len(items), 2, -1
-            ).swapaxes(2, 3)
-            carriers = np.where(np.isnan(says[0]), np.nan, alleles.mean(axis=1, dtype=np.float32))
-            file["carriers"][mask, :, start:stop] = carriers.reshape(len(items), 2, -1).swapaxes(
-                1, 2
-            )
+        for items in show_progress(chromosome.retrieved.group(), "windows"):
+            mosaic = _copy_from_panel(chromosome, items, panel_typed, count_threads(threads))
+            _write_window(file, chromosome, items, mosaic, vote_neighbours)
     log.info("%d people, %d masks, %s", len(people), shape[1], ", ".join(METHODS))
+
+
+def _copy_from_panel(
+    chromosome: ChromosomeData, items: np.ndarray, panel_typed: int, threads: int
+) -> np.ndarray:
+    """Li and Stephens' probability of ALT, float32 [2n, core], of items that share a window."""
+    no_neighbours = np.empty((2 * len(items), 0), dtype=np.int32)
+    # Test people are not in the panel.
+    no_owner = np.full(2 * len(items), -1)
+    window = chromosome.view(items)
+    haplotypes = chromosome.read(items)
+    return trace_window(window, haplotypes, no_neighbours, no_owner, panel_typed, threads).alternate
+
+
+def _write_window(
+    file: h5py.File,
+    chromosome: ChromosomeData,
+    items: np.ndarray,
+    mosaic: np.ndarray,
+    vote_neighbours: int,
+) -> None:
+    """Write what all methods say of items that share mask and window; all test people do."""
+    mask = chromosome.retrieved.mask[items[0]]
+    core = slice(*chromosome.windows.cores[chromosome.retrieved.window[items[0]]])
+    alleles = _read_neighbour_alleles(chromosome, items)
+    distances = chromosome.retrieved.read("distances", items)
+    typed = ~chromosome.hidden[mask][core]
+    probability = np.empty((len(METHODS), *mosaic.shape), dtype=np.float32)
+    probability[0] = chromosome.frequencies.frequency[core]
+    probability[1] = copy_nearest(alleles, distances, 1)
+    probability[2] = copy_nearest(alleles, distances, vote_neighbours)
+    probability[3] = mosaic
+    probability[:, :, typed] = np.nan
+    carriers = alleles.mean(axis=1, dtype=np.float32)
+    carriers[:, typed] = np.nan
+    by_person = probability.reshape(len(METHODS), len(items), 2, -1)
+    file["probability"][:, mask, :, core] = by_person.swapaxes(2, 3)
+    file["carriers"][mask, :, core] = carriers.reshape(len(items), 2, -1).swapaxes(1, 2)
+
+
+def _read_neighbour_alleles(chromosome: ChromosomeData, items: np.ndarray) -> np.ndarray:
+    """Alleles of the retrieved haplotypes over the core, 0/1 [2n, K, core].
+
+    Where there is no neighbour, those of the first reference haplotype stand for it.
+    """
+    ids = chromosome.retrieved.read("ids", items)
+    core = chromosome.view(items).core_sites
+    alleles = chromosome.shards.haplotypes(core, np.maximum(ids, 0).ravel())
+    return alleles.reshape(*ids.shape, -1)
 
 
 if __name__ == "__main__":

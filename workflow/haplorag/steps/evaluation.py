@@ -1,45 +1,43 @@
-"""Judges every method at the hidden sites of the test people, by mask, frequency, population and chromosome."""
+"""Judges every method at the hidden sites of the test people.
+
+By mask, frequency of the rarer allele, population and chromosome.
+"""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from haplorag.evaluation.bootstrap import resample_people
-from haplorag.evaluation.metrics import bin_reliability, count_recalled, group_by_maf, tally_method
-from haplorag.evaluation.predictions import iterate_predictions
+from haplorag.evaluation.accumulate import (
+    AccuracyAccumulator,
+    TruthBlock,
+    iterate_truth_blocks,
+    resample_populations,
+)
+from haplorag.evaluation.metrics import SiteGroup, list_site_groups
+from haplorag.evaluation.predictions import iterate_carriers, iterate_predictions
 from haplorag.evaluation.tables import (
-    average_along,
+    EvaluationTables,
     describe_accuracy,
     describe_calibration,
     describe_recall,
     summarise,
 )
-from haplorag.io.hdf5 import read_arrays
 from haplorag.io.metadata import read_facts, write_facts
 from haplorag.io.provenance import check_provenance
 from haplorag.io.tables import read_table, write_table
-from haplorag.panel.genotype_store import iterate_truth
-from haplorag.panel.samples import find_samples, list_populations, read_samples
+from haplorag.panel.samples import find_samples, read_samples
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.logs import show_progress
-from haplorag.seeding import seed_of
 from haplorag.settings import EvaluationSettings
 from haplorag.training.history import list_epochs
 
-log = logging.getLogger(__name__)
-
 
 def evaluation(
-    accuracy: Path,
-    calibration: Path,
-    along: Path,
-    learning: Path,
-    masks: Path,
-    recall: Path,
+    tables: EvaluationTables,
     summary: Path,
     *,
     samples: Path,
@@ -47,91 +45,70 @@ def evaluation(
     genotypes: list[Path],
     frequencies: list[Path],
     predictions: list[Path],
+    prediction_chromosomes: list[str],
     histories: list[Path],
     rates: list[Path],
+    draws: list[str],
     settings: EvaluationSettings,
     seed: int,
 ) -> None:
-    """Write the tables of the report, all long and with a method column, and the few figures worth a sentence.
+    """Write the tables of the report, all long, and the few figures worth a sentence.
 
-    `predictions` holds the files of all methods, `rates` the tables of realised masks. Intervals resample people.
+    `predictions` holds the files of all methods, `prediction_chromosomes` the chromosome of each;
+    `rates` the tables of realised masks, those of all chromosomes for each of `draws` in turn.
+    Intervals resample people.
     """
     people = read_samples(samples)
     rows = find_samples(people, "test")
-    drawn = {
-        population: (
-            members,
-            resample_people(
-                len(members), settings.bootstrap, seed_of(seed, "bootstrap", population)
-            ),
-        )
-        for population, members in list_populations(people.iloc[rows])
-    }
-    tallies: dict[tuple[str, str, str, str], np.ndarray] = {}
-    reliability: dict[tuple[str, str], np.ndarray] = {}
-    recalled: dict[str, np.ndarray] = {}
-    stretches = []
-    for chromosome, stored, known in zip(chromosomes, genotypes, frequencies, strict=True):
-        arrays = read_arrays(known, "frequencies", "position", "frequency")
-        paths = [path for path in predictions if path.stem == chromosome]
-        panel = ("samples", samples), ("genotypes", stored), ("frequencies", known)
+    counts = AccuracyAccumulator(resample_populations(people.iloc[rows], settings, seed))
+    predicted = list(zip(prediction_chromosomes, predictions, strict=True))
+    for chromosome, stored, counted in zip(chromosomes, genotypes, frequencies, strict=True):
+        paths = [path for name, path in predicted if name == chromosome]
+        panel = ("samples", samples), ("genotypes", stored), ("frequencies", counted)
         check_provenance(*panel, *(("predictions", path) for path in paths))
-        judged: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
-        for here, truth in show_progress(
-            iterate_truth(stored, rows), f"chromosome {chromosome}, blocks"
-        ):
-            position, frequency = arrays["position"][here], arrays["frequency"][here]
-            by_bin = group_by_maf(frequency, settings.maf_bins, settings.rare_maf)[1]
-            for mask, method, sites, said in (
-                found for path in paths for found in iterate_predictions(path, here)
-            ):
-                alleles, groups, minor_is_alt = (
-                    truth[:, sites],
-                    by_bin[:, sites],
-                    frequency[sites] <= 0.5,
-                )
-                if method is None:
-                    recalled[mask] = recalled.get(mask, 0) + count_recalled(
-                        said, alleles, groups, minor_is_alt
-                    )
-                    continue
-                for population, (members, weights) in drawn.items():
-                    tally, r2 = tally_method(
-                        said[members], alleles[members], groups, minor_is_alt, weights
-                    )
-                    for where in (chromosome, "all"):
-                        key = mask, method, where, population
-                        tallies[key] = tallies.get(key, 0) + tally
-                    if population == "all":
-                        judged.setdefault((mask, method), []).append((position[sites], r2))
-                reliability[mask, method] = reliability.get((mask, method), 0) + bin_reliability(
-                    said, alleles
-                )
-        for (mask, method), parts in judged.items():
-            position, r2 = (np.concatenate(part) for part in zip(*parts, strict=True))
-            stretches += average_along(mask, method, chromosome, position, r2)
-            log.info(
-                "%s, %s, %s: mean r2 %.4f at %d sites",
-                chromosome,
-                mask,
-                method,
-                np.nanmean(r2),
-                len(r2),
-            )
-    trained = [read_facts(path, "history") for path in histories]
-    names = group_by_maf(np.zeros(0), settings.maf_bins, settings.rare_maf)[0]
-    table = pd.concat(
-        [describe_accuracy(key, tally, names) for key, tally in tallies.items()], ignore_index=True
+        blocks = iterate_truth_blocks(stored, counted, rows, settings)
+        _count_chromosome(counts, chromosome, blocks, paths)
+    models = [read_facts(path, "history") for path in histories]
+    accuracy = _write_counts(tables, counts, list_site_groups(settings.maf_bins))
+    write_table(
+        tables.learning, pd.DataFrame([row for facts in models for row in list_epochs(facts)])
     )
-    write_table(accuracy, table)
-    write_table(calibration, describe_calibration(reliability))
-    write_table(recall, describe_recall(recalled, names))
-    write_table(along, pd.DataFrame(stretches))
-    write_table(learning, pd.DataFrame([row for facts in trained for row in list_epochs(facts)]))
-    realised = {(path.parent.name, path.stem): read_table(path, mask=str) for path in rates}
+    write_table(
+        tables.masks, _join_rates(dict(zip(product(draws, chromosomes), rates, strict=True)))
+    )
+    write_facts(summary, "summary", summarise(accuracy, people, models))
+
+
+def _count_chromosome(
+    counts: AccuracyAccumulator, chromosome: str, blocks: Iterable[TruthBlock], paths: list[Path]
+) -> None:
+    """Count what all methods say on a chromosome, given the files of its predictions."""
+    for block in show_progress(blocks, f"chromosome {chromosome}, blocks"):
+        for path in paths:
+            for prediction in iterate_predictions(path, block.sites):
+                counts.add_prediction(chromosome, block, prediction)
+            for shares in iterate_carriers(path, block.sites):
+                counts.add_recall(block, shares)
+    counts.finish_chromosome(chromosome)
+
+
+def _write_counts(
+    tables: EvaluationTables, counts: AccuracyAccumulator, groups: list[SiteGroup]
+) -> pd.DataFrame:
+    """Write the tables that are made of counts; gives that of the accuracy."""
+    accuracy = describe_accuracy(counts.tallies, groups)
+    write_table(tables.accuracy, accuracy)
+    write_table(tables.calibration, describe_calibration(counts.reliability))
+    write_table(tables.recall, describe_recall(counts.recalled, groups))
+    write_table(tables.along, pd.DataFrame(counts.stretches))
+    return accuracy
+
+
+def _join_rates(paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
+    """The tables of realised masks as one, by draw and chromosome."""
+    realised = {place: read_table(path, mask=str) for place, path in paths.items()}
     by_draw = ["draw", "chromosome"]
-    write_table(masks, pd.concat(realised, names=by_draw).reset_index(by_draw))
-    write_facts(summary, "summary", summarise(table, people, trained))
+    return pd.concat(realised, names=by_draw).reset_index(by_draw)
 
 
 if __name__ == "__main__":

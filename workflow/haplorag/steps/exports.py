@@ -27,9 +27,10 @@ def exports(
     reference: Path,
     *,
     targets: list[Path],
+    target_masks: list[str],
     chromosome: str,
 ) -> None:
-    """Write the reference VCF and one target VCF a mask, named after it; people are called p0, p1, ... by their row.
+    """Write the reference VCF and one target VCF a mask, those of `target_masks`; people are called p0, p1, ... by their row.
 
     A missing reference allele is written as the site's major allele, as the models read it. Genotypes are read in blocks of
     sites, so that memory does not grow with the people times the sites.
@@ -49,7 +50,7 @@ def exports(
         )
         rows = find_samples(people, "test")
         for mask, hidden in zip(drawn["names"], drawn["hidden"], strict=True):
-            path = next(path for path in targets if path.name == f"{mask}.vcf.gz")
+            path = targets[target_masks.index(mask)]
             typed = np.flatnonzero(~hidden)
             known = (calls[:, rows] for calls in iterate_site_blocks(file, typed))
             here = [sites[site] for site in typed]

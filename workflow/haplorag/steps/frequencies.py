@@ -25,10 +25,8 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
     sources = describe_provenance(("samples", samples), ("genotypes", genotypes))
     table = read_samples(samples)
     reference = find_samples(table, "reference")
-    by_name = {
-        name: reference[members] for name, members in list_populations(table.iloc[reference])
-    }
-    (_, *populations), groups = by_name, list(by_name.values())
+    populations = dict(list_populations(table.iloc[reference]))
+    groups = [reference, *(reference[members] for members in populations.values())]
     with opening_arrays(genotypes, "genotypes") as file:
         position = file["variants/POS"][:]
         blocks = iterate_site_blocks(file, np.arange(len(position)))
@@ -43,7 +41,7 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
             "position": position,
             "frequency": everyone[:, 0],
             "genotype_frequency": everyone[:, 1:],
-            "populations": np.array(populations),
+            "populations": np.array(list(populations)),
             "population_frequency": np.stack([part[:, 0] for part in by_population]),
             "population_genotype_frequency": np.stack([part[:, 1:] for part in by_population]),
             "allele_number": counts[0][:, 1].astype(np.int32),

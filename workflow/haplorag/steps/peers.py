@@ -1,4 +1,4 @@
-"""Imputes the test people with another tool, or takes what it imputed, at the same hidden sites."""
+"""Imputes the test people with another tool, or takes what it imputed, at the same sites."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.evaluation.other_tools import run_tool
+from haplorag.evaluation.other_tools import (
+    ImputedSites,
+    OtherTool,
+    read_panel_sites,
+    read_probabilities,
+)
 from haplorag.evaluation.predictions import create_predictions
 from haplorag.io.atomic import borrowing_folder
 from haplorag.io.hdf5 import creating_arrays, read_arrays
@@ -15,7 +20,6 @@ from haplorag.io.provenance import describe_provenance
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.settings import PeerSettings
-from haplorag.vcf.dosages import read_imputed
 
 log = logging.getLogger(__name__)
 
@@ -29,60 +33,59 @@ def peers(
     output: Path,
     *,
     targets: list[Path],
+    target_masks: list[str],
     peer: str,
     settings: PeerSettings,
     chromosome: str,
     genetic_map: Path | None = None,
     threads: int = 1,
 ) -> None:
-    """Write probability of ALT float16 [method, mask, person, site, 2], one method: the peer; NaN where nothing is hidden.
+    """Write probability of ALT float16 [method, mask, person, site, 2], one method: the peer.
 
-    A hidden site that the tool leaves out takes the reference's frequency and is counted. Raises InputError where the tool
-    is not installed or fails.
+    NaN where nothing is hidden. `targets` has the VCF of each of `target_masks`. A hidden site that
+    the tool leaves out takes the reference's frequency and is counted. Raises InputError where the
+    tool is not installed or fails.
     """
     panel = ("samples", samples), ("genotypes", genotypes), ("frequencies", frequencies)
     sources = describe_provenance(*panel, ("masks", masks))
-    drawn = read_arrays(masks, "masks")
-    arrays = read_arrays(genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
-    sites = {
-        key: row
-        for row, key in enumerate(
-            zip(*(values.tolist() for values in arrays.values()), strict=True)
-        )
-    }
-    frequency = read_arrays(frequencies, "frequencies", "frequency")["frequency"]
-    people = find_samples(read_samples(samples), "test")
-    shape = (1, len(drawn["names"]), len(people), len(frequency), 2)
-    threads = count_threads(threads)
+    sites = read_panel_sites(genotypes, frequencies, chromosome)
+    table = read_samples(samples)
+    people = find_samples(table, "test")
+    # Exports call people by their rows; a file from elsewhere has their names.
+    names = list(table["sample"].iloc[people]) if settings.file else [f"p{row}" for row in people]
+    target_of = dict(zip(target_masks, targets, strict=True))
+    hidden = _read_hidden(masks)
+    shape = (1, len(hidden), len(people), len(sites.frequency), 2)
     with (
         creating_arrays(output, "predictions", sources=sources) as file,
         borrowing_folder(output) as scratch,
     ):
-        create_predictions(file, [peer], drawn["names"].tolist(), people, shape)
-        for row, mask in enumerate(drawn["names"].tolist()):
-            hidden = drawn["hidden"][row]
-            target = next(path for path in targets if path.name == f"{mask}.vcf.gz")
-            if settings.file:
-                imputed = Path(settings.file.replace("{mask}", mask))
-                names = None
-            else:
-                imputed = run_tool(settings, reference, target, genetic_map, scratch, threads)
-                names = [f"p{person}" for person in people]
-            probability = np.broadcast_to(frequency[None, :, None], shape[2:]).copy()
-            found = read_imputed(
-                imputed, chromosome, sites, names or _names_of(samples, people), probability
-            )
-            lacking = int((hidden & ~found).sum())
-            if lacking:
-                log.warning("%s, %s: %d of %d hidden sites are not in the output; they count as the allele frequency",
-                            peer, mask, lacking, hidden.sum())  # fmt: skip
-            probability[:, ~hidden] = np.nan
-            file["probability"][0, row] = probability
-            log.info("%s, %s: %d hidden sites", peer, mask, hidden.sum())
+        create_predictions(file, [peer], list(hidden), people, shape)
+        tool = OtherTool(settings, reference, genetic_map, scratch, count_threads(threads))
+        for row, mask in enumerate(hidden):
+            imputed = tool.impute(target_of[mask], mask)
+            found = read_probabilities(imputed, sites, names)
+            file["probability"][0, row] = _keep_hidden(found, hidden[mask], f"{peer}, {mask}")
 
 
-def _names_of(samples: Path, rows: np.ndarray) -> list[str]:
-    return read_samples(samples)["sample"].iloc[rows].tolist()
+def _read_hidden(masks: Path) -> dict[str, np.ndarray]:
+    """Which sites each mask hides, bool [site] by its name."""
+    arrays = read_arrays(masks, "masks", "names", "hidden")
+    return dict(zip(arrays["names"].tolist(), arrays["hidden"], strict=True))
+
+
+def _keep_hidden(imputed: ImputedSites, hidden: np.ndarray, what: str) -> np.ndarray:
+    """Probability of ALT float32 [person, site, 2], NaN at sites that are not hidden."""
+    lacking = int((hidden & ~imputed.found).sum())
+    if lacking:
+        log.warning(
+            "%s: %d of %d hidden sites are not in the output; they count as the allele frequency",
+            what,
+            lacking,
+            hidden.sum(),
+        )
+    log.info("%s: %d hidden sites", what, hidden.sum())
+    return np.where(hidden[None, :, None], imputed.probability, np.nan)
 
 
 if __name__ == "__main__":

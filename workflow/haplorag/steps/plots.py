@@ -7,58 +7,50 @@ from pathlib import Path
 
 import pandas as pd
 
+from haplorag.evaluation.metrics import RARE
+from haplorag.evaluation.tables import (
+    EvaluationTables,
+    read_accuracy,
+    read_evaluation,
+    select_kind,
+    select_metric,
+    select_overall,
+)
 from haplorag.io.atomic import replacing
-from haplorag.io.tables import read_table
 from haplorag.pipeline.cli import run_step
-from haplorag.report import figures
 from haplorag.report.costs import list_costs, read_benchmarks
+from haplorag.report.figures import FIGURES, save_svg
 
 log = logging.getLogger(__name__)
 
 
-def plots(
-    accuracy: Path,
-    calibration: Path,
-    along: Path,
-    learning: Path,
-    masks: Path,
-    recall: Path,
-    output: Path,
-    *,
-    figure: str,
-    times: Path,
-) -> None:
-    """Write the figure as SVG. `times` is the folder of Snakemake's benchmarks, which `resources` and `costs` show."""
-    sources = {
-        "accuracy": accuracy,
-        "populations": accuracy,
-        "calibration": calibration,
-        "along": along,
-    }
-    sources |= {"learning": learning, "masks": masks, "recall": recall}
-    if figure == "resources":
-        table = read_benchmarks(times)
-    elif figure == "costs":
-        table = _price(_read(accuracy), read_benchmarks(times))
-    else:
-        table = _read(sources[figure])
-    drawn = getattr(figures, figure)(table)
+def plots(tables: EvaluationTables, output: Path, *, figure: str, times: Path) -> None:
+    """Write the figure as SVG.
+
+    `times` is the folder of Snakemake's benchmarks, which `resources` and `costs` show.
+    """
+    shown = _read_table(tables, figure, times)
     with replacing(output) as temporary:
-        drawn.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
-    log.info("%s: drawn from %d rows", figure, len(table))
+        save_svg(FIGURES[figure](shown), temporary)
+    log.info("%s: drawn from %d rows", figure, len(shown))
 
 
-def _price(accuracy: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+def _read_table(tables: EvaluationTables, figure: str, times: Path) -> pd.DataFrame:
+    """The table that a figure shows."""
+    if figure == "resources":
+        return read_benchmarks(times)
+    if figure == "costs":
+        return _join_costs(read_accuracy(tables.accuracy), read_benchmarks(times))
+    if figure in ("accuracy", "populations"):
+        return read_accuracy(tables.accuracy)
+    return read_evaluation(getattr(tables, figure))
+
+
+def _join_costs(accuracy: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     """Each method's costs and its r2 at rare sites, the mean over masks."""
-    whole = accuracy[(accuracy["chromosome"] == "all") & (accuracy["population"] == "all")]
-    rare = whole[(whole["metric"] == "r2") & (whole["group"] == "rare")]
-    return list_costs(measured).merge(
-        rare.groupby("method")["value"].mean().rename("r2"), on="method"
-    )
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return read_table(path, chromosome=str, population=str, mask=str, draw=str, group=str)
+    rare = select_kind(select_metric(select_overall(accuracy), "r2"), RARE)
+    r2 = rare.groupby("method")["value"].mean().rename("r2")
+    return list_costs(measured).merge(r2, on="method")
 
 
 if __name__ == "__main__":

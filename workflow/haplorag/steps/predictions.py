@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from haplorag.dataset.batches import iterate_in_order
 from haplorag.dataset.chromosome import open_chromosome
 from haplorag.evaluation.predictions import create_predictions
 from haplorag.io.hdf5 import creating_arrays
+from haplorag.network.batch import Batch
 from haplorag.network.device import choose_device
 from haplorag.network.model import build_network, predict
 from haplorag.network.weights import load_weights
@@ -39,11 +41,13 @@ def predictions(
     threads: int,
     gpus: int,
 ) -> None:
-    """Write probability of ALT float16 [method, mask, person, site, 2], one method: the model; NaN where nothing is hidden."""
-    built = build_network(network)
-    load_weights(weights, built)
-    device = choose_device(gpus, count_threads(threads))
-    built = built.to(device)
+    """Write probability of ALT float16 [method, mask, person, site, 2], one method: the model.
+
+    NaN where nothing is hidden.
+    """
+    trained = build_network(network)
+    load_weights(weights, trained)
+    trained = trained.to(choose_device(gpus, count_threads(threads)))
     chromosome = open_chromosome(
         samples, genotypes, frequencies, windows, shards, masks, neighbours
     )
@@ -52,24 +56,26 @@ def predictions(
     started = time.perf_counter()
     with creating_arrays(output, "predictions", sources=chromosome.sources) as file:
         create_predictions(file, [model], chromosome.names, people, shape)
-        found = iterate_in_order(chromosome, batch_people, network)
+        batches = iterate_in_order(chromosome, batch_people, network)
         total = -(-len(chromosome.retrieved.person) // batch_people)
-        for mask, window, persons, batch, _ in show_progress(found, "batches", total):
-            start, stop = chromosome.windows.cores[window]
-            probability = (
-                predict(built, batch.to(device))
-                .cpu()
-                .numpy()
-                .reshape(len(persons), 2, -1)
-                .swapaxes(1, 2)
-            )
-            probability[:, ~chromosome.hidden[mask][start:stop]] = np.nan
+        for mask, window, persons, batch, _ in show_progress(batches, "batches", total):
             rows = np.searchsorted(people, persons)
-            file["probability"][0, mask, rows[0] : rows[-1] + 1, start:stop] = probability
+            core = slice(*chromosome.windows.cores[window])
+            probability = _predict_hidden(trained, batch, ~chromosome.hidden[mask][core])
+            file["probability"][0, mask, rows[0] : rows[-1] + 1, core] = probability
     pace = chromosome.hidden.sum() * len(people) / (time.perf_counter() - started)
     log.info(
         "%d people, %d masks: %.0f hidden genotypes/s", len(people), len(chromosome.names), pace
     )
+
+
+def _predict_hidden(network: nn.Module, batch: Batch, typed: np.ndarray) -> np.ndarray:
+    """Probability of ALT float32 [person, core, 2] at hidden sites, NaN at `typed` bool [core]."""
+    device = next(network.parameters()).device
+    probability = predict(network, batch.to(device)).cpu().numpy()
+    by_person = probability.reshape(-1, 2, len(typed)).swapaxes(1, 2)
+    by_person[:, typed] = np.nan
+    return by_person
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from haplorag.evaluation.tables import read_accuracy
 from haplorag.io.metadata import read_facts
 from haplorag.io.tables import read_table
 from haplorag.panel.genotype_store import read_vcf_source
@@ -20,7 +21,8 @@ from haplorag.report.captions import CAPTIONS
 from haplorag.report.costs import list_costs, read_benchmarks
 from haplorag.report.html import inline_figure, write_page
 from haplorag.report.provenance import list_versions, list_warnings
-from haplorag.report.styles import BASELINES, method_label, order_methods
+from haplorag.report.sentences import compare_models
+from haplorag.report.styles import method_label, order_methods
 from haplorag.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,93 +33,98 @@ def report(
     accuracy: Path,
     samples: Path,
     relatives: Path,
-    template: Path,
     output: Path,
     *,
+    chromosomes: list[str],
     genotypes: list[Path],
     tallies: list[Path],
     windows: list[Path],
     figures: list[Path],
+    figure_names: list[str],
     settings: Settings,
     times: Path,
     logs: Path,
 ) -> None:
-    """Write the report: HTML with figures, tables and styles inside, and nothing fetched. No sample's name is in it."""
-    facts = read_facts(summary, "summary")
-    people = read_samples(samples)
-    table = read_table(accuracy, mask=str, chromosome=str, population=str, group=str)
-    tallied = {
-        path.name.removesuffix(".tally.tsv"): read_table(path).set_index("reason")["records"]
-        for path in tallies
-    }
-    measured, methods = read_benchmarks(times), order_methods(list(table["method"].unique()))
+    """Write the report: HTML with figures, tables and styles inside, and nothing fetched.
+
+    No sample's name is in it. `genotypes`, `tallies` and `windows` have a file for each of
+    `chromosomes`, `figures` one for each of `figure_names`.
+    """
     content = {
-        "facts": facts,
-        "sentences": [
-            _say(mask, groups, list(facts["models"])) for mask, groups in facts["r2"].items()
-        ],
-        "accuracy": [tabulate_accuracy(table, mask, methods) for mask in facts["r2"]],
-        "names": {method: method_label(method) for method in methods},
-        "related": read_table(relatives, first=str, second=str),
-        "people": pd.crosstab(people["super_population"], people["role"]),
-        "tallies": {name: tally.to_dict() for name, tally in tallied.items()},
-        "reasons": list(
-            dict.fromkeys(reason for tally in tallied.values() for reason in tally.index)
-        ),
-        "windows": {path.stem: read_table(path) for path in windows},
-        "figures": [
-            (path.stem, CAPTIONS[path.stem], inline_figure(path.read_text(), path.stem))
-            for path in figures
-        ],
-        "costs": list_costs(measured),
-        "peers": list(settings.peers),
-        "times": measured.groupby("rule").agg(
-            jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")
-        ),
-        "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
+        **_describe_accuracy(read_facts(summary, "summary"), read_accuracy(accuracy)),
+        **_describe_people(read_samples(samples), relatives),
+        **_describe_records(dict(zip(chromosomes, tallies, strict=True))),
+        **_describe_jobs(read_benchmarks(times)),
+        **_describe_settings(settings),
+        "windows": dict(zip(chromosomes, map(read_table, windows), strict=True)),
+        "sources": dict(zip(chromosomes, map(read_vcf_source, genotypes), strict=True)),
+        "figures": _read_figures(dict(zip(figure_names, figures, strict=True))),
         "versions": list_versions(),
-        "sources": {path.stem: read_vcf_source(path) for path in genotypes},
-        "steps": {
-            step: hash_module(f"haplorag.steps.{step}")
-            for step in sorted(measured["rule"].unique())
-        },
         "warnings": list_warnings(logs),
-        "rare": settings.evaluation.rare_maf,
-        "best": lambda part, group: max(
-            row.value for (_, found), row in part["r2"].items() if found == group
-        ),
     }
-    length = write_page(template, output, content)
+    length = write_page("report.html.j2", output, content)
     log.info("%s: %.1f MB, %d figures", output, length / 1e6, len(figures))
 
 
-def _say(mask: str, groups: dict[str, dict[str, float]], models: list[str]) -> dict[str, Any]:
-    """What a mask's r2 comes to in words: the best model beside the best other method, at rare and at common sites."""
-    said: dict[str, Any] = {"mask": mask}
-    for group in ("rare", "common"):
-        r2 = groups.get(group, {})
-        ours = max(
-            (method for method in models if method in r2),
-            key=lambda method: r2[method],
-            default=None,
-        )
-        other = max(
-            (method for method in r2 if method not in models),
-            key=lambda method: r2[method],
-            default=None,
-        )
-        if ours and other:
-            said[group] = {
-                "ours": ours,
-                "r2": r2[ours],
-                "other": method_label(other),
-                "other_r2": r2[other],
-            }
-            said[group]["more"] = (
-                100 * (r2[ours] / r2[other] - 1) if r2[other] > 0 else float("inf")
-            )
-            said[group]["baseline"] = other in BASELINES
-    return said
+def _describe_accuracy(facts: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+    """How accurate the methods are: sentences, tables by mask, and names of methods."""
+    methods = order_methods(list(table["method"].unique()))
+    models = list(facts["models"])
+    return {
+        "facts": facts,
+        "sentences": [compare_models(mask, r2, models) for mask, r2 in facts["r2"].items()],
+        "accuracy": [tabulate_accuracy(table, mask, methods) for mask in facts["r2"]],
+        "names": {method: method_label(method) for method in methods},
+    }
+
+
+def _describe_people(people: pd.DataFrame, relatives: Path) -> dict[str, Any]:
+    """How many people there are by super-population and role, and pairs of relatives."""
+    return {
+        "people": pd.crosstab(people["super_population"], people["role"]),
+        "related": read_table(relatives, first=str, second=str),
+    }
+
+
+def _describe_records(paths: dict[str, Path]) -> dict[str, Any]:
+    """What became of the panel's records, by chromosome and reason."""
+    tallies = {
+        name: read_table(path).set_index("reason")["records"] for name, path in paths.items()
+    }
+    reasons = dict.fromkeys(reason for tally in tallies.values() for reason in tally.index)
+    return {
+        "tallies": {name: tally.to_dict() for name, tally in tallies.items()},
+        "reasons": list(reasons),
+    }
+
+
+def _describe_jobs(measured: pd.DataFrame) -> dict[str, Any]:
+    """What jobs cost, and the fingerprints of the code that they ran."""
+    rules = sorted(measured["rule"].unique())
+    return {
+        "costs": list_costs(measured),
+        "times": measured.groupby("rule").agg(
+            jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")
+        ),
+        "steps": {rule: hash_module(f"haplorag.steps.{rule}") for rule in rules},
+    }
+
+
+def _describe_settings(settings: Settings) -> dict[str, Any]:
+    """The configuration as text, and what of it the page speaks of."""
+    return {
+        "peers": list(settings.peers),
+        "rare": settings.evaluation.rare_maf,
+        "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
+    }
+
+
+def _read_figures(paths: dict[str, Path]) -> list[tuple[str, str, str]]:
+    """Name, caption and SVG of each figure."""
+    return [
+        (name, CAPTIONS[name], inline_figure(path.read_text(), name))
+        for name, path in paths.items()
+    ]
 
 
 if __name__ == "__main__":

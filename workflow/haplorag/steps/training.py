@@ -66,7 +66,6 @@ def training(
         write_metrics(metrics, facts, epoch)
         return
     # Only now: torch takes seconds to load, and a stopped model needs none of it.
-    pass
     from haplorag.dataset.chromosome import open_chromosomes
     from haplorag.network.device import choose_device
     from haplorag.network.model import build_network
