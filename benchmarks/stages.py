@@ -39,7 +39,7 @@ from haplorag.steps.masks import masks as hide
 from haplorag.steps.neighbours import neighbours as retrieve
 from haplorag.steps.shards import shards as pack
 from haplorag.steps.windows import windows as lay
-from haplorag.vcf.writer import write_phased
+from haplorag.vcf.writer import Site, write_phased
 
 CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
 # A stage is timed so many times, or until so many CPU seconds are spent: a short one is disturbed most by what else runs.
@@ -344,10 +344,8 @@ def impute(case: Case, network: str) -> Job:
     people = find_samples(read_samples(case.path("samples")), "test")[
         : case.wanted.get("target", TARGET)
     ]
-    names = [f"variants/{name}" for name in ("POS", "REF", "ALT", "ID")]
-    sites = list(
-        zip(*read_arrays(case.path("genotypes"), "genotypes", *names).values(), strict=True)
-    )
+    names = [f"variants/{name}" for name in ("POS", "ID", "REF", "ALT")]
+    sites = list(map(Site, *read_arrays(case.path("genotypes"), "genotypes", *names).values()))
     typed = np.arange(0, len(sites), TYPED_EVERY)
     with opening_arrays(case.path("genotypes"), "genotypes") as file:
         calls = read_haplotypes(file, typed, people).reshape(len(people), 2, -1).transpose(2, 0, 1)

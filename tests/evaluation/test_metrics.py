@@ -22,7 +22,7 @@ from haplorag.evaluation.metrics import (
     score_tally,
     tally_method,
 )
-from haplorag.vcf.writer import write_phased
+from haplorag.vcf.writer import Site, write_phased
 
 GENERATOR = np.random.default_rng(7)
 ALLELES = (GENERATOR.random((30, 50, 2)) < 0.3).astype(np.int8)
@@ -144,7 +144,7 @@ def test_the_vote_by_eye():
 @pytest.mark.skipif(not shutil.which("bcftools"), reason="needs bcftools")
 def test_concordance_is_that_of_bcftools(tmp_path):
     people, called = [f"p{person}" for person in range(30)], (PROBABILITY > 0.5).astype(np.int8)
-    sites = [(10 * site + 10, "A", "C", ".") for site in range(50)]
+    sites = [Site(10 * site + 10, ".", "A", "C") for site in range(50)]
     for name, alleles in (("truth", ALLELES), ("called", called)):
         write_phased(tmp_path / f"{name}.vcf.gz", "1", sites, alleles.swapaxes(0, 1), people)
     command = [

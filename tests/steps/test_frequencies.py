@@ -2,6 +2,8 @@
 
 import h5py
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from haplorag.io.checksums import seal_file
 from haplorag.io.hdf5 import read_arrays
@@ -16,7 +18,22 @@ from haplorag.steps.windows import windows
 
 def test_counts_by_eye():
     calls = np.array([[[0, 1], [1, 1], [-1, 1]], [[0, 0], [0, 0], [-1, -1]]], dtype=np.int8)
-    assert count_alleles(calls).tolist() == [[4, 5, 0, 1, 1], [0, 4, 2, 0, 0]]
+    everyone, last_two = count_alleles(calls, [np.arange(3), np.array([1, 2])])
+    assert everyone.tolist() == [[4, 5, 0, 1, 1], [0, 4, 2, 0, 0]]
+    assert last_two.tolist() == [[3, 3, 0, 0, 1], [0, 2, 1, 0, 0]]
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_packed_counts_are_plain_ones(seed, people):
+    generator = np.random.default_rng(seed)
+    calls = generator.integers(-1, 2, (7, people, 2), dtype=np.int8)
+    group = np.flatnonzero(generator.random(people) < 0.5)
+    alternate = (calls[:, group] > 0).sum(axis=2)
+    whole = (calls[:, group] >= 0).all(axis=2)
+    genotypes = [(whole & (alternate == number)).sum(axis=1) for number in range(3)]
+    known = (calls[:, group] >= 0).sum(axis=(1, 2))
+    expected = np.stack([alternate.sum(axis=1), known, *genotypes], axis=1)
+    np.testing.assert_array_equal(count_alleles(calls, [group])[0], expected)
 
 
 def test_frequencies_are_those_of_the_reference(simulated):

@@ -1,6 +1,7 @@
 """Imputing a user's VCF: typed genotypes stay, fates are told, and evaluation agrees."""
 
 import gzip
+import re
 import shutil
 import subprocess
 
@@ -21,6 +22,7 @@ from haplorag.panel.samples import find_samples
 from haplorag.seeding import seed_of
 from haplorag.steps.baselines import METHODS
 from haplorag.steps.imputation import imputation
+from haplorag.vcf.bgzf import read_pieces
 from haplorag.vcf.writer import LEVELS, estimate_r2, format_entry, write_vcf
 from support import SEED
 
@@ -255,6 +257,71 @@ def test_every_fate_by_eye(impute, simulated, tmp_path):
     assert "TARGET_ONLY" in found[position[-1] + 5, "C"].info
     assert "TARGET_ONLY" in found[position[other], third].info
     assert "IMP" in found[position[unsure], alt[unsure]].info
+
+
+def test_a_target_of_many_chromosomes_is_read_once(
+    impute, simulated, tmp_path, monkeypatch, caplog
+):
+    """Those the imputer lacks are counted; the file is opened once for its header, once for its records."""
+    source = simulated.folder / "demo/target.vcf.gz"
+    lines = gzip.decompress(source.read_bytes()).splitlines(keepends=True)
+    head = [line for line in lines if line.startswith(b"#")]
+    ours = [line for line in lines if line.startswith(b"1\t")]
+    before, after = (
+        [line.replace(b"1\t", name + b"\t", 1) for line in ours] for name in (b"chr7", b"9")
+    )
+    (tmp_path / "t.vcf").write_bytes(b"".join([*head, *before, *ours, *after]))
+    opened = []
+
+    def watch(path, *arguments):
+        opened.append(path)
+        return read_pieces(path, *arguments)
+
+    for module in ("header", "records"):
+        monkeypatch.setattr(f"haplorag.vcf.{module}.read_pieces", watch)
+    output = impute(tmp_path / "t.vcf")
+    assert opened.count(tmp_path / "t.vcf") == 2
+    expected = f"other_chromosome={2 * len(ours)} records .* does not have \\(chr7, 9\\)"
+    assert re.search(expected, caplog.text)
+    with pysam.VariantFile(str(output)) as vcf:
+        assert list(vcf.header.contigs) == ["1"]
+
+
+def test_a_chromosome_in_two_places_is_refused(impute, simulated, tmp_path):
+    text = gzip.decompress((simulated.folder / "demo/target.vcf.gz").read_bytes())
+    line = next(line for line in text.splitlines() if line.startswith(b"1\t"))
+    again = text + line.replace(b"1\t", b"9\t", 1) + b"\n" + line + b"\n"
+    (tmp_path / "t.vcf").write_bytes(again)
+    with pytest.raises(InputError, match=r"record 1:\d+: its chromosome stands in two places"):
+        impute(tmp_path / "t.vcf")
+
+
+def test_many_unused_sites_come_out_in_order(impute, simulated, tmp_path, monkeypatch):
+    monkeypatch.setattr("haplorag.panel.genotype_store.BLOCK_SITES", 7)
+    panel = read_arrays(simulated.genotypes, "genotypes", *PANEL)
+    there = set(panel["variants/POS"].tolist())
+    typed = range(0, len(panel["variants/POS"]), 9)
+    sites = [(int(panel["variants/POS"][row]), row) for row in typed]
+    sites += [(place, -1) for place in range(5, 900, 3) if place not in there]
+    sites.sort()
+    calls = np.random.default_rng(3).integers(0, 2, (len(sites), 2, 2), dtype=np.int8)
+    alleles = np.array(
+        [
+            (panel["variants/REF"][row], panel["variants/ALT"][row]) if row >= 0 else ("A", "C")
+            for _, row in sites
+        ]
+    )
+    region = np.array([place for place, _ in sites]), alleles, calls
+    write_vcf(tmp_path / "t.vcf.gz", ["a", "b"], {"1": region})
+    with pysam.VariantFile(str(impute(tmp_path / "t.vcf.gz"))) as vcf:
+        records = list(vcf)
+    places = [record.pos for record in records]
+    assert places == sorted(places) and len(places) == len(there) + sum(row < 0 for _, row in sites)
+    unused = [record for record in records if "TARGET_ONLY" in record.info]
+    expected = [genotype for genotype, (_, row) in zip(calls, sites, strict=True) if row < 0]
+    found = [[sample["GT"] for sample in record.samples.values()] for record in unused]
+    np.testing.assert_array_equal(found, expected)
+    assert {record.id for record in unused} == {f"1:{record.pos}:A:C" for record in unused}
 
 
 def rewrite(source, path, change) -> None:

@@ -1,5 +1,6 @@
 """Shards hold the reference's bits exactly, in the order of the samples, and notice damage."""
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from haplorag.errors import InputError
 from haplorag.io.hdf5 import opening_arrays
 from haplorag.panel.frequencies import fill_major
 from haplorag.panel.genotype_store import read_haplotypes
-from haplorag.panel.haplotypes import open_shards, pack, unpack
+from haplorag.panel.haplotypes import open_shards, pack, read_shard, unpack, write_shard
 from haplorag.panel.samples import find_samples
 from haplorag.panel.windows import read_windows
 
@@ -18,6 +19,17 @@ from haplorag.panel.windows import read_windows
 def test_packing_is_exact(seed, rows, sites):
     haplotypes = np.random.default_rng(seed).integers(0, 2, (rows, sites), dtype=np.uint8)
     np.testing.assert_array_equal(unpack(pack(haplotypes), np.arange(sites)), haplotypes)
+
+
+@pytest.mark.parametrize(("rows", "sites"), [(1, 1), (5, 8), (6, 333)])
+def test_a_shard_is_what_faiss_writes(rows, sites, tmp_path):
+    packed = pack(np.random.default_rng(1).integers(0, 2, (rows, sites), dtype=np.uint8))
+    path = tmp_path / "window_0000.faiss"
+    digest = write_shard(path, packed)
+    index = faiss.IndexBinaryFlat(8 * packed.shape[1])
+    index.add(packed)
+    assert path.read_bytes() == faiss.serialize_index_binary(index).tobytes()
+    np.testing.assert_array_equal(read_shard(path, digest), packed)
 
 
 def test_shards_are_the_reference(simulated):

@@ -113,9 +113,9 @@ def test_raising_epochs_trains_only_the_new_ones(finished):
 
 def test_editing_figures_plans_plots_and_report_only(finished, edited):
     edited(
-        "workflow/haplorag/report/figures.py",
-        "import matplotlib\n",
-        "import matplotlib\n\nSPARE = 1\n",
+        "workflow/haplorag/report/accuracy_figures.py",
+        "import pandas as pd\n",
+        "import pandas as pd\n\nSPARE = 1\n",
     )
     assert set(plan(finished)) == {"plots", "report"}
 

@@ -15,7 +15,10 @@ from haplorag.retrieval.search import search_neighbours
 
 
 def build_network_engine(imputer: Imputer, threads: int, gpus: int) -> Engine:
-    """Load the network; what is given retrieves neighbours and asks it. Raises InputError where the weights do not fit."""
+    """The network, which is given retrieved neighbours and the model over the panel.
+
+    Raises InputError where the weights do not fit.
+    """
     device = choose_device(gpus, threads)
     network = build_network(imputer.reads)
     load_weights(imputer.folder / "weights.safetensors", network)
@@ -34,4 +37,4 @@ def build_network_engine(imputer: Imputer, threads: int, gpus: int) -> Engine:
         )
         return predict(network, batch.to(device)).cpu().numpy()
 
-    return impute
+    return Engine(impute, joins=False)

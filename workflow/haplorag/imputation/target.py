@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +12,42 @@ import numpy as np
 import pandas as pd
 
 from haplorag.errors import InputError
-from haplorag.imputation.imputer import PanelChromosome
+from haplorag.imputation.imputer import Imputer, PanelChromosome, open_panel_chromosome
 from haplorag.imputation.site_matching import FATES, SiteMatcher, is_swapped
 from haplorag.io.hdf5 import creating_arrays, opening_arrays
-from haplorag.panel.genotype_store import GenotypeAppender, read_haplotypes
-from haplorag.vcf.biallelic import BiallelicReader
+from haplorag.panel.genotype_store import (
+    GenotypeAppender,
+    iterate_site_blocks,
+    iterate_site_names,
+    read_haplotypes,
+)
+from haplorag.vcf.biallelic import BiallelicReader, Block
+from haplorag.vcf.chromosomes import match_chromosome
+from haplorag.vcf.header import Header
+from haplorag.vcf.reader import iterate_chromosomes
 from haplorag.vcf.writer import Site
 
 log = logging.getLogger(__name__)
 FEW_SITES = 20
 MOST_MISSING = 0.5
 LEAST_CORRELATION = 0.3
-PHASE = "run `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased` to phase it, or Eagle or SHAPEIT likewise"
+PHASE = (
+    "run `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased` to phase it, "
+    "or Eagle or SHAPEIT likewise"
+)
 
 
 @dataclass(frozen=True)
-class Target:
-    """One chromosome of a target: its store, the record of each panel site int [site] (-1 untyped), each record's fate."""
+class TargetChromosome:
+    """One chromosome of a target, as the imputer calls it (`chromosome`) and as its file does (`name`).
 
+    Its genotypes are in a store at `path`; `record` int64 [site] is the record that each panel site
+    is (-1 untyped), `swapped` bool [record] whether its alleles change places, and `fates` has a row
+    for each record of the store, then for each that was left out while reading.
+    """
+
+    chromosome: str
+    name: str
     path: Path
     people: int
     record: np.ndarray
@@ -36,7 +55,10 @@ class Target:
     fates: pd.DataFrame
 
     def read_haplotypes(self, sites: np.ndarray) -> np.ndarray:
-        """Alleles int8 [2n, C] at panel sites, in the panel's REF and ALT, -1 where untyped or missing."""
+        """Alleles int8 [2n, C] at panel sites, in the panel's REF and ALT.
+
+        -1 where untyped or missing.
+        """
         found = np.full((2 * self.people, len(sites)), -1, dtype=np.int8)
         columns = np.flatnonzero(self.record[sites] >= 0)
         if len(columns):
@@ -48,130 +70,162 @@ class Target:
             found[:, columns[order]] = np.where(turned, 1 - alleles, alleles)
         return found
 
-    def unused(self) -> Iterator[tuple[int, int]]:
-        """Position and record of target sites that were not used, in order."""
+    def iterate_unused(self) -> Iterator[tuple[Site, np.ndarray]]:
+        """Target sites that were not used, in order, with their alleles int8 [n, 2]."""
         used = np.zeros(len(self.swapped), dtype=bool)
         used[self.record[self.record >= 0]] = True
-        return (
-            (int(self.fates["position"][record]), int(record)) for record in np.flatnonzero(~used)
-        )
-
-    def read_unused(self, record: int) -> tuple[Site, np.ndarray]:
-        """Site and alleles int8 [n, 2] of one record."""
-        row = self.fates.iloc[record]
+        unused = np.flatnonzero(~used)
+        if not len(unused):
+            return
+        columns = (self.fates[word].to_numpy()[unused] for word in ("position", "ref", "alt"))
         with opening_arrays(self.path, "genotypes") as file:
-            name = file["variants/ID"].asstr()[record]
-            return Site(int(row["position"]), name, row["ref"], row["alt"]), file["calldata/GT"][
-                record
-            ]
+            names = iterate_site_names(file, unused)
+            calls = (row for block in iterate_site_blocks(file, unused) for row in block)
+            for position, ref, alt, name, alleles in zip(*columns, names, calls, strict=True):
+                yield Site(int(position), name, ref, alt), alleles
 
 
 def read_target(
-    path: Path,
-    chromosome: str,
-    people: list[str],
-    panel: PanelChromosome,
-    max_unphased: float,
-    scratch: Path,
-) -> Target:
-    """Read a chromosome of a target into a store at `scratch` and match its sites to the panel's.
+    path: Path, header: Header, imputer: Imputer, max_unphased: float, scratch: Path
+) -> list[TargetChromosome]:
+    """Read a target once: its chromosomes that the imputer has, in the file's order.
 
-    Raises InputError where more than `max_unphased` of the heterozygous genotypes are unphased.
+    Each goes into a store in the folder `scratch`; its sites are matched to the panel's. Raises
+    InputError where no chromosome is the imputer's, none of a chromosome's sites is the panel's, or
+    more than `max_unphased` of the heterozygous genotypes are unphased.
     """
-    reader = BiallelicReader(path, chromosome, people, "all_biallelic", "split", listing=True)
-    matcher = SiteMatcher(panel.position, panel.ref, panel.alt)
-    record = np.full(len(panel.position), -1, dtype=np.int64)
-    rows: list[tuple[int, str, str, str]] = []
-    swapped: list[bool] = []
-    missing, seen = np.zeros(len(people), dtype=np.int64), 0
-    shares: list[tuple[float, float]] = []
-    with creating_arrays(scratch, "genotypes") as file:
+    found: list[TargetChromosome] = []
+    others: Counter[str] = Counter()
+    for name, records in iterate_chromosomes(path, header):
+        chromosome = match_chromosome(name, imputer.chromosomes)
+        if chromosome is None:
+            others[name] += sum(1 for _ in records)
+            continue
+        reader = BiallelicReader(
+            path, chromosome, header.samples, "all_biallelic", header=header, records=records,
+            listing=True,
+        )  # fmt: skip
+        panel = open_panel_chromosome(imputer, chromosome)
+        store = scratch / f"{chromosome}.h5"
+        found.append(_read_chromosome(reader, name, panel, max_unphased, store))
+    if not found:
+        raise InputError(
+            f"{path}: has none of the imputer's chromosomes {', '.join(imputer.chromosomes)}; "
+            "fix its names or its build"
+        )
+    _warn_of_chromosomes(path, imputer.chromosomes, found, others)
+    return found
+
+
+def _warn_of_chromosomes(
+    path: Path, wanted: list[str], found: list[TargetChromosome], others: Counter[str]
+) -> None:
+    there = {target.chromosome for target in found}
+    if lacking := [chromosome for chromosome in wanted if chromosome not in there]:
+        log.warning("chromosomes that are not in the target are left out: %s", ", ".join(lacking))
+    if others:
+        log.warning(
+            "%s: other_chromosome=%d records are on chromosomes that the imputer does not have "
+            "(%s); they are not in the output", path, others.total(), ", ".join(others),
+        )  # fmt: skip
+
+
+class _SiteLog:
+    """Matches a chromosome's sites to the panel's, block by block, and keeps what became of each."""
+
+    def __init__(self, panel: PanelChromosome, people: int) -> None:
+        self._frequency = panel.frequencies.frequency
+        self._matcher = SiteMatcher(panel.position, panel.ref, panel.alt)
+        self.record = np.full(len(panel.position), -1, dtype=np.int64)
+        self.rows: list[tuple[int, str, str, str]] = []
+        self.swapped: list[bool] = []
+        # ALT frequency of used sites in the target and in the panel.
+        self.frequencies: list[tuple[float, float]] = []
+        self.missing = np.zeros(people, dtype=np.int64)
+
+    def add(self, block: Block) -> None:
+        """Take the next sites."""
+        self.missing += (block.alleles < 0).any(axis=2).sum(axis=0)
+        share = np.maximum(block.alleles, 0).mean(axis=(1, 2)).tolist()
+        sites = zip(block.positions.tolist(), block.refs, block.alts, share, strict=True)
+        for position, ref, alt, alternate in sites:
+            site, fate = self._matcher.match(position, ref, alt)
+            swapped = is_swapped(fate)
+            if site >= 0:
+                self.record[site] = len(self.rows)
+                there = 1 - alternate if swapped else alternate
+                self.frequencies.append((there, float(self._frequency[site])))
+            self.rows.append((position, ref, alt, fate))
+            self.swapped.append(swapped)
+
+
+def _read_chromosome(
+    reader: BiallelicReader, name: str, panel: PanelChromosome, max_unphased: float, store: Path
+) -> TargetChromosome:
+    people = reader.people
+    sites = _SiteLog(panel, len(people))
+    with creating_arrays(store, "genotypes") as file:
         writer = GenotypeAppender(file, calls=(len(people), 2))
         for block in reader:
-            missing, seen = (
-                missing + (block.alleles < 0).any(axis=2).sum(axis=0),
-                seen + len(block.positions),
-            )
-            share = np.maximum(block.alleles, 0).mean(axis=(1, 2))
             writer.append(block)
-            for number, (position, ref, alt) in enumerate(
-                zip(block.positions.tolist(), block.refs, block.alts, strict=True)
-            ):
-                site, fate = matcher.match(position, ref, alt)
-                if site >= 0:
-                    record[site] = len(rows)
-                    there = 1 - share[number] if is_swapped(fate) else share[number]
-                    shares.append((there, float(panel.frequencies.frequency[site])))
-                rows.append((position, ref, alt, fate))
-                swapped.append(is_swapped(fate))
+            sites.add(block)
         writer.finish(people)
     reader.check_phase(max_unphased, PHASE)
-    rows += [(position, ref, alt, reason) for position, ref, alt, reason in reader.dropped]
+    kept = len(sites.rows)
+    sites.rows += reader.dropped
     reader.warn_notes()
-    _warn(path, chromosome, rows, missing, seen, np.array(shares).reshape(-1, 2))
-    fates = pd.DataFrame(rows, columns=["position", "ref", "alt", "fate"])
-    fates["explanation"] = (
-        fates["fate"].map(FATES).fillna("left out while reading; not in the output")
-    )
-    return Target(scratch, len(people), record, np.array(swapped, dtype=bool), fates)
-
-
-def _warn(
-    path: Path,
-    chromosome: str,
-    rows: list[tuple[int, str, str, str]],
-    missing: np.ndarray,
-    seen: int,
-    shares: np.ndarray,
-) -> None:
-    """Warn of what became of records, of people with many missing genotypes, and of frequencies that are not the panel's.
-
-    Raises InputError where no record is a site of the panel.
-    """
-    if not len(shares):
+    if not sites.frequencies:
         raise InputError(
-            f"{path}: overlap=0: none of its {len(rows)} records on chromosome {chromosome} (the first at {rows[0][0]}) is a "
-            f"site of the panel; use the panel's genome build, or an imputer that was made for this one"
+            f"{reader.path}: overlap=0: none of its {len(sites.rows)} records on chromosome "
+            f"{reader.chromosome} (the first at {sites.rows[0][0]}) is a site of the panel; use the "
+            "panel's genome build, or an imputer that was made for this one"
         )
+    for oddity in _find_oddities(reader.chromosome, sites, kept):
+        log.warning("%s: %s", reader.path, oddity)
+    fates = pd.DataFrame(sites.rows, columns=["position", "ref", "alt", "fate"])
+    left_out = "left out while reading; not in the output"
+    fates["explanation"] = fates["fate"].map(FATES).fillna(left_out)
+    swapped = np.array(sites.swapped, dtype=bool)
+    return TargetChromosome(
+        reader.chromosome, name, store, len(people), sites.record, swapped, fates
+    )
+
+
+def _find_oddities(chromosome: str, sites: _SiteLog, kept: int) -> Iterator[str]:
+    """Sites that were not taken as they are, missing genotypes, frequencies unlike the panel's."""
+    if fates := _count_fates(chromosome, sites.rows):
+        yield f"{fates}; the table of sites explains each; fix the file where it is not meant"
+    used = len(sites.frequencies)
+    if used < FEW_SITES:
+        yield f"overlap={used} sites on {chromosome} are too few to impute from; use a denser file"
+    if sites.missing.any():
+        yield (
+            f"missing_calls={sites.missing.sum()} are imputed as if untyped in those people; "
+            "fix them if known"
+        )
+    if low := int((sites.missing > MOST_MISSING * kept).sum()):
+        yield f"samples_low_call_rate={low} people lack most genotypes; remove them"
+    correlation = _correlate(np.array(sites.frequencies))
+    if used >= FEW_SITES and correlation < LEAST_CORRELATION:
+        yield (
+            f"its frequencies at {used} sites of chromosome {chromosome} correlate with the panel's "
+            f"by {correlation:.2f} only; fix REF and ALT, or use a panel nearer to these people"
+        )
+
+
+def _count_fates(chromosome: str, rows: list[tuple[int, str, str, str]]) -> str:
+    """How many records had each fate but the usual one, the most frequent first."""
     first: dict[str, int] = {}
     for position, _, _, fate in rows:
         first.setdefault(fate, position)
-    counts = pd.Series([fate for *_, fate in rows]).value_counts()
-    odd = [
+    counts = Counter(fate for *_, fate in rows)
+    del counts["typed"]
+    return ", ".join(
         f"{fate}={number} (first at {chromosome}:{first[fate]})"
-        for fate, number in counts.items()
-        if fate != "typed"
-    ]
-    if odd:
-        log.warning(
-            "%s: %s; the table of sites explains each; fix the file where it is not meant",
-            path,
-            ", ".join(odd),
-        )
-    if len(shares) < FEW_SITES:
-        log.warning(
-            "%s: overlap=%d sites on %s are too few to impute from; use a denser file",
-            path,
-            len(shares),
-            chromosome,
-        )
-    if missing.any():
-        log.warning(
-            "%s: missing_calls=%d are imputed as if untyped in those people; fix them if known",
-            path,
-            missing.sum(),
-        )
-    if low := int((missing > MOST_MISSING * seen).sum()):
-        log.warning(
-            "%s: samples_low_call_rate=%d people lack most genotypes; remove them", path, low
-        )
-    if (
-        len(shares) >= FEW_SITES
-        and shares.std(axis=0).all()
-        and np.corrcoef(shares.T)[0, 1] < LEAST_CORRELATION
-    ):
-        share = np.corrcoef(shares.T)[0, 1]
-        log.warning(
-            "%s: its frequencies at %d sites of chromosome %s correlate with the panel's by %.2f only; fix REF and ALT, or "
-            "use a panel nearer to these people", path, len(shares), chromosome, share,
-        )  # fmt: skip
+        for fate, number in counts.most_common()
+    )
+
+
+def _correlate(pairs: np.ndarray) -> float:
+    """Correlation of two columns [S, 2]; 1 where one of them does not vary."""
+    return float(np.corrcoef(pairs.T)[0, 1]) if pairs.std(axis=0).all() else 1.0

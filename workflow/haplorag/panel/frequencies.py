@@ -16,7 +16,10 @@ MAF_EDGES = np.array([0.005, 0.01, 0.05])
 
 @dataclass(frozen=True)
 class Frequencies:
-    """ALT frequency [site], and by population (the last row is everyone): ALT [P + 1, site], genotypes [P + 1, site, 3]."""
+    """ALT frequency [site], and by population ALT [P + 1, site] and genotypes [P + 1, site, 3].
+
+    The last row is everyone.
+    """
 
     populations: list[str]
     frequency: np.ndarray
@@ -46,23 +49,51 @@ def read_frequencies(path: Path) -> Frequencies:
 
 
 def fill_major(haplotypes: np.ndarray) -> np.ndarray:
-    """Replace missing alleles (-1) of haplotypes int8 [N, S] by the site's major allele; gives uint8."""
+    """Replace missing alleles (-1) of haplotypes int8 [N, S] by the site's major allele: uint8."""
     known = haplotypes >= 0
     major = 2 * (haplotypes > 0).sum(axis=0) > known.sum(axis=0)
     return np.where(known, haplotypes, major).astype(np.uint8)
 
 
-def count_alleles(calls: np.ndarray) -> np.ndarray:
-    """Count in alleles int8 [S, n, 2]: ALT alleles, known alleles, known genotypes 0, 1 and 2; int64 [S, 5]."""
-    known = calls >= 0
-    alternate = (calls > 0).sum(axis=2)
-    whole = known.all(axis=2)
-    genotypes = [(whole & (alternate == number)).sum(axis=1) for number in range(3)]
-    return np.stack([alternate.sum(axis=1), known.sum(axis=(1, 2)), *genotypes], axis=1)
+def count_alleles(calls: np.ndarray, groups: list[np.ndarray]) -> list[np.ndarray]:
+    """Count in alleles int8 [S, n, 2], -1 missing, of each group of people (rows int).
+
+    Gives int64 [S, 5] a group: ALT alleles, known alleles, and known genotypes 0, 1 and 2. Alleles
+    are counted as packed bits.
+    """
+    alternate = _pack_by_allele(calls > 0)
+    known = _pack_by_allele(calls >= 0)
+    whole = known[0] & known[1]
+    first, second = alternate
+    both = first & second
+    genotypes = [whole & ~(first | second), whole & (first ^ second), whole & both]
+    counted = []
+    for group in groups:
+        members = np.zeros(calls.shape[1], dtype=bool)
+        members[group] = True
+        mask = np.packbits(members)
+        alleles = [
+            sum(_count_bits(plane & mask) for plane in planes) for planes in (alternate, known)
+        ]
+        whole_ones = [_count_bits(plane & mask) for plane in genotypes]
+        counted.append(np.stack([*alleles, *whole_ones], axis=1))
+    return counted
+
+
+def _pack_by_allele(flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bits of bool [S, n, 2] by people, of the first alleles and of the second ones."""
+    return np.packbits(flags[:, :, 0], axis=1), np.packbits(flags[:, :, 1], axis=1)
+
+
+def _count_bits(plane: np.ndarray) -> np.ndarray:
+    return np.bitwise_count(plane).sum(axis=1, dtype=np.int64)
 
 
 def divide_counts(counts: np.ndarray, everyone: np.ndarray) -> np.ndarray:
-    """Frequencies float32 [S, 4] (ALT, genotypes 0, 1, 2) of counts [S, 5], everyone's where nothing is known."""
+    """Frequencies float32 [S, 4] (ALT, genotypes 0, 1, 2) of counts [S, 5].
+
+    Everyone's where nothing is known.
+    """
     counts = np.where(counts[:, 1:2] > 0, counts, everyone)
     genotypes = counts[:, 2:] / np.maximum(counts[:, 2:].sum(axis=1, keepdims=True), 1)
     return np.column_stack([counts[:, 0] / np.maximum(counts[:, 1], 1), genotypes]).astype(

@@ -11,7 +11,8 @@ import numpy as np
 
 from haplorag.io.hdf5 import _put_words, opening_arrays, put_array, read_rows
 
-BLOCK_SITES = 2048
+# What is read of a store at a time: sites, and bytes of alleles.
+BLOCK_SITES, BLOCK_BYTES = 2048, 2**26
 
 
 class GenotypeAppender:
@@ -70,17 +71,36 @@ def read_vcf_source(path: Path) -> dict[str, str]:
 
 
 def read_haplotypes(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Read haplotypes int8 [2 n, S] of some people (rows 2 i, 2 i + 1) at sorted sites from an open genotype store."""
+    """Read haplotypes int8 [2n, S] of some people at sorted sites from an open genotype store.
+
+    Rows 2 i and 2 i + 1 are the i-th person's.
+    """
     calls = read_rows(file, "calldata/GT", sites)[:, people]
     return np.ascontiguousarray(calls.transpose(1, 2, 0).reshape(2 * len(people), len(sites)))
 
 
 def iterate_site_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarray]:
-    """Read alleles int8 [S, n, 2] of everybody at sorted sites from an open genotype store, a few thousand sites at a time."""
-    cuts = np.searchsorted(sites, np.arange(BLOCK_SITES, sites.max(initial=0) + 1, BLOCK_SITES))
-    yield from (
-        read_rows(file, "calldata/GT", block) for block in np.split(sites, cuts) if len(block)
-    )
+    """Read alleles int8 [S, n, 2] of everybody at sorted sites from an open genotype store.
+
+    At most 2048 sites or 64 MB are in memory at a time.
+    """
+    calls = file["calldata/GT"]
+    length = max(1, min(BLOCK_SITES, BLOCK_BYTES // max(1, calls.shape[1] * calls.shape[2])))
+    yield from (read_rows(file, "calldata/GT", block) for block in _cut_blocks(sites, length))
+
+
+def iterate_site_names(file: h5py.File, sites: np.ndarray) -> Iterator[str]:
+    """Read the ids of sorted sites from an open genotype store, a few thousand at a time."""
+    for block in _cut_blocks(sites, BLOCK_SITES):
+        first = int(block[0])
+        names = file["variants/ID"].asstr()[first : int(block[-1]) + 1]
+        yield from names[block - first]
+
+
+def _cut_blocks(sites: np.ndarray, length: int) -> Iterator[np.ndarray]:
+    """Cut sorted sites where a multiple of `length` lies between them."""
+    cuts = np.searchsorted(sites, np.arange(length, sites.max(initial=0) + 1, length))
+    yield from (block for block in np.split(sites, cuts) if len(block))
 
 
 def iterate_truth(path: Path, rows: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-import faiss
 import numpy as np
 
 from haplorag.errors import InputError
 from haplorag.io.atomic import write_bytes
 from haplorag.io.metadata import read_facts
 
+# How FAISS writes an `IndexBinaryFlat`: its word, bits and bytes of a row, rows, whether it is
+# trained, metric, bytes of all rows; then the rows.
+FLAT_INDEX = struct.Struct("<4siiqBiQ")
+FLAT_WORD, METRIC = b"IBxF", 1
+
 
 @dataclass(frozen=True, eq=False)
 class ShardSet:
-    """Packed reference haplotypes of a chromosome, one shard for the core of each window, read and verified when needed."""
+    """Packed reference haplotypes of a chromosome, one shard for the core of each window.
+
+    Each is read and verified when it is needed.
+    """
 
     folder: Path
     reference_haplotypes: int
@@ -82,19 +90,20 @@ def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def write_shard(path: Path, packed: np.ndarray) -> str:
-    """Write packed haplotypes uint8 [N, bytes] as one FAISS binary index and give the file's SHA-256."""
-    index = faiss.IndexBinaryFlat(packed.shape[1] * 8)
-    index.add(packed)
-    data = faiss.serialize_index_binary(index)
+    """Write packed haplotypes uint8 [N, bytes] as a FAISS binary index; gives the file's SHA-256."""
+    rows, width = packed.shape
+    head = FLAT_INDEX.pack(FLAT_WORD, 8 * width, width, rows, True, METRIC, rows * width)
+    data = head + np.ascontiguousarray(packed).tobytes()
     write_bytes(path, data)
-    return hashlib.sha256(memoryview(data)).hexdigest()
+    return hashlib.sha256(data).hexdigest()
 
 
 @lru_cache(maxsize=64)
 def read_shard(path: Path, sha256: str) -> np.ndarray:
-    """Read packed haplotypes uint8 [N, bytes]. Raises InputError where the bytes are not those that were written.
+    """Read packed haplotypes uint8 [N, bytes].
 
-    The last few are kept in memory: the windows of one stretch of a chromosome see the same shards.
+    Raises InputError where the bytes are not those that were written. The last few are kept in
+    memory: the windows of one stretch of a chromosome see the same shards.
     """
     try:
         data = path.read_bytes()
@@ -104,9 +113,10 @@ def read_shard(path: Path, sha256: str) -> np.ndarray:
         ) from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(
-            f"{path}: damaged, its checksum is not the one written with it; remove its folder and run again"
+            f"{path}: damaged, its checksum is not the one written with it; "
+            "remove its folder and run again"
         )
-    index = faiss.deserialize_index_binary(np.frombuffer(data, dtype=np.uint8))
-    packed = faiss.vector_to_array(index.xb).reshape(index.ntotal, index.d // 8)
-    packed.setflags(write=False)
-    return packed
+    word, _, width, rows, *_ = FLAT_INDEX.unpack_from(data)
+    if word != FLAT_WORD:
+        raise InputError(f"{path}: not a flat binary index; remove its folder and run again")
+    return np.frombuffer(data, np.uint8, rows * width, FLAT_INDEX.size).reshape(rows, width)

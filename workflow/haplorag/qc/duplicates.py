@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import defaultdict
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from haplorag.vcf.biallelic import BiallelicReader
-
-log = logging.getLogger(__name__)
 # With fewer sites people are alike by chance.
 FEWEST_SITES = 50
 
@@ -42,17 +36,3 @@ class DuplicateFinder:
         for person, digests in enumerate(zip(self._hashes[::2], self._hashes[1::2], strict=True)):
             found[tuple(sorted(one.digest() for one in digests))].append(person)
         return [pair for people in found.values() for pair in combinations(people, 2)]
-
-    def report(self, vcf: Path, reader: BiallelicReader, roles: pd.Series) -> None:
-        """Count the pairs in the reader's tally and warn of them; those of two roles let the answer into the reference."""
-        pairs = self.find_pairs()
-        if not pairs:
-            return
-        across = [pair for pair in pairs if roles.iloc[pair[0]] != roles.iloc[pair[1]]]
-        reader.tally["duplicate_people_across_roles"] = len(across)
-        first, second = (across or pairs)[0]
-        log.warning(
-            "%s: duplicate_genome_pairs=%d of people have the same haplotypes, %d of them different roles (for one, rows %d "
-            "and %d of the table of samples); remove one of each, or set their roles by samples.roles",
-            vcf, len(pairs), len(across), first + 1, second + 1,
-        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Writes what peers are given: the reference people's VCF, and the test people's with hidden sites left out."""
+"""Writes what peers are given: the reference people's VCF, and the test people's typed sites."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from haplorag.panel.frequencies import fill_major
 from haplorag.panel.genotype_store import iterate_site_blocks
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.pipeline.cli import run_step
-from haplorag.vcf.writer import write_phased
+from haplorag.vcf.writer import Site, write_phased
 
 log = logging.getLogger(__name__)
-VARIANTS = ("variants/POS", "variants/REF", "variants/ALT", "variants/ID")
+# In the order of a site's fields.
+VARIANTS = ("variants/POS", "variants/ID", "variants/REF", "variants/ALT")
 
 
 def exports(
@@ -30,36 +31,32 @@ def exports(
     target_masks: list[str],
     chromosome: str,
 ) -> None:
-    """Write the reference VCF and one target VCF a mask, those of `target_masks`; people are called p0, p1, ... by their row.
+    """Write the reference VCF and one target VCF for each of `target_masks`.
 
-    A missing reference allele is written as the site's major allele, as the models read it. Genotypes are read in blocks of
-    sites, so that memory does not grow with the people times the sites.
+    People are called p0, p1, ... by their row in the table of samples. A missing reference allele is
+    written as the site's major allele, as the models read it. Genotypes are read in blocks of sites,
+    so that memory does not grow with the people times the sites.
     """
     check_provenance(("samples", samples), ("genotypes", genotypes), ("masks", masks))
     people = read_samples(samples)
-    sites = list(zip(*read_arrays(genotypes, "genotypes", *VARIANTS).values(), strict=True))
-    drawn = read_arrays(masks, "masks")
+    rows = {role: find_samples(people, role) for role in ("reference", "test")}
+    names = {role: [f"p{row}" for row in found] for role, found in rows.items()}
+    sites = list(map(Site, *read_arrays(genotypes, "genotypes", *VARIANTS).values()))
+    hidden = read_arrays(masks, "masks")
     with opening_arrays(genotypes, "genotypes") as file:
-        rows = find_samples(people, "reference")
-        whole = (
-            _fill_major(calls[:, rows])
-            for calls in iterate_site_blocks(file, np.arange(len(sites)))
-        )
-        write_phased(
-            reference, chromosome, sites, chain.from_iterable(whole), [f"p{row}" for row in rows]
-        )
-        rows = find_samples(people, "test")
-        for mask, hidden in zip(drawn["names"], drawn["hidden"], strict=True):
+        blocks = iterate_site_blocks(file, np.arange(len(sites)))
+        whole = chain.from_iterable(_fill_major(block[:, rows["reference"]]) for block in blocks)
+        write_phased(reference, chromosome, sites, whole, names["reference"])
+        for mask, left_out in zip(hidden["names"], hidden["hidden"], strict=True):
             path = targets[target_masks.index(mask)]
-            typed = np.flatnonzero(~hidden)
-            known = (calls[:, rows] for calls in iterate_site_blocks(file, typed))
-            here = [sites[site] for site in typed]
-            write_phased(
-                path, chromosome, here, chain.from_iterable(known), [f"p{row}" for row in rows]
-            )
+            typed = np.flatnonzero(~left_out)
+            blocks = iterate_site_blocks(file, typed)
+            known = chain.from_iterable(block[:, rows["test"]] for block in blocks)
+            write_phased(path, chromosome, [sites[site] for site in typed], known, names["test"])
             log.info(
-                "%s: %d of %d sites typed in %d people", mask, len(typed), len(sites), len(rows)
-            )
+                "%s: %d of %d sites typed in %d people",
+                mask, len(typed), len(sites), len(rows["test"]),
+            )  # fmt: skip
 
 
 def _fill_major(calls: np.ndarray) -> np.ndarray:

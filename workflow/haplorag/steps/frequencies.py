@@ -30,7 +30,7 @@ def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
     with opening_arrays(genotypes, "genotypes") as file:
         position = file["variants/POS"][:]
         blocks = iterate_site_blocks(file, np.arange(len(position)))
-        parts = [[count_alleles(calls[:, group]) for group in groups] for calls in blocks]
+        parts = [count_alleles(calls, groups) for calls in blocks]
     counts = [np.concatenate(blocks) for blocks in zip(*parts, strict=True)]
     shares = [divide_counts(part, counts[0]) for part in counts]
     everyone, *by_population = shares

@@ -1,4 +1,4 @@
-"""Converts one chromosome of the panel into an HDF5 store of phased haplotypes, exactly, and tallies every record."""
+"""Converts one chromosome of the panel into an HDF5 store, exactly, and tallies every record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from haplorag.errors import InputError
 from haplorag.io.checksums import checksum
-from haplorag.io.hdf5 import creating_arrays
+from haplorag.io.hdf5 import File, creating_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.io.tables import write_table
 from haplorag.panel.genotype_store import GenotypeAppender
@@ -39,41 +39,21 @@ def genotypes(
     settings: GenotypeSettings,
     chromosome: str,
 ) -> None:
-    """Write calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples, and the tally of records by fate.
+    """Write the store of genotypes, and the tally of records by fate.
 
-    Sites with too many missing alleles or too few minor alleles among reference people are dropped and counted. Genotypes
-    are in memory a block at a time, positions and alleles of all sites until the end. Raises InputError where too many
-    heterozygotes are unphased or no site is left.
+    The store has calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples. Sites with
+    too many missing alleles or too few minor alleles among reference people are dropped and counted.
+    Genotypes are in memory a block at a time, positions and alleles of all sites until the end.
+    Raises InputError where too many heterozygotes are unphased or no site is left.
     """
     table = read_samples(samples)
-    names = table["sample"].tolist()
-    reference = (table["role"] == "reference").to_numpy()
-    reader = BiallelicReader(vcf, chromosome, names, settings.variants, settings.multiallelic)
-    with creating_arrays(
-        output, "genotypes", sources=describe_provenance(("samples", samples))
-    ) as file:
-        writer = GenotypeAppender(file, calls=(len(names), 2))
-        twins = DuplicateFinder(len(names))
-        for block in show_progress(_filter(reader, settings, reference), "blocks"):
-            writer.append(block)
-            twins.add(block.alleles)
-        reader.check_phase(settings.max_unphased, PHASE)
-        twins.report(vcf, reader, table["role"])
-        if not writer.sites:
-            raise InputError(
-                f"{vcf}: no site of chromosome {chromosome} is left ({_describe(reader, set(reader.tally))}); "
-                f"loosen `genotypes`, or fix the file"
-            )
-        if writer.sites < FEW_SITES:
-            log.warning(
-                "%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch",
-                vcf,
-                writer.sites,
-            )
-        writer.finish(names)
+    people = table["sample"].tolist()
+    reader = BiallelicReader(vcf, chromosome, people, settings.variants, settings.multiallelic)
+    sources = describe_provenance(("samples", samples))
+    with creating_arrays(output, "genotypes", sources=sources) as file:
+        _fill(file, reader, settings, table["role"])
         file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=checksum(vcf))
         verified = verify_store(vcf, file, chromosome)
-        reader.tally["kept"] = writer.sites
     reader.warn_notes()
     if odd := _describe(reader, set(reader.tally) - USUAL):
         log.warning(
@@ -81,28 +61,72 @@ def genotypes(
         )
     log.info(
         "chromosome %s: %s; %d sites read again and found equal",
-        chromosome,
-        _describe(reader, USUAL),
-        verified,
-    )
+        chromosome, _describe(reader, USUAL), verified,
+    )  # fmt: skip
     order = ["read", "kept", *sorted(set(reader.tally) - {"read", "kept"})]
-    write_table(
-        tally,
-        pd.DataFrame({"reason": order, "records": [reader.tally[reason] for reason in order]}),
-    )
+    records = [reader.tally[reason] for reason in order]
+    write_table(tally, pd.DataFrame({"reason": order, "records": records}))
+
+
+def _fill(
+    file: File, reader: BiallelicReader, settings: GenotypeSettings, roles: pd.Series
+) -> None:
+    """Write all sites that are kept into an open store."""
+    writer = GenotypeAppender(file, calls=(len(roles), 2))
+    duplicates = DuplicateFinder(len(roles))
+    kept = _filter(reader, settings, (roles == "reference").to_numpy())
+    for block in show_progress(kept, "blocks"):
+        writer.append(block)
+        duplicates.add(block.alleles)
+    reader.check_phase(settings.max_unphased, PHASE)
+    _warn_of_duplicates(reader, duplicates.find_pairs(), roles)
+    if not writer.sites:
+        raise InputError(
+            f"{reader.path}: no site of chromosome {reader.chromosome} is left "
+            f"({_describe(reader, set(reader.tally))}); loosen `genotypes`, or fix the file"
+        )
+    if writer.sites < FEW_SITES:
+        log.warning(
+            "%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch",
+            reader.path, writer.sites,
+        )  # fmt: skip
+    writer.finish(reader.people)
+    reader.tally["kept"] = writer.sites
+
+
+def _warn_of_duplicates(
+    reader: BiallelicReader, pairs: list[tuple[int, int]], roles: pd.Series
+) -> None:
+    """Tally pairs of people with the same haplotypes, and warn of them.
+
+    Those of two roles let the answer into the reference.
+    """
+    if not pairs:
+        return
+    across = [pair for pair in pairs if roles.iloc[pair[0]] != roles.iloc[pair[1]]]
+    reader.tally["duplicate_people_across_roles"] = len(across)
+    first, second = (across or pairs)[0]
+    log.warning(
+        "%s: duplicate_genome_pairs=%d of people have the same haplotypes, %d of them different "
+        "roles (for one, rows %d and %d of the table of samples); remove one of each, or set their "
+        "roles by samples.roles",
+        reader.path, len(pairs), len(across), first + 1, second + 1,
+    )  # fmt: skip
 
 
 def _filter(
     reader: BiallelicReader, settings: GenotypeSettings, reference: np.ndarray
 ) -> Iterator[Block]:
-    everyone, counted = np.ones(2 * len(reference), dtype=bool), np.repeat(reference, 2)
+    everyone = np.ones(2 * len(reference), dtype=bool)
+    counted = np.repeat(reference, 2)
     for block in reader:
         alleles = block.alleles.reshape(len(block.positions), -1)
         missing = _count(alleles < 0, everyone)
         if missing.any():
             _tally_missing(reader, block)
         too_missing = missing > settings.max_missing * len(everyone)
-        alternate, total = _count(alleles > 0, counted), _count(alleles >= 0, counted)
+        alternate = _count(alleles > 0, counted)
+        total = _count(alleles >= 0, counted)
         too_rare = ~too_missing & (
             np.minimum(alternate, total - alternate) < settings.min_minor_count
         )
@@ -114,7 +138,10 @@ def _filter(
 
 
 def _count(flags: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """How many of some columns of flags bool [S, 2n] are set, int64 [S]; packed, they are counted in an eighth of the time."""
+    """How many of some columns of flags bool [S, 2n] are set, int64 [S].
+
+    Packed, they are counted in an eighth of the time.
+    """
     return np.bitwise_count(np.packbits(flags, axis=1) & np.packbits(columns)).sum(
         axis=1, dtype=np.int64
     )

@@ -15,7 +15,7 @@ from haplorag.errors import InputError
 from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.header import Header
 from haplorag.vcf.index import UNCOUNTED, count_indexed
-from haplorag.vcf.reader import read_records, read_vcf_header
+from haplorag.vcf.reader import iterate_chromosomes, read_vcf_header
 from haplorag.vcf.records import ABSENT, Record
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,8 @@ class BiallelicReader:
 
     People come in the order of `people`; `variants` is `snps` or `all_biallelic`, `multiallelic` is `split` or `skip`.
     `first` names the first record of each fate, `notes` tells what is odd about the file as a whole. With `listing`,
-    `dropped` lists what was left out: position, REF, ALT, reason.
+    `dropped` lists what was left out: position, REF, ALT, reason. The file is opened, unless its
+    `header` and the chromosome's `records` are given.
     Raises InputError where the file is cut, unsorted, not a VCF or not of its index, or lacks the chromosome or a person.
     """
 
@@ -69,9 +70,12 @@ class BiallelicReader:
     notes: dict[str, str] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
     dropped: list[tuple[int, str, str, str]] = field(default_factory=list)
+    header: Header | None = None
+    records: Iterator[Record] | None = None
 
     def __iter__(self) -> Iterator[Block]:
-        header, indexed = read_vcf_header(self.path), count_indexed(self.path)
+        header = self.header or read_vcf_header(self.path)
+        indexed = count_indexed(self.path)
         columns = (
             None if header.samples == self.people else header.find_columns(self.path, self.people)
         )
@@ -118,21 +122,19 @@ class BiallelicReader:
         self.first.setdefault(reason, f"{record.chromosome}:{record.position}")
 
     def _walk(self, header: Header) -> Iterator[Record]:
-        finished, others, wanted = False, {"": False}, plain_name(self.chromosome)
-        for record in read_records(self.path, header):
-            if record.chromosome not in others:
-                others[record.chromosome] = plain_name(record.chromosome) != wanted
-            if others[record.chromosome]:
-                finished = finished or self.tally["read"] > 0
-                self.count("other_chromosome", record)
-                continue
-            if finished:
-                raise InputError(
-                    f"{self.path}: record {record.chromosome}:{record.position}: its chromosome stands in two places; "
-                    f"sort it: bcftools sort"
-                )
+        for record in self.records or self._select(header):
             self.tally["read"] += 1
             yield record
+
+    def _select(self, header: Header) -> Iterator[Record]:
+        """The chromosome's records of a whole file; those of others are counted."""
+        wanted = plain_name(self.chromosome)
+        for name, records in iterate_chromosomes(self.path, header):
+            if plain_name(name) == wanted:
+                yield from records
+            else:
+                for record in records:
+                    self.count("other_chromosome", record)
 
     def _check_place(self, record: Record, last: int, header: Header) -> None:
         if last > record.position:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def plain_name(chromosome: str) -> str:
     """The chromosome's name without `chr`: chr21 and 21 are one."""
     return re.sub(r"^chr", "", chromosome, flags=re.IGNORECASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from cyvcf2 import VCF, Variant
 
 from haplorag.errors import InputError
 from haplorag.vcf.bgzf import check_container, unchanged
+from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.header import Header, read_header
 from haplorag.vcf.index import count_indexed
 from haplorag.vcf.records import ABSENT, Record, RecordReader
@@ -65,6 +67,25 @@ def open_vcf(path: Path) -> VCF:
 def read_records(path: Path, header: Header) -> Iterator[Record]:
     """Read all records of a VCF or BCF that was described."""
     return _read_bcf(path) if header.kind == "bcf" else iter(RecordReader(path, header))
+
+
+def iterate_chromosomes(path: Path, header: Header) -> Iterator[tuple[str, Iterator[Record]]]:
+    """Chromosomes of a VCF or BCF as they come, each with its records; the file is read once.
+
+    The records of one must be read before the next chromosome is asked for. Raises InputError where
+    a chromosome's records stand in two places.
+    """
+    met: set[str] = set()
+    records = groupby(read_records(path, header), key=lambda record: plain_name(record.chromosome))
+    for name, group in records:
+        first = next(group)
+        if name in met:
+            raise InputError(
+                f"{path}: record {first.chromosome}:{first.position}: its chromosome stands in two "
+                "places; sort it: bcftools sort"
+            )
+        met.add(name)
+        yield first.chromosome, chain([first], group)
 
 
 def _read_bcf(path: Path) -> Iterator[Record]:

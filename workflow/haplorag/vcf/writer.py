@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,13 @@ from haplorag.io.atomic import flush, replacing
 
 # Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
 LEVELS = 1000
-HEADER = """##fileformat=VCFv4.2
-##FILTER=<ID=PASS,Description="All filters passed">
+# Phased genotypes, each with the tab before it, by 3 (first allele + 1) + second allele + 1.
+PHASED = np.array([f"\t{first}|{second}" for first in ".01" for second in ".01"], dtype="S4")
+COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
+SOURCE = """##FILTER=<ID=PASS,Description="All filters passed">
 ##source=haplorag
-{contigs}##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of ALT in these people, from the haplotypes' dosages">
+"""
+IMPUTED_FIELDS = """##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of ALT in these people, from the haplotypes' dosages">
 ##INFO=<ID=R2,Number=1,Type=Float,Description="Squared correlation with the true genotypes as estimated from the dosages">
 ##INFO=<ID=IMP,Number=0,Type=Flag,Description="Imputed: not in the target file">
 ##INFO=<ID=TYPED,Number=0,Type=Flag,Description="In the target file; known genotypes are as they were">
@@ -27,8 +30,8 @@ HEADER = """##fileformat=VCFv4.2
 ##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage: expected number of ALT alleles">
 ##FORMAT=<ID=GP,Number=G,Type=Float,Description="Probabilities of the genotypes 0/0, 0/1 and 1/1">
 ##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Probability of ALT on each haplotype">
-#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{people}
 """
+PHASED_FIELDS = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
 
 
 @dataclass(frozen=True)
@@ -75,15 +78,20 @@ class ImputedWriter:
                 + b"\n"
             )
 
-    def write_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> None:
-        """Write a target site that was not used: alleles int8 [n, 2], -1 where missing."""
-        signs = np.array([".", "0", "1"], dtype=object)[alleles + 1]
-        entries = "".join("\t" + signs[:, 0] + "|" + signs[:, 1])
-        self.write(_format_head(chromosome, site, "TARGET_ONLY", "GT") + entries.encode() + b"\n")
+    def format_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> bytes:
+        """The line of a target site that was not used: alleles int8 [n, 2], -1 where missing."""
+        return _format_phased(chromosome, site, "TARGET_ONLY", alleles)
 
 
 def _format_head(chromosome: str, site: Site, facts: str, kind: str) -> bytes:
-    return f"{chromosome}\t{site.position}\t{site.name}\t{site.ref}\t{site.alt}\t.\tPASS\t{facts}\t{kind}".encode()
+    words = site.position, site.name, site.ref, site.alt
+    return "\t".join([chromosome, *map(str, words), ".", "PASS", facts, kind]).encode()
+
+
+def _format_phased(chromosome: str, site: Site, facts: str, alleles: np.ndarray) -> bytes:
+    """A line with nothing but phased genotypes: alleles int8 [n, 2], -1 where missing."""
+    entries = PHASED[3 * (alleles[:, 0] + 1) + alleles[:, 1] + 1].tobytes()
+    return _format_head(chromosome, site, facts, "GT") + entries + b"\n"
 
 
 def format_entry(first: int, second: int) -> str:
@@ -125,13 +133,7 @@ def writing_imputed(
         )
         try:
             with pysam.BGZFile(str(text), "wb") as file:
-                known = {
-                    name: f",length={length}" if length else "" for name, length in lengths.items()
-                }
-                contigs = "".join(
-                    f"##contig=<ID={name}{length}>\n" for name, length in known.items()
-                )
-                file.write(HEADER.format(contigs=contigs, people="\t".join(people)).encode())
+                file.write(format_header(people, lengths, IMPUTED_FIELDS, SOURCE))
                 yield ImputedWriter(file)
             if path.suffix == ".bcf":
                 pysam.bcftools.view(
@@ -150,29 +152,43 @@ def writing_imputed(
             pointers.unlink(missing_ok=True)
 
 
+def format_header(
+    people: list[str], lengths: dict[str, int], fields: str, source: str = ""
+) -> bytes:
+    """A VCF's header: `source` lines, chromosomes with their lengths (0 unknown), lines of `fields`."""
+    contigs = "".join(
+        f"##contig=<ID={name}{f',length={length}' if length else ''}>\n"
+        for name, length in lengths.items()
+    )
+    columns = "\t".join([*COLUMNS, *people])
+    return f"##fileformat=VCFv4.2\n{source}{contigs}{fields}{columns}\n".encode()
+
+
 def write_phased(
     path: Path,
     chromosome: str,
-    sites: list[tuple[int, str, str, str]],
+    sites: Iterable[Site],
     calls: Iterable[np.ndarray],
     people: list[str],
 ) -> None:
-    """Write phased genotypes, int8 [n, 2] (-1 missing) a site, at sites (position, REF, ALT, id) as bgzipped, indexed VCF."""
-    signs = np.array([f"{first}|{second}" for first in ".01" for second in ".01"], dtype=object)
+    """Write phased genotypes of one chromosome as a bgzipped, indexed VCF.
+
+    `calls` has alleles int8 [n, 2] of each site, -1 where missing.
+    """
+    _write_records(path, {chromosome: zip(sites, calls, strict=True)}, people)
+
+
+def _write_records(
+    path: Path,
+    chromosomes: Mapping[str, Iterable[tuple[Site, np.ndarray]]],
+    people: list[str],
+) -> None:
     with replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb") as file:
-            columns = "\t".join(
-                ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people]
-            )
-            genotype = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">'
-            file.write(
-                f"##fileformat=VCFv4.2\n##contig=<ID={chromosome}>\n{genotype}\n{columns}\n".encode()
-            )
-            for (position, ref, alt, name), row in zip(sites, calls, strict=True):
-                entries = "\t".join(signs[3 * (row[:, 0] + 1) + row[:, 1] + 1])
-                file.write(
-                    f"{chromosome}\t{position}\t{name}\t{ref}\t{alt}\t.\tPASS\t.\tGT\t{entries}\n".encode()
-                )
+            file.write(format_header(people, dict.fromkeys(chromosomes, 0), PHASED_FIELDS))
+            for chromosome, records in chromosomes.items():
+                for site, alleles in records:
+                    file.write(_format_phased(chromosome, site, ".", alleles))
         pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(temporary) + ".tbi")
         temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))
 
@@ -180,22 +196,18 @@ def write_phased(
 def write_vcf(
     path: Path, people: list[str], regions: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
 ) -> None:
-    """Write positions int [S], REF and ALT [S, 2] and haplotypes 0/1 [S, n, 2] of each chromosome as bgzipped, indexed VCF."""
-    calls = np.array(["0|0", "0|1", "1|0", "1|1"])
-    with replacing(path) as temporary:
-        with pysam.BGZFile(str(temporary), "wb") as file:
-            contigs = "".join(f"##contig=<ID={chromosome}>\n" for chromosome in regions)
-            file.write(
-                f"##fileformat=VCFv4.2\n{contigs}"
-                '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
-                "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{}\n".format(
-                    "\t".join(people)
-                ).encode()
-            )
-            for chromosome, (positions, alleles, haplotypes) in regions.items():
-                genotypes = calls[haplotypes[..., 0] * 2 + haplotypes[..., 1]]
-                for position, (ref, alt), row in zip(positions, alleles, genotypes, strict=True):
-                    head = f"{chromosome}\t{position}\t{chromosome}:{position}:{ref}:{alt}\t{ref}\t{alt}\t.\tPASS\t.\tGT\t"
-                    file.write((head + "\t".join(row) + "\n").encode())
-        pysam.tabix_index(str(temporary), preset="vcf", force=True)
-        temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))
+    """Write a stretch of each chromosome as one bgzipped, indexed VCF.
+
+    A stretch is positions int [S], REF and ALT [S, 2] and haplotypes 0/1 [S, n, 2]; a site is called
+    by its chromosome, position and alleles.
+    """
+    chromosomes = {
+        chromosome: zip(_name_sites(chromosome, positions, alleles), calls, strict=True)
+        for chromosome, (positions, alleles, calls) in regions.items()
+    }
+    _write_records(path, chromosomes, people)
+
+
+def _name_sites(chromosome: str, positions: np.ndarray, alleles: np.ndarray) -> Iterator[Site]:
+    for position, (ref, alt) in zip(positions.tolist(), alleles, strict=True):
+        yield Site(position, f"{chromosome}:{position}:{ref}:{alt}", ref, alt)

@@ -1,0 +1,113 @@
+"""Imputes one chromosome of a target, and writes its lines in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from haplorag.imputation.engine import Engine, impute_windows
+from haplorag.imputation.imputer import PanelChromosome
+from haplorag.imputation.site_matching import USED
+from haplorag.imputation.target import TargetChromosome
+from haplorag.qc.duplicates import DuplicateFinder
+from haplorag.vcf.writer import ImputedWriter, Site
+
+log = logging.getLogger(__name__)
+FEW_TYPED = 20
+# Passes items on and shows how far they are; given items, what they are and how many.
+Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+
+
+def impute_chromosome(
+    engine: Engine,
+    panel: PanelChromosome,
+    target: TargetChromosome,
+    writer: ImputedWriter,
+    batch_people: int,
+    progress: Progress,
+) -> None:
+    """Write a chromosome's lines: imputed sites, the target's unused ones in between.
+
+    Warns of windows with few typed sites and of people who are in the reference.
+    """
+    watch = _Watch(panel, target.people)
+    windows = progress(
+        impute_windows(engine, panel, target, batch_people),
+        f"chromosome {target.name}, windows",
+        len(panel.windows),
+    )
+    imputed = _format_windows(windows, panel, target, writer, watch)
+    unused = (
+        (site.position, writer.format_untouched(target.name, site, alleles))
+        for site, alleles in target.iterate_unused()
+    )
+    for _, line in merge(imputed, unused, key=itemgetter(0)):
+        writer.write(line)
+    watch.warn()
+    used = target.fates["fate"].isin(USED).sum()
+    log.info(
+        "chromosome %s: %d of %d target sites used, %d sites written",
+        target.name, used, len(target.fates), len(panel.position),
+    )  # fmt: skip
+
+
+def _format_windows(
+    windows: Iterable[tuple[int, np.ndarray, np.ndarray]],
+    panel: PanelChromosome,
+    target: TargetChromosome,
+    writer: ImputedWriter,
+    watch: _Watch,
+) -> Iterator[tuple[int, bytes]]:
+    """Positions and lines of all panel sites."""
+    typed = target.record >= 0
+    for window, known, probability in windows:
+        start, stop = panel.windows.cores[window]
+        here = typed[start:stop]
+        watch.add(start + np.flatnonzero(here), known[:, here])
+        certain = np.where(known >= 0, known, probability)
+        sites = [_describe(panel, site) for site in range(start, stop)]
+        by_site = certain.T.reshape(stop - start, -1, 2)
+        lines = writer.format_imputed(target.name, sites, by_site, here)
+        yield from zip((site.position for site in sites), lines, strict=True)
+
+
+def _describe(panel: PanelChromosome, site: int) -> Site:
+    return Site(int(panel.position[site]), panel.name[site], panel.ref[site], panel.alt[site])
+
+
+class _Watch:
+    """Looks at every window for few typed sites, and for people who stand in the reference too."""
+
+    def __init__(self, panel: PanelChromosome, people: int) -> None:
+        self._shards = panel.shards
+        self._windows = len(panel.windows)
+        self._reference = panel.shards.reference_haplotypes // 2
+        self._duplicates = DuplicateFinder(self._reference + people)
+        self._weak = 0
+
+    def add(self, sites: np.ndarray, known: np.ndarray) -> None:
+        """Take a window's typed sites int [T] and the target's alleles int8 [2n, T] there."""
+        self._weak += len(sites) < FEW_TYPED
+        both = np.concatenate([self._shards.by_site(sites), known.T], axis=1)
+        self._duplicates.add(both.reshape(len(sites), both.shape[1] // 2, 2))
+
+    def warn(self) -> None:
+        """Warn of what was found."""
+        if self._weak:
+            log.warning(
+                "windows_without_typed_sites=%d: of %d windows so many have fewer than %d typed "
+                "sites, and R2 says how little they know; use a denser file",
+                self._weak, self._windows, FEW_TYPED,
+            )  # fmt: skip
+        pairs = self._duplicates.find_pairs()
+        known = {later for first, later in pairs if first < self._reference <= later}
+        if known:
+            log.warning(
+                "target_in_training=%d people are in the imputer's reference: nothing measured in "
+                "them tells how good it is; use other people to judge it", len(known),
+            )  # fmt: skip
