@@ -195,3 +195,17 @@ def mosaic_of(length: int, generator: torch.Generator) -> PanelPosterior:
     return PanelPosterior(
         alternate, posterior, place, 2 * torch.arange(length // 2), torch.arange(length // 2) / 100
     )
+
+
+class PlainPanel:
+    """A panel of haplotypes 0/1 uint8 [N, S] in memory, read as a `ShardSet` is."""
+
+    def __init__(self, panel: np.ndarray) -> None:
+        self.panel = panel
+        self.reference_haplotypes = len(panel)
+
+    def by_site(self, sites: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(self.panel[:, sites].T)
+
+    def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        return self.panel[:, sites] if rows is None else self.panel[rows][:, sites]

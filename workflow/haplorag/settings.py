@@ -152,6 +152,23 @@ class MaskSettings(Section):
         return self
 
 
+class CopyingSetting(Section):
+    """One setting of the model of copying: factors on the rates that are known."""
+
+    switching: Positive
+    mismatch: Positive
+
+
+class LiStephensSettings(Section):
+    """Li and Stephens' model over the panel: rates before any is estimated, and its settings."""
+
+    switches_per_cm: Positive
+    mismatch: Annotated[float, Field(gt=0, lt=0.5)]
+    estimation_rounds: Natural
+    estimation_people: Count
+    settings: list[CopyingSetting] = Field(min_length=1)
+
+
 class NeighbourSettings(Section):
     """How many reference haplotypes are retrieved, and how the typed sites are searched."""
 

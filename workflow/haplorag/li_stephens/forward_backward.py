@@ -3,6 +3,13 @@
 A haplotype is a mosaic of those in the panel. Along a block of sites, equal haplotypes keep the
 state they entered with times one number and gain another, so that a whole group is followed at the
 cost of one, and exactly so.
+
+A lane is one haplotype under one setting of the model. `LANES` of them are followed side by side:
+what is dear about a panel, to look up the group of each haplotype, is done once for all. States of
+haplotypes are [N, lane], all that is kept by group is [lane, group].
+
+A chromosome is followed segment by segment. States of haplotypes are handed on from one segment to
+the next by `LaneStates`; within a segment, those that each block is entered with are kept.
 """
 
 from __future__ import annotations
@@ -11,21 +18,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.li_stephens.numba_jit import jit
+from haplorag.li_stephens.numba_jit import jit, jit_inline
+
+# Eight float32 are one vector of AVX2.
+LANES = 8
+# With whole numbers of Python numba would reckon in float64.
+NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
-class Chances(NamedTuple):
-    """Probabilities of the model, float32.
+class Lanes(NamedTuple):
+    """What is followed along a segment with T typed sites and P groups of core sites.
 
-    `switch` [T + 1] is that of a switch before each typed site and after the last one, `from_left`
-    and `from_right` [P] of one between a group of core sites and the typed site on that side, and
-    `mismatch` of an allele that is not the copied one.
+    `alleles` int8 [lane, T] (-1 where missing); `own` int64 [lane] the first of two rows of the
+    panel that are the haplotype's own sample, -1 for none; `share` [lane] what a switch gives each
+    haplotype; `counts` [lane] 0 for a lane that only fills up. Probabilities float32: `switch`
+    [lane, T + 1] of a switch before each typed site and after the last one, `from_left` and
+    `from_right` [lane, P] of one between a group of core sites and the typed site on that side,
+    `mismatch` [lane, T] of an allele that is not the copied one.
     """
 
+    alleles: np.ndarray
+    own: np.ndarray
+    share: np.ndarray
+    counts: np.ndarray
     switch: np.ndarray
     from_left: np.ndarray
     from_right: np.ndarray
-    mismatch: np.float32
+    mismatch: np.ndarray
 
 
 class CoreGroups(NamedTuple):
@@ -35,271 +54,318 @@ class CoreGroups(NamedTuple):
     before: np.ndarray
 
 
-class Query(NamedTuple):
-    """One haplotype: its typed alleles int8 [T], whose rows of the panel are its own, and the share
-    that a switch gives each haplotype of the panel."""
+class LaneStates(NamedTuple):
+    """States of all haplotypes float32 [N, lane], on either side of a segment, and their sums."""
 
-    alleles: np.ndarray
-    own: int
-    share: np.float32
-
-
-class BlockStates(NamedTuple):
-    """States within one block, after none, one, two, ... of its typed sites: what each group keeps
-    of the state it entered with and what it gains, float32 [sites + 1, groups], their sum over all
-    haplotypes [sites + 1], and the groups' sizes without the query's own haplotypes."""
-
-    kept: np.ndarray
-    gained: np.ndarray
+    entered: np.ndarray
     total: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """Memory of one thread for a segment, float32; see `allocate_scratch`.
+
+    `entered` [block, N, lane], `total` [block, lane] and `by_group` [lane, groups of all blocks] are
+    the states that each block is entered with from the left, and their sums. Of a block, `members`,
+    `behind` and `products` [lane, group] are the groups' sizes without a lane's own haplotypes, and
+    sums of the states that haplotypes come with from the right and of their products with `entered`.
+
+    Lane after lane goes through a block, so that what it needs stays near the processor. After none,
+    one, two, ... of its typed sites, `kept` and `gained` [sites + 1, group] are what groups keep of
+    the states they entered with and what they gain, `sums` [sites + 1] the sum over all haplotypes.
+    From the right `stays` and `gains` [2, group] are the same, one row read while the other is
+    written. `weight` [group] are weights of copying. `keeps` and `adds` [group, lane] hold sums, or
+    what groups keep and gain, while haplotypes are gone through.
+    """
+
+    entered: np.ndarray
+    total: np.ndarray
+    by_group: np.ndarray
     members: np.ndarray
-
-
-class ForwardStates(NamedTuple):
-    """States that haplotypes enter each block with, float32 [block, N], their sums over all
-    haplotypes [block] and over those of each group [groups of all blocks]."""
-
-    entered: np.ndarray
-    total: np.ndarray
-    by_group: np.ndarray
-
-
-class BackwardStates(NamedTuple):
-    """States from behind: of haplotypes at the end of the block, float32 [N], their sums by group,
-    and those of their products with the states entered; and two rows, of which one is read while
-    the other is written, of what groups keep and gain."""
-
-    entered: np.ndarray
-    by_group: np.ndarray
+    behind: np.ndarray
     products: np.ndarray
     kept: np.ndarray
     gained: np.ndarray
+    sums: np.ndarray
+    stays: np.ndarray
+    gains: np.ndarray
+    weight: np.ndarray
+    keeps: np.ndarray
+    adds: np.ndarray
+
+
+def allocate_scratch(
+    blocks: int, haplotypes: int, groups: int, longest: int, widest: int
+) -> Scratch:
+    """Memory for segments of at most so many blocks, with so many groups in all, whose blocks have
+    at most `longest` typed sites and `widest` groups."""
+
+    def make(*shape: int) -> np.ndarray:
+        return np.empty(shape, dtype=np.float32)
+
+    return Scratch(
+        make(blocks, haplotypes, LANES), make(blocks, LANES), make(LANES, groups),
+        make(LANES, widest), make(LANES, widest), make(LANES, widest),
+        make(longest + 1, widest), make(longest + 1, widest), make(longest + 1),
+        make(2, widest), make(2, widest), make(widest), make(widest, LANES), make(widest, LANES),
+    )  # fmt: skip
+
+
+def start_states(haplotypes: int) -> LaneStates:
+    """States at an end of a chromosome; the switch from there is certain."""
+    entered = np.zeros((haplotypes, LANES), np.float32)
+    return LaneStates(entered, np.ones(LANES, np.float32))
 
 
 @jit
-def run_queries(alleles, panel, chances, core, ids, owner, alternate, posterior):
-    """Fill `alternate` float32 [Q, L] and `posterior` float32 [Q, P, K], query by query.
+def read_segment(lanes, panel, core, ahead, behind, scratch, ids, alternate, posterior):
+    """Follow lanes along a segment and back, reading out its core sites.
 
-    `alleles` int8 [Q, T], `panel` HaplotypeBlocks, `chances` Chances, `core` CoreGroups, `ids`
-    int64 [Q, K] haplotypes of interest and `owner` int64 [Q], as in `model.run_forward_backward`.
+    `panel` HaplotypeBlocks, `core` CoreGroups, `ids` int64 [lane, I] haplotypes of interest. The
+    LaneStates `ahead` are those at the segment's start and are taken to its end; `behind` are those
+    at its end and are taken to its start. Fills `alternate` float32 [lane, L], the probability of
+    ALT, and `posterior` float32 [lane, P, I], that of copying each of `ids`.
     """
-    blocks, haplotypes = panel.group.shape
-    longest = np.diff(panel.typed).max()
-    widest = np.diff(panel.offset).max()
-    entered = np.zeros((blocks, haplotypes), np.float32)
-    for number in range(len(alleles)):
-        own = 2 * owner[number]
-        share = np.float32(1) / np.float32(haplotypes - (2 if own >= 0 else 0))
-        query = Query(alleles[number], own, share)
-        states = BlockStates(
-            np.empty((longest + 1, widest), np.float32),
-            np.empty((longest + 1, widest), np.float32),
-            np.ones(longest + 1, np.float32),
-            np.empty(widest, np.float32),
-        )
-        forward = ForwardStates(
-            entered, np.ones(blocks, np.float32), np.empty(len(panel.members), np.float32)
-        )
-        _run_forward(query, panel, chances, states, forward)
-        outputs = alternate[number], posterior[number]
-        _run_backward(query, panel, chances, core, states, forward, ids[number], outputs)
-
-
-@jit
-def _run_forward(query, panel, chances, states, forward):
-    """Fill `forward`, block by block."""
-    blocks = len(panel.group)
-    for block in range(blocks):
-        group = panel.group[block]
-        by_group = forward.by_group[panel.offset[block] : panel.offset[block + 1]]
-        _sum_by_group(by_group, forward.entered[block], group)
-        if block + 1 < blocks:
-            _count_members(states.members, panel, block, query.own)
-            states.total[0] = forward.total[block]
-            sites = _go_forward(query, panel, chances, states, block, by_group)
-            kept, gained = states.kept[sites], states.gained[sites]
-            onward = forward.entered[block + 1]
-            _carry(forward.entered[block], kept, gained, group, query.own, onward)
-            forward.total[block + 1] = states.total[sites]
-
-
-@jit
-def _run_backward(query, panel, chances, core, states, forward, ids, outputs):
-    """Go back block by block, each gone through forward once more, and read out the core sites."""
-    haplotypes = panel.group.shape[1]
-    widest = len(states.members)
-    backward = BackwardStates(
-        np.zeros(haplotypes, np.float32),
-        np.empty(widest, np.float32),
-        np.empty(widest, np.float32),
-        np.empty((2, widest), np.float32),
-        np.empty((2, widest), np.float32),
-    )
-    weight = np.empty(widest, np.float32)
-    total = np.float32(1)
-    place = len(core.before) - 1
+    _follow(lanes, panel, ahead, scratch)
+    last = len(core.before) - 1
     for block in range(len(panel.group) - 1, -1, -1):
-        group = panel.group[block]
-        by_group = forward.by_group[panel.offset[block] : panel.offset[block + 1]]
-        groups = _count_members(states.members, panel, block, query.own)
-        entered = forward.entered[block]
-        sums = backward.by_group[:groups], backward.products[:groups]
-        _sum_both(sums[0], sums[1], backward.entered, entered, group)
-        states.total[0] = forward.total[block]
-        sites = _go_forward(query, panel, chances, states, block, by_group)
-        at = block, sites, place, total
-        place, total, row = _go_backward(
-            query, panel, chances, core, states, forward, backward, (weight, ids, at, outputs)
-        )
-        kept, gained = backward.kept[row], backward.gained[row]
-        _carry(backward.entered, kept, gained, group, query.own, backward.entered)
+        _meet(lanes, panel, ahead, behind, scratch, block)
+        place = last
+        for lane in range(LANES):
+            sites = _go_forward(lanes, panel, scratch, block, lane)
+            row = _start_back(panel, scratch, block)
+            place = last
+            for site in range(sites, -1, -1):
+                # Core sites before the first typed site of a block belong to the block before.
+                number = panel.typed[block] + site
+                while place >= 0 and core.before[place] == number and (site or not block):
+                    at = block, lane, site, place, row
+                    _read_out(
+                        lanes, panel, core, scratch, behind, at, ids[lane], alternate[lane],
+                        posterior[lane, place],
+                    )  # fmt: skip
+                    place -= 1
+                if site:
+                    row = _step_back(lanes, panel, scratch, behind, (block, lane, site, row))
+            _keep(scratch, panel, block, lane, scratch.stays[row], scratch.gains[row])
+        last = place
+        _carry(lanes, panel.group[block], scratch, behind.entered, behind.entered)
 
 
 @jit
-def _go_backward(query, panel, chances, core, states, forward, backward, reading):
-    """Go back along a block, reading out each group of core sites that it passes.
+def pass_back(lanes, panel, behind, scratch):
+    """Take the LaneStates `behind` from a segment's end to its start, reading out nothing."""
+    for block in range(len(panel.group) - 1, -1, -1):
+        _count_members(lanes, panel, scratch, block)
+        _sum_by_group(scratch, panel, block, behind.entered, scratch.behind)
+        for lane in range(LANES):
+            row = _start_back(panel, scratch, block)
+            for site in range(panel.typed[block + 1] - panel.typed[block], 0, -1):
+                row = _step_back(lanes, panel, scratch, behind, (block, lane, site, row))
+            _keep(scratch, panel, block, lane, scratch.stays[row], scratch.gains[row])
+        _carry(lanes, panel.group[block], scratch, behind.entered, behind.entered)
 
-    Gives the group of core sites that comes next, the sum of all states, and which row holds them.
+
+@jit
+def count_events(lanes, panel, ahead, behind, scratch, mismatches, switches):
+    """Follow lanes along a segment and back, adding up what is expected to have happened.
+
+    As `read_segment`; to `mismatches` float64 [T] is added the probability that the copied allele is
+    another one, to `switches` float64 [T] that of a switch in the gap before the typed site.
     """
-    weight, ids, at, outputs = reading
-    block, sites, place, total = at
-    groups = panel.offset[block + 1] - panel.offset[block]
-    row = 0
-    backward.kept[row, :groups] = 1
-    backward.gained[row, :groups] = 0
-    for site in range(sites, -1, -1):
-        # Core sites before the first typed site of a block belong to the block before.
-        number = panel.typed[block] + site
-        while place >= 0 and core.before[place] == number and (site or not block):
-            _read_out(
-                query, panel, chances, states, forward, backward,
-                (block, site, place, row, total), (weight[:groups], core.first, ids, outputs),
-            )  # fmt: skip
-            place -= 1
-        if site:
-            chance = chances.switch[number]
-            stay = (1 - chance) / total
-            leak = chance * query.share
-            carried = _alleles(panel, block, site - 1)
-            old = backward.kept[row], backward.gained[row]
-            new = backward.kept[1 - row], backward.gained[1 - row]
-            allele = query.alleles[number - 1]
-            total = _step(
-                old, new, carried, allele, stay, leak, states.members, backward.by_group,
-                chances.mismatch,
-            )  # fmt: skip
-            row = 1 - row
-    return place, total, row
+    _follow(lanes, panel, ahead, scratch)
+    for block in range(len(panel.group) - 1, -1, -1):
+        _meet(lanes, panel, ahead, behind, scratch, block)
+        for lane in range(LANES):
+            sites = _go_forward(lanes, panel, scratch, block, lane)
+            row = _start_back(panel, scratch, block)
+            for site in range(sites, 0, -1):
+                at = block, lane, site, row
+                _count_mismatch(lanes, panel, scratch, behind, at, mismatches)
+                row = _step_back(lanes, panel, scratch, behind, at)
+                _count_switch(lanes, panel, scratch, (block, lane, site, row), switches)
+            _keep(scratch, panel, block, lane, scratch.stays[row], scratch.gains[row])
+        _carry(lanes, panel.group[block], scratch, behind.entered, behind.entered)
 
 
 @jit
-def _read_out(query, panel, chances, states, forward, backward, at, wanted):
-    """Weigh the groups of haplotypes at a group of core sites; fill ALT and the posterior there."""
-    block, site, place, row, total = at
-    weight, first, ids, outputs = wanted
-    alternate, posterior = outputs
-    by_group = forward.by_group[panel.offset[block] : panel.offset[block + 1]]
-    far, near = chances.from_right[place], chances.from_left[place]
-    share = query.share
-    back = (
-        backward.entered, backward.kept[row], backward.gained[row], (1 - far) / total, far * share,
-    )  # fmt: skip
-    front = (
-        forward.entered[block], states.kept[site], states.gained[site],
-        (1 - near) / states.total[site], near * share,
-    )  # fmt: skip
-    sums = backward.products, backward.by_group, by_group, states.members
-    weighed = _weigh(weight, back, front, sums)
-    _sum_carriers(
-        weight, panel, block, first[place], weighed, alternate[first[place] : first[place + 1]]
-    )
-    _look_up(ids, query.own, panel.group[block], back, front, weighed, posterior[place])
+def _follow(lanes, panel, ahead, scratch):
+    """Go forward, keeping the states that each block is entered with."""
+    scratch.entered[0] = ahead.entered
+    scratch.total[0] = ahead.total
+    for block in range(len(panel.group)):
+        by_group = scratch.by_group[:, panel.offset[block] : panel.offset[block + 1]]
+        _sum_by_group(scratch, panel, block, scratch.entered[block], by_group)
+        if block + 1 < len(panel.group):
+            _count_members(lanes, panel, scratch, block)
+            _leave(
+                lanes, panel, scratch, block, scratch.entered[block + 1], scratch.total[block + 1]
+            )
 
 
 @jit
-def _go_forward(query, panel, chances, states, block, by_group):
+def _leave(lanes, panel, scratch, block, entered, total):
+    """Go forward along a block with all lanes, to the states [N, lane] that the next is entered with."""
+    for lane in range(LANES):
+        sites = _go_forward(lanes, panel, scratch, block, lane)
+        _keep(scratch, panel, block, lane, scratch.kept[sites], scratch.gained[sites])
+        total[lane] = scratch.sums[sites]
+    _carry(lanes, panel.group[block], scratch, scratch.entered[block], entered)
+
+
+@jit
+def _meet(lanes, panel, ahead, behind, scratch, block):
+    """Make ready for going back along a block; from the last one, `ahead` leaves the segment."""
+    _count_members(lanes, panel, scratch, block)
+    _sum_both(scratch, panel, block, behind.entered)
+    if block + 1 == len(panel.group):
+        _leave(lanes, panel, scratch, block, ahead.entered, ahead.total)
+
+
+@jit
+def _go_forward(lanes, panel, scratch, block, lane):
     """Fill what groups keep and gain along a block; gives how many typed sites it has."""
     start = panel.typed[block]
     groups = panel.offset[block + 1] - panel.offset[block]
     sites = panel.typed[block + 1] - start
-    states.kept[0, :groups] = 1
-    states.gained[0, :groups] = 0
+    kept, gained, sums = scratch.kept, scratch.gained, scratch.sums
+    kept[0, :groups] = 1
+    gained[0, :groups] = 0
+    sums[0] = scratch.total[block, lane]
     for site in range(sites):
-        number = start + site
-        stay = (1 - chances.switch[number]) / states.total[site]
-        leak = chances.switch[number] * query.share
-        carried = _alleles(panel, block, site)
-        old = states.kept[site], states.gained[site]
-        new = states.kept[site + 1], states.gained[site + 1]
-        states.total[site + 1] = _step(
-            old, new, carried, query.alleles[number], stay, leak, states.members, by_group,
-            chances.mismatch,
-        )  # fmt: skip
+        chance = lanes.switch[lane, start + site]
+        sums[site + 1] = _step(
+            (kept[site], gained[site]),
+            (kept[site + 1], gained[site + 1]),
+            _alleles(panel, block, site),
+            (lanes.alleles[lane, start + site], lanes.mismatch[lane, start + site]),
+            ((ONE - chance) / sums[site], chance * lanes.share[lane]),
+            scratch.members[lane],
+            _entered_sums(panel, scratch, block, lane),
+        )
     return sites
 
 
-@jit
-def _alleles(panel, block, site):
-    """Alleles of the groups at a typed site of a block."""
+@jit_inline
+def _start_back(panel, scratch, block):
+    """Begin a block from behind; gives the row of `stays` and `gains` to go on from."""
     groups = panel.offset[block + 1] - panel.offset[block]
-    at = panel.typed_start[block] + site * groups
-    return panel.typed_alleles[at : at + groups]
+    scratch.stays[0, :groups] = 1
+    scratch.gains[0, :groups] = 0
+    return 0
+
+
+@jit_inline
+def _step_back(lanes, panel, scratch, behind, at):
+    """Go back over a typed site of a block; gives the row that holds the states then."""
+    block, lane, site, row = at
+    number = panel.typed[block] + site
+    chance = lanes.switch[lane, number]
+    behind.total[lane] = _step(
+        (scratch.stays[row], scratch.gains[row]),
+        (scratch.stays[1 - row], scratch.gains[1 - row]),
+        _alleles(panel, block, site - 1),
+        (lanes.alleles[lane, number - 1], lanes.mismatch[lane, number - 1]),
+        ((ONE - chance) / behind.total[lane], chance * lanes.share[lane]),
+        scratch.members[lane],
+        scratch.behind[lane],
+    )
+    return 1 - row
 
 
 @jit
-def _step(old, new, carried, allele, stay, leak, members, sums, mismatch):
+def _step(old, new, carried, observed, chances, members, sums):
     """Move the groups on by a typed site: a switch by chance, then how well their allele agrees.
 
     Gives the sum of all states.
     """
     kept, gained = old
     kept_on, gained_on = new
-    reference, change = np.float32(1), np.float32(0)
+    allele, mismatch = observed
+    stay, leak = chances
+    reference, change = ONE, NONE
     if allele == 0:
-        reference, change = 1 - mismatch, 2 * mismatch - 1
+        reference, change = ONE - mismatch, TWO * mismatch - ONE
     elif allele == 1:
-        reference, change = mismatch, 1 - 2 * mismatch
-    total = np.float32(0)
+        reference, change = mismatch, ONE - TWO * mismatch
+    total = NONE
     for group in range(len(carried)):
         agrees = reference + change * np.float32(carried[group])
-        keeps, gains = kept[group] * stay * agrees, (gained[group] * stay + leak) * agrees
-        kept_on[group], gained_on[group] = keeps, gains
+        keeps = kept[group] * stay * agrees
+        gains = (gained[group] * stay + leak) * agrees
+        kept_on[group] = keeps
+        gained_on[group] = gains
         total += keeps * sums[group] + gains * members[group]
     return total
 
 
+@jit_inline
+def _read_out(lanes, panel, core, scratch, behind, at, ids, alternate, posterior):
+    """Weigh the groups of haplotypes at a group of core sites; fill ALT and the posterior there."""
+    block, lane, site, place, row = at
+    near, far = lanes.from_left[lane, place], lanes.from_right[lane, place]
+    share = lanes.share[lane]
+    front = (
+        scratch.kept[site], scratch.gained[site], (ONE - near) / scratch.sums[site], near * share,
+    )  # fmt: skip
+    back = (
+        scratch.stays[row], scratch.gains[row], (ONE - far) / behind.total[lane], far * share,
+    )  # fmt: skip
+    weighed = _weigh(scratch, panel, block, lane, back, front)
+    sites = core.first[place], core.first[place + 1]
+    _sum_carriers(scratch.weight, panel, sites, weighed, alternate)
+    if len(ids):
+        states = scratch.entered[block, :, lane], behind.entered[:, lane]
+        _look_up(ids, lanes.own[lane], panel.group[block], states, back, front, weighed, posterior)
+
+
 @jit
-def _weigh(weight, back, front, sums):
-    """Weights of the groups at a group of core sites; gives their sum.
+def _weigh(scratch, panel, block, lane, back, front):
+    """Weights of the groups at a place, of one lane; gives their sum.
 
     A weight is the sum over the group's haplotypes of state behind times state ahead. `back` and
-    `front` hold the states that haplotypes come with from either side, what groups keep of them and
-    gain, and the chances of neither switching nor having switched on the way to the core sites.
+    `front` hold what groups keep of the states that haplotypes come with from either side and gain,
+    and the chances of neither switching nor having switched on the way to the place.
     """
-    _, stays, gains, stay, leak = back
-    _, kept, gained, stay_ahead, leak_ahead = front
-    both, behind, ahead, members = sums
-    weighed = np.float32(0)
-    for group in range(len(weight)):
+    stays, gains, stay, leak = back
+    kept, gained, stay_ahead, leak_ahead = front
+    weight, members = scratch.weight, scratch.members[lane]
+    both, behind = scratch.products[lane], scratch.behind[lane]
+    ahead = _entered_sums(panel, scratch, block, lane)
+    weighed = NONE
+    for group in range(len(ahead)):
         there, there_gained = stays[group] * stay, gains[group] * stay + leak
         here, here_gained = kept[group] * stay_ahead, gained[group] * stay_ahead + leak_ahead
         from_behind = there * (here * both[group] + here_gained * behind[group])
-        weight[group] = from_behind + there_gained * (
-            here * ahead[group] + here_gained * members[group]
-        )
-        weighed += weight[group]
+        found = from_behind + there_gained * (here * ahead[group] + here_gained * members[group])
+        weight[group] = found
+        weighed += found
     return weighed
 
 
 @jit
-def _look_up(ids, own, group, back, front, weighed, posterior):
-    """Posterior of single haplotypes; none of the query's own, nor of id -1."""
-    state, stays, gains, stay, leak = back
-    entered, kept, gained, stay_ahead, leak_ahead = front
+def _sum_carriers(weight, panel, sites, weighed, alternate):
+    """Share of the weights that groups with ALT have at each core site of a group.
+
+    Summed over whichever allele fewer groups have.
+    """
+    for site in range(sites[0], sites[1]):
+        carried = NONE
+        for number in range(panel.carrier_start[site], panel.carrier_start[site + 1]):
+            carried += weight[panel.carriers[number]]
+        share = carried / weighed
+        alternate[site] = share if panel.carries_alternate[site] else ONE - share
+
+
+@jit
+def _look_up(ids, own, group, states, back, front, weighed, posterior):
+    """Posterior of single haplotypes; none of the lane's own, nor of id -1."""
+    entered, state = states
+    stays, gains, stay, leak = back
+    kept, gained, stay_ahead, leak_ahead = front
     for column in range(len(ids)):
         row = ids[column]
         posterior[column] = 0
-        if row >= 0 and row != own and row != own + 1:
+        if row >= 0 and (own < 0 or (row != own and row != own + 1)):
             of = group[row]
             there = (state[row] * stays[of] + gains[of]) * stay + leak
             here = (entered[row] * kept[of] + gained[of]) * stay_ahead + leak_ahead
@@ -307,52 +373,122 @@ def _look_up(ids, own, group, back, front, weighed, posterior):
 
 
 @jit
-def _sum_carriers(weight, panel, block, site, weighed, alternate):
-    """Share of the weights that groups with ALT have at each core site of a group."""
-    for number in range(len(alternate)):
-        at = panel.core_start[block] + (site + number - panel.core[block]) * len(weight)
-        alternate[number] = _sum_where(weight, panel.core_alleles[at : at + len(weight)]) / weighed
+def _count_mismatch(lanes, panel, scratch, behind, at, mismatches):
+    """Add the probability that the copied allele at a typed site is not the haplotype's."""
+    block, lane, site, row = at
+    number = panel.typed[block] + site
+    allele = lanes.alleles[lane, number - 1]
+    if allele >= 0:
+        chance = lanes.switch[lane, number]
+        stay = (ONE - chance) / behind.total[lane]
+        back = scratch.stays[row], scratch.gains[row], stay, chance * lanes.share[lane]
+        front = scratch.kept[site], scratch.gained[site], ONE, NONE
+        weighed = _weigh(scratch, panel, block, lane, back, front)
+        alternate = _sum_where(scratch.weight, _alleles(panel, block, site - 1)) / weighed
+        other = alternate if allele == 0 else ONE - alternate
+        mismatches[number - 1] += lanes.counts[lane] * other
+
+
+@jit
+def _count_switch(lanes, panel, scratch, at, switches):
+    """Add the probability of a switch in the gap before a typed site."""
+    block, lane, site, row = at
+    number = panel.typed[block] + site
+    chance = lanes.switch[lane, number - 1]
+    stay = (ONE - chance) / scratch.sums[site - 1]
+    back = scratch.stays[row], scratch.gains[row], ONE, NONE
+    kept, gained = scratch.kept[site - 1], scratch.gained[site - 1]
+    stayed = _weigh(scratch, panel, block, lane, back, (kept, gained, stay, NONE))
+    leak = chance * lanes.share[lane]
+    either = _weigh(scratch, panel, block, lane, back, (kept, gained, stay, leak))
+    switches[number - 1] += lanes.counts[lane] * (ONE - stayed / either)
 
 
 @jit
 def _sum_where(weight, alleles):
-    carried = np.float32(0)
-    for group in range(len(weight)):
+    carried = NONE
+    for group in range(len(alleles)):
         carried += weight[group] * np.float32(alleles[group])
     return carried
 
 
-@jit
-def _count_members(members, panel, block, own):
-    """Sizes of a block's groups without the query's own haplotypes; gives how many groups."""
+@jit_inline
+def _alleles(panel, block, site):
+    """Alleles of the groups at a typed site of a block."""
     groups = panel.offset[block + 1] - panel.offset[block]
-    members[:groups] = panel.members[panel.offset[block] : panel.offset[block + 1]]
-    if own >= 0:
-        members[panel.group[block, own]] -= 1
-        members[panel.group[block, own + 1]] -= 1
-    return groups
+    at = panel.typed_start[block] + site * groups
+    return panel.typed_alleles[at : at + groups]
+
+
+@jit_inline
+def _entered_sums(panel, scratch, block, lane):
+    """Sums by group of the states that a lane enters a block with."""
+    return scratch.by_group[lane][panel.offset[block] : panel.offset[block + 1]]
 
 
 @jit
-def _sum_by_group(sums, state, group):
-    sums[:] = 0
-    for row in range(len(state)):
-        sums[group[row]] += state[row]
+def _count_members(lanes, panel, scratch, block):
+    """Sizes of a block's groups without each lane's own haplotypes."""
+    groups = panel.offset[block + 1] - panel.offset[block]
+    sizes = panel.members[panel.offset[block] : panel.offset[block + 1]]
+    for lane in range(LANES):
+        members = scratch.members[lane]
+        members[:groups] = sizes
+        own = lanes.own[lane]
+        if own >= 0:
+            members[panel.group[block, own]] -= 1
+            members[panel.group[block, own + 1]] -= 1
 
 
 @jit
-def _sum_both(sums, products, state, other, group):
-    sums[:], products[:] = 0, 0
-    for row in range(len(state)):
-        sums[group[row]] += state[row]
-        products[group[row]] += state[row] * other[row]
-
-
-@jit
-def _carry(state, kept, gained, group, own, onward):
-    """States of haplotypes at the other end of a block; the query's own two have none."""
-    for row in range(len(state)):
+def _sum_by_group(scratch, panel, block, state, by_group):
+    """Sums [lane, group] of states [N, lane]."""
+    group = panel.group[block]
+    groups = panel.offset[block + 1] - panel.offset[block]
+    sums = scratch.keeps
+    sums[:groups] = 0
+    for row in range(len(group)):
         of = group[row]
-        onward[row] = state[row] * kept[of] + gained[of]
-    if own >= 0:
-        onward[own : own + 2] = 0
+        for lane in range(LANES):
+            sums[of, lane] += state[row, lane]
+    by_group[:, :groups] = sums[:groups].T
+
+
+@jit
+def _sum_both(scratch, panel, block, state):
+    """Sums by group of the states from behind, and of their products with those entered."""
+    group = panel.group[block]
+    groups = panel.offset[block + 1] - panel.offset[block]
+    entered, sums, products = scratch.entered[block], scratch.keeps, scratch.adds
+    sums[:groups] = 0
+    products[:groups] = 0
+    for row in range(len(group)):
+        of = group[row]
+        for lane in range(LANES):
+            sums[of, lane] += state[row, lane]
+            products[of, lane] += state[row, lane] * entered[row, lane]
+    scratch.behind[:, :groups] = sums[:groups].T
+    scratch.products[:, :groups] = products[:groups].T
+
+
+@jit
+def _keep(scratch, panel, block, lane, kept, gained):
+    """Keep what the groups of a lane keep and gain along a block, for `_carry`."""
+    for group in range(panel.offset[block + 1] - panel.offset[block]):
+        scratch.keeps[group, lane] = kept[group]
+        scratch.adds[group, lane] = gained[group]
+
+
+@jit
+def _carry(lanes, group, scratch, state, onward):
+    """States of haplotypes at the other end of a block; a lane's own two have none."""
+    kept, gained = scratch.keeps, scratch.adds
+    for row in range(len(group)):
+        of = group[row]
+        for lane in range(LANES):
+            onward[row, lane] = state[row, lane] * kept[of, lane] + gained[of, lane]
+    for lane in range(LANES):
+        own = lanes.own[lane]
+        if own >= 0:
+            onward[own, lane] = 0
+            onward[own + 1, lane] = 0

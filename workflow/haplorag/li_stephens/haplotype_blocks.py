@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from haplorag.li_stephens.numba_jit import jit
 
 # What a haplotype costs at the ends of a block, beside a group at one typed site of it.
-HAPLOTYPE_COST = 3.0
+HAPLOTYPE_COST = 1.5
 
 
 class HaplotypeBlocks(NamedTuple):
@@ -17,9 +18,11 @@ class HaplotypeBlocks(NamedTuple):
 
     `typed` and `core` int64 [B + 1] are the first typed and the first core site of each block,
     `offset` int64 [B + 1] where its groups begin, `group` uint32 [B, N] each haplotype's within the
-    block, `members` float32 [groups] their sizes. `typed_alleles` and `core_alleles` 0/1 uint8
-    hold, site by site, the alleles of the groups of the site's block, those of a block's first site
-    from `typed_start` and `core_start` int64 [B].
+    block, `members` float32 [groups] their sizes. `typed_alleles` 0/1 uint8 holds, typed site by
+    typed site, the alleles of the groups of the site's block, those of a block's first site from
+    `typed_start` int64 [B]. Of core sites, `carriers` uint32 lists the groups that carry whichever
+    allele fewer have, those of each site from `carrier_start` int64 [L + 1]; `carries_alternate`
+    bool [L] says whether that is ALT.
     """
 
     typed: np.ndarray
@@ -28,9 +31,10 @@ class HaplotypeBlocks(NamedTuple):
     group: np.ndarray
     members: np.ndarray
     typed_alleles: np.ndarray
-    core_alleles: np.ndarray
     typed_start: np.ndarray
-    core_start: np.ndarray
+    carriers: np.ndarray
+    carrier_start: np.ndarray
+    carries_alternate: np.ndarray
 
 
 def cut_haplotype_blocks(
@@ -49,25 +53,37 @@ def cut_haplotype_blocks(
     typed = np.append(0, np.minimum(ends, len(typed_panel)))
     core = np.append(0, until[ends - 1])
     offset = np.append(0, np.cumsum(groups))
-    members, carrier = _describe(group, offset)
-    rows = np.split(carrier, offset[1:-1])
-    typed_alleles, typed_start = _take_alleles(typed_panel, typed, rows)
-    core_alleles, core_start = _take_alleles(core_panel, core, rows)
+    members, examples = _describe(group, offset)
+    rows = np.split(examples, offset[1:-1])
+    alleles = [part.ravel() for part in _take_alleles(typed_panel, typed, rows)]
+    typed_start = np.cumsum([0, *map(len, alleles)])[:-1]
+    carried = _list_carriers(_take_alleles(core_panel, core, rows))
     return HaplotypeBlocks(
-        typed, core, offset, group, members, typed_alleles, core_alleles, typed_start, core_start
+        typed, core, offset, group, members, np.concatenate(alleles), typed_start, *carried
     )
 
 
 def _take_alleles(
     panel: np.ndarray, first: np.ndarray, rows: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Alleles of the groups of every block, site by site, and where those of each block start."""
-    parts = [
-        panel[start:stop][:, carriers].ravel()
-        for start, stop, carriers in zip(first[:-1], first[1:], rows, strict=True)
-    ]
-    starts = np.cumsum([0, *map(len, parts)])[:-1]
-    return np.concatenate(parts), starts
+) -> Iterator[np.ndarray]:
+    """Alleles uint8 [site, group] of every block, given a haplotype of each group."""
+    for start, stop, examples in zip(first[:-1], first[1:], rows, strict=True):
+        yield panel[start:stop][:, examples]
+
+
+def _list_carriers(
+    blocks: Iterable[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Groups that carry whichever allele fewer have, where each site's begin, and which it is."""
+    carriers, counts, alternates = [], [], []
+    for alleles in blocks:
+        alternate = 2 * alleles.sum(axis=1, dtype=np.int64) <= alleles.shape[1]
+        fewer = alleles == alternate[:, None]
+        carriers.append(np.nonzero(fewer)[1].astype(np.uint32))
+        counts.append(fewer.sum(axis=1))
+        alternates.append(alternate)
+    start = np.append(0, np.cumsum(np.concatenate(counts)))
+    return np.concatenate(carriers), start, np.concatenate(alternates)
 
 
 @jit

@@ -16,7 +16,18 @@ def jit(function: Callable) -> Callable:
     numba makes parallel, give other last bits in the process that compiles than in those that find
     the code in the cache.
     """
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc"}, "error_model": "numpy"}
+    return _compile(function, inline="never")
+
+
+def jit_inline(function: Callable) -> Callable:
+    """As `jit`, put in place of every call: to hand so many arrays on costs more than to use them."""
+    return _compile(function, inline="always")
+
+
+def _compile(function: Callable, inline: str) -> Callable:
+    options: dict[str, Any] = {
+        "nogil": True, "fastmath": {"reassoc"}, "error_model": "numpy", "inline": inline,
+    }  # fmt: skip
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:

@@ -1,12 +1,48 @@
-"""The parameters of Li and Stephens' model."""
+"""The parameters of Li and Stephens' model: how often copying switches, and how often it errs."""
 
 from __future__ import annotations
 
-# The chance of an allele that is not the copied one. Chosen on validation people, see
-# docs/experiments.md.
-MISMATCH = 3e-3
+from dataclasses import dataclass
+
+import numpy as np
+
+from haplorag.settings import CopyingSetting
+
 # However near two sites are: without any switch a weight once lost would never come back.
 MIN_SWITCH = 1e-7
-# Switches of the copied haplotype per cM, times the number of haplotypes in the panel: 4 Ne / 100
-# with Ne = 3e5. Chosen on validation people, see docs/experiments.md.
-SWITCHES_PER_CENTIMORGAN = 12000.0
+# Bounds of the probability of a mismatch, whatever a setting makes of it.
+MIN_MISMATCH, MAX_MISMATCH = 2e-4, 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class CopyingRates:
+    """What is known of copying along a chromosome, at each of its sites.
+
+    `distance` float64 [site] is the number of switches expected from the first site on, `mismatch`
+    float32 [site] the probability that an allele is not the copied one.
+    """
+
+    distance: np.ndarray
+    mismatch: np.ndarray
+
+
+def assume_rates(
+    centimorgan: np.ndarray, switches_per_centimorgan: float, mismatch: float
+) -> CopyingRates:
+    """Rates that are the same everywhere, at genetic positions [site]."""
+    distance = (centimorgan - centimorgan[:1]) * switches_per_centimorgan
+    return CopyingRates(
+        distance.astype(np.float64), np.full(len(distance), mismatch, dtype=np.float32)
+    )
+
+
+def chance_of_switch(distance: np.ndarray, setting: CopyingSetting) -> np.ndarray:
+    """Probability of a switch where so many are expected, under a setting; float32."""
+    chance = -np.expm1(-np.maximum(distance, 0) * setting.switching)
+    return np.maximum(chance, MIN_SWITCH).astype(np.float32)
+
+
+def chance_of_mismatch(mismatch: np.ndarray, setting: CopyingSetting) -> np.ndarray:
+    """Probability of a mismatch under a setting; float32."""
+    chance = np.clip(mismatch * setting.mismatch, MIN_MISMATCH, MAX_MISMATCH)
+    return chance.astype(np.float32)

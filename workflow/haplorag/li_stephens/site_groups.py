@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from haplorag.li_stephens.parameters import SWITCHES_PER_CENTIMORGAN
-
 # Core sites between the same typed sites, and so close that this many switches are expected between
 # them, are copied with the same weights.
 GROUP_SWITCHES = 0.01
@@ -18,29 +16,30 @@ class SiteGroups:
     """Groups of consecutive core sites that share the weights of copying.
 
     `of_site` int64 [L] is the group of each core site, `first` int64 [P + 1] where each begins,
-    `before` int64 [P] how many typed sites lie up to it, `centimorgan` float64 [P] where it lies.
+    `before` int64 [P] how many typed sites lie up to it.
     """
 
     of_site: np.ndarray
     first: np.ndarray
     before: np.ndarray
-    centimorgan: np.ndarray
+
+    def average(self, values: np.ndarray) -> np.ndarray:
+        """Mean over the core sites of each group: float64 [P] of values [L]."""
+        if not len(values):
+            return np.empty(0)
+        sums = np.add.reduceat(values.astype(np.float64), self.first[:-1])
+        return sums / np.diff(self.first)
 
 
-def group_core_sites(
-    typed: np.ndarray, core: np.ndarray, centimorgan: np.ndarray, haplotypes: int
-) -> SiteGroups:
+def group_core_sites(typed: np.ndarray, core: np.ndarray, distance: np.ndarray) -> SiteGroups:
     """Group core sites that lie between the same typed sites and close together.
 
-    `typed` int [T] and `core` int [L] are sorted columns of `centimorgan` [C]; `haplotypes` is the
-    size of the panel.
+    `typed` int [T] and `core` int [L] are sorted columns of `distance` float [C], the switches
+    expected from some start on.
     """
     before = np.searchsorted(typed, core, side="right")
-    stretch = np.floor(centimorgan[core] / (GROUP_SWITCHES * haplotypes / SWITCHES_PER_CENTIMORGAN))
+    stretch = np.floor(distance[core] / GROUP_SWITCHES)
     starts = np.append(True, (np.diff(before) != 0) | (np.diff(stretch) != 0))[: len(core)]
     of_site = np.cumsum(starts) - 1
     first = np.flatnonzero(starts)
-    mean = np.add.reduceat(centimorgan[core].astype(np.float64), first) / np.diff(
-        np.append(first, len(core))
-    )
-    return SiteGroups(of_site, np.append(first, len(core)), before[first], mean)
+    return SiteGroups(of_site, np.append(first, len(core)), before[first])

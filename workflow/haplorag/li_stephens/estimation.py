@@ -1,0 +1,105 @@
+"""Estimates how often copying errs at each typed site, and switches in each gap, from the panel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from haplorag.li_stephens.forward_backward import count_events
+from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
+from haplorag.li_stephens.parameters import MIN_SWITCH, CopyingRates, assume_rates
+from haplorag.li_stephens.segments import PanelSegments, cut_segments
+from haplorag.panel.haplotypes import ShardSet
+from haplorag.settings import CopyingSetting, LiStephensSettings
+
+AS_IT_IS = CopyingSetting(switching=1, mismatch=1)
+# The prior counts as much as so many haplotypes.
+PRIOR_OF_MISMATCH, PRIOR_OF_SWITCH = 20.0, 10.0
+# A site that is hardly ever wrong may be so in the next haplotype.
+LEAST_MISMATCH, MOST_MISMATCH, MOST_SWITCH = 1.5e-3, 0.2, 0.9
+
+
+class Events(NamedTuple):
+    """What is expected to have happened in some haplotypes: float64 [T] mismatches at typed sites,
+    and [T - 1] switches in the gaps between them."""
+
+    mismatches: np.ndarray
+    switches: np.ndarray
+
+
+def estimate_rates(
+    shards: ShardSet,
+    typed: np.ndarray,
+    centimorgan: np.ndarray,
+    settings: LiStephensSettings,
+    seed: int,
+    threads: int,
+) -> CopyingRates:
+    """Estimate the rates of copying where the sites `typed` int [T] are typed.
+
+    Some reference samples, chosen by the seed, are left out and followed through the rest; what is
+    expected to have happened gives new rates, shrunk to the prior: expectation-maximisation, a few
+    rounds of it. `centimorgan` [site] are the genetic positions of all sites. Between typed sites
+    switches follow the genetic map, and where nothing is typed the prior stands.
+    """
+    prior = assume_rates(centimorgan, settings.switches_per_cm, settings.mismatch)
+    samples = shards.reference_haplotypes // 2
+    if len(typed) < 2 or samples < 2 or not settings.estimation_rounds:
+        return prior
+    generator = np.random.default_rng(seed)
+    owner = np.sort(generator.permutation(samples)[: settings.estimation_people])
+    rows = np.stack([2 * owner, 2 * owner + 1], axis=1).ravel()
+    queries = Queries(shards.haplotypes(typed, rows).astype(np.int8), np.repeat(owner, 2))
+    panel = cut_segments(shards, typed, typed[:0], prior.distance)
+    rates = prior
+    for _ in range(settings.estimation_rounds):
+        events = expect_events(queries, panel, rates, threads)
+        rates = maximise(events, len(rows), typed, prior)
+    return rates
+
+
+def expect_events(
+    queries: Queries, panel: PanelSegments, rates: CopyingRates, threads: int
+) -> Events:
+    """Add up what is expected to have happened in haplotypes of the panel, each without its own."""
+    chunks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def count(chunk: Chunk) -> None:
+        mismatches = np.zeros(len(panel.typed))
+        switches = np.zeros(len(panel.typed))
+        for segment, lanes, ahead, behind in chunk.follow():
+            count_events(
+                lanes, segment.blocks, ahead, behind, chunk.scratch,
+                mismatches[segment.typed], switches[segment.typed],
+            )  # fmt: skip
+        chunks[int(chunk.query[0])] = mismatches, switches
+
+    follow_chunks(count, queries, panel, rates, [AS_IT_IS], threads)
+    # In the order of the haplotypes, whichever thread came first.
+    sums = [sum(parts) for parts in zip(*(chunks[key] for key in sorted(chunks)), strict=True)]
+    return Events(sums[0], sums[1][1:])
+
+
+def maximise(
+    events: Events, haplotypes: int, typed: np.ndarray, prior: CopyingRates
+) -> CopyingRates:
+    """Rates that events in so many haplotypes speak for, shrunk to the prior."""
+    mismatch = prior.mismatch.copy()
+    expected = events.mismatches + PRIOR_OF_MISMATCH * prior.mismatch[typed]
+    share = expected / (haplotypes + PRIOR_OF_MISMATCH)
+    mismatch[typed] = np.clip(share, LEAST_MISMATCH, MOST_MISMATCH)
+    by_map = prior.distance[typed]
+    chance = -np.expm1(-np.diff(by_map))
+    chance = (events.switches + PRIOR_OF_SWITCH * chance) / (haplotypes + PRIOR_OF_SWITCH)
+    gaps = -np.log1p(-np.clip(chance, MIN_SWITCH, MOST_SWITCH))
+    at_typed = np.append(0, np.cumsum(gaps))
+    return CopyingRates(_interpolate(prior.distance, by_map, at_typed), mismatch)
+
+
+def _interpolate(by_map: np.ndarray, typed_by_map: np.ndarray, at_typed: np.ndarray) -> np.ndarray:
+    """Distances of all sites from those of typed ones; beyond the outermost the prior goes on."""
+    between = np.interp(by_map, typed_by_map, at_typed)
+    return (
+        between + np.minimum(by_map - typed_by_map[0], 0) + np.maximum(by_map - typed_by_map[-1], 0)
+    )

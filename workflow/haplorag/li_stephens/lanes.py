@@ -1,0 +1,110 @@
+"""Deals haplotypes under settings out to lanes, and follows these from segment to segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from haplorag.li_stephens.forward_backward import (
+    LANES,
+    Lanes,
+    LaneStates,
+    Scratch,
+    pass_back,
+    start_states,
+)
+from haplorag.li_stephens.parameters import CopyingRates
+from haplorag.li_stephens.segments import Chances, PanelSegments, Segment
+from haplorag.settings import CopyingSetting
+
+
+class Queries(NamedTuple):
+    """Haplotypes that are followed: typed alleles int8 [Q, T], -1 where missing, and the rank int [Q]
+    of each one's sample among the reference samples, -1 for nobody; whose two are never copied."""
+
+    alleles: np.ndarray
+    owner: np.ndarray
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """So many haplotypes under a setting as there are lanes, of which the first `size` count.
+
+    `query` and `setting` int64 [lane] number them; `chances` has those of every setting and segment.
+    """
+
+    queries: Queries
+    panel: PanelSegments
+    chances: list[list[Chances]]
+    query: np.ndarray
+    setting: np.ndarray
+    size: int
+    scratch: Scratch
+
+    def follow(self) -> Iterator[tuple[Segment, Lanes, LaneStates, LaneStates]]:
+        """Segments from left to right, with their lanes and the states on either side.
+
+        What takes a segment takes the first states to its right end. The states from behind are
+        found by a pass back along the chromosome, which keeps those at the segments' ends.
+        """
+        segments = self.panel.segments
+        lanes = [self._make_lanes(number) for number in range(len(segments))]
+        behind = start_states(self.panel.haplotypes)
+        ends = [behind]
+        for number in range(len(segments) - 1, 0, -1):
+            behind = LaneStates(behind.entered.copy(), behind.total.copy())
+            pass_back(lanes[number], segments[number].blocks, behind, self.scratch)
+            ends.append(behind)
+        ahead = start_states(self.panel.haplotypes)
+        for segment, here, end in zip(segments, lanes, reversed(ends), strict=True):
+            yield segment, here, ahead, end
+
+    def _make_lanes(self, number: int) -> Lanes:
+        """The lanes along one segment."""
+        owner = self.queries.owner[self.query].astype(np.int64)
+        others = self.panel.haplotypes - 2 * (owner >= 0)
+        typed = self.panel.segments[number].typed
+        chances = [self.chances[setting][number] for setting in self.setting]
+        return Lanes(
+            np.ascontiguousarray(self.queries.alleles[self.query, typed]),
+            np.where(owner >= 0, 2 * owner, -1),
+            (1 / others).astype(np.float32),
+            (np.arange(LANES) < self.size).astype(np.float32),
+            np.stack([chance.switch for chance in chances]),
+            np.stack([chance.from_left for chance in chances]),
+            np.stack([chance.from_right for chance in chances]),
+            np.stack([chance.mismatch for chance in chances]),
+        )
+
+
+def follow_chunks(
+    run: Callable[[Chunk], None],
+    queries: Queries,
+    panel: PanelSegments,
+    rates: CopyingRates,
+    settings: list[CopyingSetting],
+    threads: int,
+) -> None:
+    """Call `run` with chunks that hold every query under every setting, in threads of our own.
+
+    Settings of one query lie in neighbouring lanes. What a lane gives does not depend on the others.
+    """
+    chances = [panel.compute_chances(rates, setting) for setting in settings]
+    pairs = len(queries.alleles) * len(settings)
+    starts = np.arange(0, pairs, LANES)
+
+    def work(part: np.ndarray) -> None:
+        scratch = panel.allocate()
+        for start in part:
+            pair = np.minimum(start + np.arange(LANES), pairs - 1)
+            query, setting = np.divmod(pair, len(settings))
+            size = min(LANES, pairs - start)
+            run(Chunk(queries, panel, chances, query, setting, size, scratch))
+
+    # Of numba's own threads the last bits would depend, see `numba_jit.jit`.
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, np.array_split(starts, threads)))

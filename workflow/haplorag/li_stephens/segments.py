@@ -1,0 +1,133 @@
+"""A chromosome of the panel in segments, as the passes follow it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from haplorag.li_stephens.forward_backward import CoreGroups, Scratch, allocate_scratch
+from haplorag.li_stephens.haplotype_blocks import HaplotypeBlocks, cut_haplotype_blocks
+from haplorag.li_stephens.parameters import CopyingRates, chance_of_mismatch, chance_of_switch
+from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
+from haplorag.panel.haplotypes import ShardSet
+from haplorag.settings import CopyingSetting
+
+# Alleles of the panel that a segment holds at the most: what bounds a thread's memory.
+SEGMENT_ALLELES = 2**26
+
+
+class Chances(NamedTuple):
+    """Probabilities along a segment under one setting, float32: as in `forward_backward.Lanes`."""
+
+    switch: np.ndarray
+    from_left: np.ndarray
+    from_right: np.ndarray
+    mismatch: np.ndarray
+
+
+class Segment(NamedTuple):
+    """Consecutive typed sites, those numbered `typed`, and the core sites `core` that belong to them.
+
+    A core site belongs to the segment of the typed site before it, those before the first typed site
+    to the first segment.
+    """
+
+    typed: slice
+    core: slice
+    blocks: HaplotypeBlocks
+    groups: SiteGroups
+
+    @property
+    def core_groups(self) -> CoreGroups:
+        """Where weights are read."""
+        return CoreGroups(self.groups.first, self.groups.before.astype(np.int64))
+
+
+class PanelSegments(NamedTuple):
+    """The panel at `typed` int [T] and `core` int [L] sites, in segments; all groups of core sites."""
+
+    typed: np.ndarray
+    core: np.ndarray
+    groups: SiteGroups
+    segments: list[Segment]
+    haplotypes: int
+
+    def allocate(self) -> Scratch:
+        """Memory for one thread."""
+        blocks = [segment.blocks for segment in self.segments]
+        return allocate_scratch(
+            max(len(part.group) for part in blocks),
+            self.haplotypes,
+            max(int(part.offset[-1]) for part in blocks),
+            max(int(np.diff(part.typed).max()) for part in blocks),
+            max(int(np.diff(part.offset).max()) for part in blocks),
+        )
+
+    def compute_chances(self, rates: CopyingRates, setting: CopyingSetting) -> list[Chances]:
+        """Probabilities along each segment."""
+        return [_compute_chances(self, segment, rates, setting) for segment in self.segments]
+
+
+def cut_segments(
+    shards: ShardSet, typed: np.ndarray, core: np.ndarray, distance: np.ndarray
+) -> PanelSegments:
+    """Read the panel at sorted typed and core sites, segment by segment.
+
+    `distance` float64 [site] is in switches expected from the chromosome's start on. The last few
+    panels are kept in memory.
+    """
+    groups = group_core_sites(typed, core, distance)
+    words = typed.astype(np.int64), core.astype(np.int64), groups.first, groups.before
+    return _cut_segments(shards, *(word.tobytes() for word in words))
+
+
+@lru_cache(maxsize=4)
+def _cut_segments(
+    shards: ShardSet, typed_bytes: bytes, core_bytes: bytes, first_bytes: bytes, before_bytes: bytes
+) -> PanelSegments:
+    typed, core, first, before = (
+        np.frombuffer(word, dtype=np.int64)
+        for word in (typed_bytes, core_bytes, first_bytes, before_bytes)
+    )
+    until = np.append(np.searchsorted(core, typed), len(core))
+    size = (np.arange(len(typed)) + until[:-1]) * shards.reference_haplotypes // SEGMENT_ALLELES
+    bounds = [0, *(np.flatnonzero(np.diff(size)) + 1), len(typed)]
+    segments = []
+    for start, stop in pairwise(bounds):
+        low = 0 if start == 0 else until[start]
+        part = core[low : until[stop]]
+        inside = (first[:-1] >= low) & (first[:-1] < until[stop])
+        starts = np.append(first[:-1][inside] - low, len(part))
+        of_site = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        groups = SiteGroups(of_site, starts, before[inside] - start)
+        blocks = cut_haplotype_blocks(
+            shards.by_site(typed[start:stop]),
+            shards.by_site(part),
+            np.searchsorted(typed[start:stop], part, side="right"),
+        )
+        segments.append(Segment(slice(start, stop), slice(low, until[stop]), blocks, groups))
+    of_site = np.repeat(np.arange(len(before)), np.diff(first))
+    groups = SiteGroups(of_site, first, before)
+    return PanelSegments(typed, core, groups, segments, shards.reference_haplotypes)
+
+
+def _compute_chances(
+    panel: PanelSegments, segment: Segment, rates: CopyingRates, setting: CopyingSetting
+) -> Chances:
+    """Turn distances into probabilities of a switch.
+
+    Beyond the first and the last typed site nothing is known: a switch from there is certain.
+    """
+    bounds = np.concatenate([[-np.inf], rates.distance[panel.typed], [np.inf]])
+    here = bounds[segment.typed.start : segment.typed.stop + 2]
+    places = segment.groups.average(rates.distance[panel.core[segment.core]])
+    before = segment.groups.before
+    return Chances(
+        chance_of_switch(np.diff(here), setting),
+        chance_of_switch(places - here[before], setting),
+        chance_of_switch(here[before + 1] - places, setting),
+        chance_of_mismatch(rates.mismatch[panel.typed[segment.typed]], setting),
+    )
