@@ -2,17 +2,19 @@
 # make test   the tests
 # make lint   what CI checks besides the tests        make format   put the sources in order
 # make reproduce   a small pipeline twice; says which files differ
+# make pins        envs/* from pyproject.toml; with UPGRADE=--upgrade the newest versions of all packages
 
 PYTHON ?= python3
 CORES ?= $(shell nproc)
 DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 GPUS := $(if $(filter gpu,$(DEVICE)),1,0)
-SNAKEFILES := Snakefile $(wildcard workflow/rules/*.smk)
-PYTHONS := workflow/haplorag tests benchmarks
+SNAKEFILES := workflow/Snakefile $(wildcard workflow/rules/*.smk)
+PYTHONS := workflow/haplorag tests benchmarks docs envs
+UV := uv==0.13.9
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test lint format reproduce
+.PHONY: run test lint format reproduce pins
 
 run: .venv/.$(DEVICE)
 	snakemake --cores $(CORES) --resources gpu=$(GPUS) --quiet rules
@@ -42,6 +44,10 @@ reproduce: .venv/.$(DEVICE)
 	cd results/reproduce && for kind in demo samples genotypes frequencies relatives windows shards masks neighbours training imputer \
 	  baselines predictions evaluation imputation; do diff -rq -x '.*' -x metrics.tsv first/$$kind second/$$kind || exit 1; done
 	@echo "Everything up to the evaluation and the imputed VCF is the same twice."
+
+pins: .venv/.python
+	pip install --disable-pip-version-check --quiet $(UV)
+	python envs/pins.py $(UPGRADE)
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -112,7 +112,7 @@ def watch(folder: Path, epochs: int, cores: int) -> dict[int, dict[str, float]]:
         "snakemake",
         str(target),
         "--snakefile",
-        str(ROOT / "Snakefile"),
+        str(ROOT / "workflow/Snakefile"),
         "--cores",
         str(cores),
     ]

@@ -22,7 +22,6 @@ from goals import count_bytes
 from haplorag.dataset.chromosome import open_chromosome
 from haplorag.io.checksums import checksum
 from haplorag.io.hdf5 import opening_arrays, read_arrays
-from haplorag.io.metadata import write_facts
 from haplorag.io.tables import write_table
 from haplorag.li_stephens.model import _read_haplotype_blocks, trace_window
 from haplorag.network.model import build_network, count_parameters
@@ -39,6 +38,7 @@ from haplorag.steps.masks import masks as hide
 from haplorag.steps.neighbours import neighbours as retrieve
 from haplorag.steps.shards import shards as pack
 from haplorag.steps.windows import windows as lay
+from haplorag.training.history import EpochRecord, begin_history, write_history
 from haplorag.vcf.writer import Site, write_phased
 
 CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
@@ -311,15 +311,10 @@ def imputer(case: Case) -> Job:
     network = build_network(reads)
     weights = folder / "weights.safetensors"
     save_weights(weights, network)
-    epochs = [{"epoch": 0, "validation": {}, "score": 0.0}]
-    facts = {
-        "model": MODEL,
-        "parameters": count_parameters(network),
-        "best_epoch": 0,
-        "epochs": epochs,
-    }
-    facts["files"] = {weights.name: checksum(weights)}
-    write_facts(folder / "history.json", "history", facts)
+    record = EpochRecord(0, {}, 0.0)
+    files = {weights.name: checksum(weights)}
+    history = begin_history(MODEL, count_parameters(network), record, files)
+    write_history(folder / "history.json", history)
     panel = {
         stage: [case.path(stage)] for stage in ("genotypes", "frequencies", "windows", "shards")
     }

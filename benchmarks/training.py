@@ -31,7 +31,7 @@ from haplorag.dataset.chromosome import open_chromosome
 from haplorag.errors import InputError
 from haplorag.io.hdf5 import opening_arrays
 from haplorag.network.batch import Batch
-from haplorag.network.device import autocast, choose_device
+from haplorag.network.device import autocast, choose_device, configure_runtime
 from haplorag.network.model import build_network
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.masked_window import choose_typed_columns
@@ -81,7 +81,8 @@ class Case:
             settings.training_of(given.model),
         )
         self.neighbours, self.threads = settings.neighbours, given.threads
-        self.device = choose_device(1, given.threads)
+        self.device = choose_device(1)
+        configure_runtime(self.device, given.threads)
         stages = [run / stage / name for stage in ("genotypes", "frequencies", "windows")]
         drawn = [run / stage / "001" / name for stage in ("masks", "neighbours")]
         self.chromosome = open_chromosome(

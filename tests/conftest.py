@@ -20,8 +20,9 @@ from haplorag.steps.training import training
 from support import (
     SEED,
     Simulated,
+    draw_of,
+    epoch_of,
     evaluate,
-    files_of,
     panel_of,
     prepare,
     read_config,
@@ -66,20 +67,12 @@ def trained(simulated) -> Path:
         "threads": 2,
         "gpus": 0,
     }
-    common |= {"settings": tiny.training_of("copying"), **panel_of(simulated)}
-    untrained(*files_of(folder / "000"), **common)
-    drawn = {
-        "masks": [simulated.drawn("masks", "001")],
-        "neighbours": [simulated.drawn("neighbours", "001")],
-    }
-    training(
-        *files_of(folder / "000"),
-        *files_of(folder / "001"),
-        folder / "001/metrics.tsv",
-        epoch=1,
-        **drawn,
-        **common,
-    )
+    common |= {"settings": tiny.training_of("copying"), "panel": panel_of(simulated)}
+    common |= {"validation": draw_of(simulated, "validation")}
+    before, after = epoch_of(folder / "000"), epoch_of(folder / "001")
+    untrained(before, **common)
+    draw = draw_of(simulated, "001")
+    training(before, after, folder / "001/metrics.tsv", epoch=1, draw=draw, **common)
     return folder / "001"
 
 
@@ -136,19 +129,17 @@ def exported(simulated):
 @pytest.fixture(scope="session")
 def baseline_predictions(simulated):
     path = simulated.folder / "baselines/1.h5"
-    inputs = (simulated.drawn(stage, "test") for stage in ("masks", "neighbours"))
-    people = simulated.genotypes, simulated.samples, simulated.frequencies, simulated.windows
-    baselines(*people, *inputs, simulated.shards, path, vote_neighbours=8, panel_typed=100)
+    files = {"panel": panel_of(simulated), "draw": draw_of(simulated, "test")}
+    baselines(path, vote_neighbours=8, panel_typed=100, **files)
     return read_arrays(path, "predictions")
 
 
 @pytest.fixture(scope="session")
 def model_predictions(simulated, trained):
     path = simulated.folder / "predictions/copying/1.h5"
-    drawn = (simulated.drawn(stage, "test") for stage in ("masks", "neighbours"))
-    panel = simulated.genotypes, simulated.samples, simulated.frequencies, simulated.windows
     predictions(
-        trained / "best.safetensors", *panel, *drawn, simulated.shards, path, model="copying",
+        trained / "best.safetensors", path, model="copying",
         network=simulated.settings.network["copying"], batch_people=4, threads=2, gpus=0,
+        panel=panel_of(simulated), draw=draw_of(simulated, "test"),
     )  # fmt: skip
     return read_arrays(path, "predictions")

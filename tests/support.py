@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from haplorag.configuration import merge
+from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.evaluation.tables import EvaluationTables
 from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.panel.samples import read_samples
@@ -23,10 +24,11 @@ from haplorag.steps.samples import samples
 from haplorag.steps.shards import shards
 from haplorag.steps.training import training
 from haplorag.steps.windows import windows
+from haplorag.training.files import EpochFiles
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 5
-SOURCES = ("Snakefile", "workflow", "config", "profiles", "envs")
+SOURCES = ("workflow", "config", "profiles", "envs")
 EPOCH_FILES = ("weights.safetensors", "state.pt", "best.safetensors", "history.json")
 TABLES = ("accuracy", "calibration", "along", "learning", "masks", "recall")
 PEOPLE, NEIGHBOURS, SITES, CORE = 3, 4, 30, slice(8, 22)
@@ -44,10 +46,7 @@ def copy_checkout(folder: Path, compiled: bool = False) -> Path:
     """Copy what a run needs of this checkout into a folder; with the machine code, where time is short."""
     ignore = None if compiled else shutil.ignore_patterns("__pycache__")
     for name in SOURCES:
-        source = ROOT / name
-        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(
-            source, folder
-        )
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     (folder / "tests").mkdir()
     shutil.copy(ROOT / "tests/tiny.yaml", folder / "tests")
     return folder
@@ -113,22 +112,27 @@ def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
         neighbours(*inputs, made.drawn("neighbours", draw), settings=settings.neighbours, **where)
 
 
-def panel_of(made: Simulated) -> dict:
+def panel_of(made: Simulated) -> PanelFiles:
     """The panel's files as steps that run a network take them."""
-    return {
-        "samples": made.samples,
-        "genotypes": [made.genotypes],
-        "frequencies": [made.frequencies],
-        "windows": [made.windows],
-        "shards": [made.shards],
-        "validation_masks": [made.drawn("masks", "validation")],
-        "validation_neighbours": [made.drawn("neighbours", "validation")],
+    lists = {
+        name: [getattr(made, name)] for name in ("genotypes", "frequencies", "windows", "shards")
     }
+    return PanelFiles(made.samples, **lists)
+
+
+def draw_of(made: Simulated, draw: str) -> DrawFiles:
+    """Masks and neighbours of a draw."""
+    return DrawFiles([made.drawn("masks", draw)], [made.drawn("neighbours", draw)])
 
 
 def files_of(folder: Path) -> list[Path]:
     """The four files of an epoch."""
     return [folder / name for name in EPOCH_FILES]
+
+
+def epoch_of(folder: Path) -> EpochFiles:
+    """The four files of an epoch as steps take them."""
+    return EpochFiles(*files_of(folder))
 
 
 def random_haplotypes(generator: np.random.Generator, people: int, sites: int) -> np.ndarray:
@@ -156,9 +160,10 @@ def train(simulated, before, after, epoch=1, **changes):
     tiny = simulated.settings
     settings = tiny.training_of("copying").model_copy(update=changes)
     training(
-        *files_of(before), *files_of(after), after / "metrics.tsv", model="copying", epoch=epoch,
+        epoch_of(before), epoch_of(after), after / "metrics.tsv", model="copying", epoch=epoch,
         network=tiny.network["copying"], settings=settings, seed=SEED, threads=2, gpus=0,
-        masks=[simulated.drawn("masks", "001")], neighbours=[simulated.drawn("neighbours", "001")], **panel_of(simulated),
+        panel=panel_of(simulated), draw=draw_of(simulated, "001"),
+        validation=draw_of(simulated, "validation"),
     )  # fmt: skip
     return json.loads((after / "history.json").read_text())
 

@@ -103,7 +103,7 @@ def test_a_stage_has_one_word_everywhere(path):
     assert word in RULES
     assert (ROOT / f"tests/steps/test_{word}.py").exists()
     assert re.search(rf"^def {word}\(", path.read_text(), re.M)
-    assert word in (ROOT / "Snakefile").read_text()
+    assert word in (ROOT / "workflow/Snakefile").read_text()
     assert word in (ROOT / "README.md").read_text()
 
 

@@ -22,6 +22,14 @@ class PanelPaths:
     sample_table: Path
 
 
+@dataclass(frozen=True)
+class TablePaths:
+    """Two files."""
+
+    left: Path
+    right: Path
+
+
 def call(step, *arguments):
     run_step(step, [str(argument) for argument in arguments])
 
@@ -60,7 +68,7 @@ def test_a_dataclass_of_paths_is_a_flag_for_each_of_its_fields():
         """Make something."""
         seen.update(locals())
 
-    call(step, "t", "--stores", "a", "b", "--sample-table", "c", "--seed", "3")
+    call(step, "t", "--panel-stores", "a", "b", "--panel-sample-table", "c", "--seed", "3")
     assert seen["panel"] == PanelPaths(stores=[Path("a"), Path("b")], sample_table=Path("c"))
     assert seen["target"] == Path("t")
     assert seen["seed"] == 3
@@ -78,13 +86,28 @@ def test_a_dataclass_of_paths_in_order_is_an_argument_for_each_of_its_fields():
     assert seen["target"] == Path("d")
 
 
+def test_two_dataclasses_of_one_type_are_told_apart():
+    seen = {}
+
+    def step(first: TablePaths, second: TablePaths, *, third: TablePaths, fourth: TablePaths):
+        """Make something."""
+        seen.update(locals())
+
+    flags = "--fourth-left", "g", "--fourth-right", "h", "--third-left", "e", "--third-right", "f"
+    call(step, "a", "b", "c", "d", *flags)
+    made = [(str(seen[name].left), str(seen[name].right)) for name in ("first", "second")]
+    assert made == [("a", "b"), ("c", "d")]
+    made = [(str(seen[name].left), str(seen[name].right)) for name in ("third", "fourth")]
+    assert made == [("e", "f"), ("g", "h")]
+
+
 def test_a_field_of_a_dataclass_that_is_missing_is_an_error_of_usage(capsys):
     def step(*, panel: PanelPaths):
         """Make something."""
 
     with pytest.raises(SystemExit):
-        call(step, "--stores", "a")
-    assert "--sample-table" in capsys.readouterr().err
+        call(step, "--panel-stores", "a")
+    assert "--panel-sample-table" in capsys.readouterr().err
 
 
 def test_a_bad_input_is_one_line_and_status_two(caplog):

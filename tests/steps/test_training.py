@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -23,11 +24,11 @@ from haplorag.network.batch import Output
 from haplorag.network.model import build_network
 from haplorag.training.checkpoint import MidEpochCheckpoint
 from haplorag.training.distributed import relaunch_with_torchrun
-from haplorag.training.epoch import EpochProgress, train_epoch
-from haplorag.training.history import write_events
+from haplorag.training.epoch import EpochProgress, EpochTask, Learner, train_epoch
+from haplorag.training.history import read_history, write_events
 from haplorag.training.loss import compute_loss, focal_loss
 from haplorag.training.optimiser import build_optimiser, schedule_rate
-from support import CORE, PEOPLE, SEED, batch_of, files_of, train
+from support import CORE, PEOPLE, SEED, batch_of, draw_of, files_of, panel_of, train
 
 
 def test_an_epoch_is_the_same_twice(trained, simulated, tmp_path):
@@ -41,10 +42,10 @@ def call(simulated, before, after, *launcher, threads=2, **changes):
     settings = simulated.settings.training_of("copying").model_copy(update=changes)
     told = settings.model_dump_json(exclude={"epochs", "gpus", "tensorboard"})
     flags = {
-        name: getattr(simulated, name)
+        f"panel-{name}": getattr(simulated, name)
         for name in ("samples", "genotypes", "frequencies", "windows", "shards")
     }
-    flags |= {stage: simulated.drawn(stage, "001") for stage in ("masks", "neighbours")}
+    flags |= {f"draw-{stage}": simulated.drawn(stage, "001") for stage in ("masks", "neighbours")}
     flags |= {
         f"validation-{stage}": simulated.drawn(stage, "validation")
         for stage in ("masks", "neighbours")
@@ -151,14 +152,17 @@ def test_two_processes_learn_what_one_does(trained, simulated, tmp_path):
 
 def test_processes_share_the_batches_of_a_step(simulated, monkeypatch):
     monkeypatch.setattr("haplorag.training.epoch.world_size", lambda: 2)
-    settings = simulated.settings.training_of("copying")
-    network = torch.nn.Linear(1, 1)
+    task, network = task_of(simulated), torch.nn.Linear(1, 1)
     with pytest.raises(
         InputError, match=r"training.accumulate: 1 is no multiple of the 2 processes"
     ):
-        train_epoch(
-            network, None, [], None, settings, EpochProgress(0), name="copying", epoch=1, seed=SEED
-        )
+        train_epoch(Learner(network, None), [], task, EpochProgress(0))
+
+
+def task_of(simulated):
+    """The first epoch of the copying model."""
+    tiny = simulated.settings
+    return EpochTask("copying", 1, tiny.network["copying"], tiny.training_of("copying"), SEED)
 
 
 def test_more_gpus_than_there_are_are_refused(monkeypatch):
@@ -177,8 +181,9 @@ def test_metrics_and_events_tell_of_an_epoch(trained, simulated, tmp_path):
     judged = table[(table["draw"] == "validation") & (table["mask"] == "hide_50")]
     assert {"all", "rare", "common", "0.05-0.5"} <= set(judged["group"])
     assert {"f1", "precision", "recall", "accuracy", "loss", "r2"} <= set(judged["metric"])
+    history = read_history(trained / "history.json")
     for _ in range(2):
-        write_events(tmp_path, trained / "metrics.tsv")
+        write_events(tmp_path, history, 1, costs.to_dict())
     [file] = tmp_path.iterdir()
     assert file.name.startswith("events.out.tfevents") and file.name.endswith(".001")
     assert b"validation/r2/hide_50/rare" in file.read_bytes()
@@ -213,30 +218,20 @@ def test_a_damaged_state_is_noticed(trained, simulated, tmp_path):
 
 
 def test_an_infinite_loss_stops_with_advice(simulated):
-    tiny = simulated.settings
-    network = build_network(tiny.network["copying"])
+    task = task_of(simulated)
+    network = build_network(task.network)
     with torch.no_grad():
         next(network.parameters()).fill_(float("nan"))
-    settings = tiny.training_of("copying")
+    learner = Learner(network, build_optimiser(network, task.settings))
     with pytest.raises(
         InputError, match=r"the loss is nan.* at step 0 \(epoch 1, batch 0\).*lower"
     ):
-        train_epoch(
-            network, build_optimiser(network, settings), open_epoch(simulated), tiny.network["copying"], settings,
-            EpochProgress(0), name="copying", epoch=1, seed=SEED,
-        )  # fmt: skip
+        train_epoch(learner, open_epoch(simulated), task, EpochProgress(0))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def open_epoch(simulated):
-    files = (
-        [getattr(simulated, name)] for name in ("genotypes", "frequencies", "windows", "shards")
-    )
-    return open_chromosomes(
-        simulated.samples,
-        *files,
-        [simulated.drawn("masks", "001")],
-        [simulated.drawn("neighbours", "001")],
-    )
+    return open_chromosomes(panel_of(simulated), draw_of(simulated, "001"))
 
 
 def test_accumulation_is_the_large_batch(simulated):

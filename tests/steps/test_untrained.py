@@ -3,7 +3,7 @@
 import json
 
 from haplorag.steps.untrained import untrained
-from support import SEED, files_of, panel_of
+from support import SEED, draw_of, epoch_of, panel_of
 
 
 def test_history_begins_with_the_untrained_network(trained):
@@ -22,11 +22,12 @@ def test_same_seed_same_weights(trained, simulated, tmp_path):
         "seed": SEED,
         "threads": 2,
         "gpus": 0,
-        **panel_of(simulated),
+        "panel": panel_of(simulated),
+        "validation": draw_of(simulated, "validation"),
     }
     for model in ("copying", "other"):
         untrained(
-            *files_of(tmp_path / model), model=model, settings=tiny.training_of("copying"), **common
+            epoch_of(tmp_path / model), model=model, settings=tiny.training_of("copying"), **common
         )
     first = (trained.parent / "000/weights.safetensors").read_bytes()
     assert (tmp_path / "copying/weights.safetensors").read_bytes() == first

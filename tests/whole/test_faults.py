@@ -34,7 +34,17 @@ from haplorag.steps.samples import samples
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows
 from haplorag.vcf.bgzf import read_pieces
-from support import ROOT, SEED, Simulated, copy_checkout, evaluate, read_config, train
+from support import (
+    ROOT,
+    SEED,
+    Simulated,
+    copy_checkout,
+    draw_of,
+    evaluate,
+    panel_of,
+    read_config,
+    train,
+)
 
 # Damage: every kind of file, by its consumer.
 
@@ -85,22 +95,18 @@ class World:
 
 
 def predict(made, trained, output):
-    drawn = (made.drawn(stage, "test") for stage in ("masks", "neighbours"))
-    panel = made.genotypes, made.samples, made.frequencies, made.windows
     told = {
         "model": "copying",
         "network": made.settings.network["copying"],
         "threads": 2,
         "gpus": 0,
     }
-    batch = made.settings.imputation.batch_people
     predictions(
         trained / "best.safetensors",
-        *panel,
-        *drawn,
-        made.shards,
         output,
-        batch_people=batch,
+        batch_people=made.settings.imputation.batch_people,
+        panel=panel_of(made),
+        draw=draw_of(made, "test"),
         **told,
     )
 

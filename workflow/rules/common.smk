@@ -4,15 +4,14 @@ import json
 import math
 import os
 import shlex
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, f"{workflow.basedir}/workflow")
-
+# Snakemake looks for modules beside the main Snakefile, that of an importing workflow or not.
+import haplorag
 from haplorag.report.captions import CAPTIONS
-from haplorag.configuration import read_settings
+from haplorag.configuration import merge, read_settings, read_yaml
 from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
 from haplorag.io.checksums import quick_digest
@@ -21,9 +20,12 @@ from haplorag.pipeline.locking import lock_folder
 
 
 def check_configuration():
+    """The settings: what is configured, by whichever workflow imports this one, laid over the defaults."""
+    complete = read_yaml(Path(workflow.source_path("../../config/config.yaml")))
+    merge(complete, config)
     try:
         checked = read_settings(
-            config, " + ".join(map(str, workflow.configfiles)) or "config"
+            complete, " + ".join(map(str, workflow.configfiles)) or "config"
         )
     except InputError as error:
         raise WorkflowError(str(error))
@@ -92,6 +94,8 @@ def digests_of(*patterns):
     return look
 
 
+package = Path(haplorag.__file__).parent
+templates = package / "report/templates"
 settings = check_configuration()
 if settings.private:
     os.umask(0o077)
@@ -192,10 +196,10 @@ if settings.training.tensorboard:
 # A job that the kernel kills cannot say why.
 killed = "killed (signal 9), most likely for lack of memory; run fewer jobs at once (--cores), or lower batch_people"
 
-# Jobs find this checkout's code wherever they run.
+# Jobs find this code wherever they run.
 shell.prefix(
     f"set -euo pipefail; trap '[ $? -ne 137 ] || echo \"{killed}\" >&2' EXIT;"
-    f" export PYTHONPATH={workflow.basedir!r}/workflow; "
+    f" export PYTHONPATH={shlex.quote(str(package.parent))}; "
 )
 
 

@@ -1,20 +1,25 @@
 # Act two: hide, retrieve, learn. One epoch is one job; its masks and neighbours depend on no weights, so that idle cores
 # prepare the next epochs while one trains.
 
-# What every job that runs a network reads of the panel and of the fixed validation draw, chromosome by chromosome.
+# What every job that trains a network reads of the panel and of the fixed validation draw, chromosome by chromosome; flags
+# that name one chromosome's files or those of all.
 panel_inputs = {
     "samples": samples,
     "genotypes": per_chromosome(rules.genotypes.output.genotypes),
     "frequencies": per_chromosome(rules.frequencies.output[0]),
     "windows": per_chromosome(rules.windows.output.windows),
     "shards": per_chromosome(rules.shards.output[0]),
+}
+validation_inputs = {
     "validation_masks": per_chromosome(f"{results}/masks/validation/{{chromosome}}.h5"),
     "validation_neighbours": per_chromosome(
         f"{results}/neighbours/validation/{{chromosome}}.h5"
     ),
 }
-panel_flags = " ".join(
-    f"--{name.replace('_', '-')} {{input.{name}:q}}" for name in panel_inputs
+panel_flags = " ".join(f"--panel-{name} {{input.{name}:q}}" for name in panel_inputs)
+draw_flags = "--draw-masks {input.masks:q} --draw-neighbours {input.neighbours:q}"
+validation_flags = " ".join(
+    f"--{name.replace('_', '-')} {{input.{name}:q}}" for name in validation_inputs
 )
 
 
@@ -90,6 +95,7 @@ rule neighbours:
 rule untrained:
     input:
         **panel_inputs,
+        **validation_inputs,
     output:
         **files_of_epoch("{model}", "000"),
     log:
@@ -110,15 +116,16 @@ rule untrained:
     shell:
         "python -m haplorag.steps.untrained {output.weights:q} {output.state:q} {output.best:q} {output.history:q}"
         " --model {wildcards.model} --network {params.network:q} --settings {params.settings:q}"
-        " --seed {params.seed} --threads {threads} --gpus {resources.gpu} "
-        + panel_flags
-        + " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        " --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
+        f" {panel_flags} {validation_flags}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule training:
     input:
         unpack(previous_epoch),
         **panel_inputs,
+        **validation_inputs,
         masks=per_chromosome(f"{results}/masks/{{epoch}}/{{chromosome}}.h5"),
         neighbours=per_chromosome(f"{results}/neighbours/{{epoch}}/{{chromosome}}.h5"),
     output:
@@ -145,11 +152,9 @@ rule training:
         "python -m haplorag.steps.training {input.from_weights:q} {input.from_state:q} {input.from_best:q}"
         " {input.from_history:q} {output.weights:q} {output.state:q} {output.best:q} {output.history:q} {output.metrics:q}"
         " --model {wildcards.model} --epoch {wildcards.epoch} --network {params.network:q} --settings {params.settings:q}"
-        " --masks {input.masks:q} --neighbours {input.neighbours:q}"
-        " --seed {params.seed} --threads {threads} --gpus {resources.gpu} "
-        + panel_flags
-        + events_flag
-        + " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        " --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
+        f" {panel_flags} {draw_flags} {validation_flags}{events_flag}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule imputer:

@@ -32,9 +32,9 @@ rule baselines:
         vote=settings.evaluation.vote_neighbours,
         panel=settings.evaluation.panel_typed,
     shell:
-        "python -m haplorag.steps.baselines {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.windows:q}"
-        " {input.masks:q} {input.neighbours:q} {input.shards:q} {output:q} --vote-neighbours {params.vote}"
+        "python -m haplorag.steps.baselines {output:q} --vote-neighbours {params.vote}"
         " --panel-typed {params.panel} --threads {threads}"
+        f" {panel_flags} {draw_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
@@ -129,9 +129,9 @@ rule predictions:
         network=lambda wildcards: as_json(settings.network[wildcards.model]),
         batch=settings.imputation.batch_people,
     shell:
-        "python -m haplorag.steps.predictions {input.weights:q} {input.genotypes:q} {input.samples:q} {input.frequencies:q}"
-        " {input.windows:q} {input.masks:q} {input.neighbours:q} {input.shards:q} {output:q} --model {wildcards.model}"
+        "python -m haplorag.steps.predictions {input.weights:q} {output:q} --model {wildcards.model}"
         " --network {params.network:q} --batch-people {params.batch} --threads {threads} --gpus {resources.gpu}"
+        f" {panel_flags} {draw_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
@@ -227,8 +227,8 @@ rule report:
         tallies=per_chromosome(rules.genotypes.output.tally),
         windows=per_chromosome(rules.windows.output.table),
         figures=expand(rules.plots.output[0], figure=CAPTIONS),
-        template=f"{workflow.basedir}/workflow/haplorag/report/templates/report.html.j2",
-        page=f"{workflow.basedir}/workflow/haplorag/report/templates/page.html.j2",
+        template=f"{templates}/report.html.j2",
+        page=f"{templates}/page.html.j2",
     output:
         report(
             f"{results}/report/report.html",
@@ -263,8 +263,8 @@ rule report:
 
 rule comparison:
     input:
-        template=f"{workflow.basedir}/workflow/haplorag/report/templates/comparison.html.j2",
-        page=f"{workflow.basedir}/workflow/haplorag/report/templates/page.html.j2",
+        template=f"{templates}/comparison.html.j2",
+        page=f"{templates}/page.html.j2",
         others=[
             f"{folder}/evaluation/accuracy.tsv"
             for folder in settings.comparison.values()

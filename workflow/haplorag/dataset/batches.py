@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -21,6 +22,30 @@ from haplorag.settings import NetworkSettings
 WINDOWS_TOGETHER = 16
 
 
+@dataclass(frozen=True)
+class WindowBatch:
+    """A batch of a fixed draw with the labels int8 [2n, L] of its core, and which it is: rows of
+    mask and window, and of the people int32 [n] in the table of samples."""
+
+    mask: int
+    window: int
+    people: np.ndarray
+    batch: Batch
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Items int64 [n] of one mask and window that will be a batch, haplotypes int8 [2n, C] read;
+    `turn` and `rank` say when its turn is among the pieces of other windows."""
+
+    turn: int
+    rank: float
+    chromosome: ChromosomeData
+    items: np.ndarray
+    haplotypes: np.ndarray
+
+
 def cut_batch(
     view: MaskedWindow,
     haplotypes: np.ndarray,
@@ -30,56 +55,72 @@ def cut_batch(
     population: np.ndarray,
     reads: NetworkSettings,
 ) -> tuple[Batch, Tensor]:
-    """Cut a window down to what a network reads: its core and the nearest typed flank sites, and the mosaic where it copies.
+    """Cut a window down to what a network reads: its core and the nearest typed flank sites, and
+    what the model over the panel says where the network copies.
 
-    `haplotypes` int8 [2n, S] over the view's sites, `ids` int32 [2n, K] reference haplotypes, best first (-1 pads), `owner`
-    int [2n] the rank of each one's person among the reference people (-1 for nobody), `population` int [n] rows of
-    `frequencies`. Gives the batch and labels int8 [2n, L], the haplotypes of the core.
+    `haplotypes` int8 [2n, S] over the view's sites, `ids` int32 [2n, K] reference haplotypes, best
+    first (-1 pads), `owner` int [2n] the rank of each one's person among the reference people (-1
+    for nobody), `population` int [n] rows of `frequencies`. Gives the batch and labels int8
+    [2n, L], the haplotypes of the core.
     """
-    sites, core, hidden = view.sites, view.core, view.hidden
-    typed, _ = choose_typed_columns(hidden, core, reads.flank_typed)
+    typed, _ = choose_typed_columns(view.hidden, view.core, reads.flank_typed)
+    columns = np.union1d(typed, np.arange(*view.core))
+    start, stop = np.searchsorted(columns, view.core)
+    sites = view.sites[columns]
+    hidden = view.hidden[columns]
     ids = ids[:, : reads.neighbours]
-    columns = np.union1d(typed, np.arange(*core))
-    start, stop = np.searchsorted(columns, core)
-    at_core = view.core_sites
-    alleles = np.where(hidden[columns], np.int8(-1), haplotypes[:, columns])
-    references = view.shards.haplotypes(sites[columns], np.maximum(ids, 0).ravel())
-    by_haplotype = frequencies.by_population[np.repeat(population, 2)][:, at_core]
+    alleles = np.where(hidden, np.int8(-1), haplotypes[:, columns])
+    references = view.shards.haplotypes(sites, np.maximum(ids, 0).ravel())
+    by_haplotype = frequencies.by_population[np.repeat(population, 2)][:, view.core_sites]
+    by_person = frequencies.genotypes[population][:, view.core_sites]
     batch = Batch(
         alleles=torch.from_numpy(alleles),
         references=torch.from_numpy(references.reshape(*ids.shape, len(columns))),
         reference_valid=torch.from_numpy(ids >= 0),
-        hidden=torch.from_numpy(hidden[columns]),
+        hidden=torch.from_numpy(hidden),
         core=slice(int(start), int(stop)),
-        centimorgan=torch.from_numpy(view.centimorgan[sites[columns]].astype(np.float32)),
-        frequency=torch.from_numpy(frequencies.frequency[sites[columns]]),
+        centimorgan=torch.from_numpy(view.centimorgan[sites].astype(np.float32)),
+        frequency=torch.from_numpy(frequencies.frequency[sites]),
         population_frequency=torch.from_numpy(by_haplotype),
-        genotype_frequency=torch.from_numpy(frequencies.genotypes[population][:, at_core]),
+        genotype_frequency=torch.from_numpy(by_person),
+        mosaic=_trace_panel(view, haplotypes, ids, owner, reads) if reads.copies else None,
     )
-    if reads.copies:
-        traced = trace_window(
-            view, haplotypes, ids, owner, reads.panel_typed, torch.get_num_threads()
-        )
-        batch.mosaic = PanelPosterior(
-            alternate=torch.from_numpy(traced.alternate),
-            posterior=torch.from_numpy(traced.posterior),
-            of_site=torch.from_numpy(traced.groups.of_site),
-            first=torch.from_numpy(traced.groups.first[:-1]),
-            centimorgan=torch.from_numpy(traced.groups.centimorgan.astype(np.float32)),
-        )
-    return batch, torch.from_numpy(np.ascontiguousarray(haplotypes[:, core[0] : core[1]]))
+    core = haplotypes[:, slice(*view.core)]
+    return batch, torch.from_numpy(np.ascontiguousarray(core))
+
+
+def _trace_panel(
+    view: MaskedWindow,
+    haplotypes: np.ndarray,
+    ids: np.ndarray,
+    owner: np.ndarray,
+    reads: NetworkSettings,
+) -> PanelPosterior:
+    """What the model over the whole panel says of the core of haplotypes int8 [2n, S]."""
+    threads = torch.get_num_threads()
+    traced = trace_window(view, haplotypes, ids, owner, reads.panel_typed, threads)
+    centimorgan = traced.groups.centimorgan.astype(np.float32)
+    return PanelPosterior(
+        alternate=torch.from_numpy(traced.alternate),
+        posterior=torch.from_numpy(traced.posterior),
+        of_site=torch.from_numpy(traced.groups.of_site),
+        first=torch.from_numpy(traced.groups.first[:-1]),
+        centimorgan=torch.from_numpy(centimorgan),
+    )
 
 
 def cut_items(
     chromosome: ChromosomeData, items: np.ndarray, haplotypes: np.ndarray, reads: NetworkSettings
 ) -> tuple[Batch, Tensor]:
-    """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that share mask and window, once read."""
+    """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of sorted items int [n] that
+    share mask and window, given their haplotypes int8 [2n, C] as `ChromosomeData.read` gives them.
+    """
     person = chromosome.retrieved.person[items]
-    ids, owner = chromosome.retrieved.read("ids", items), np.repeat(chromosome.owner[person], 2)
+    ids = chromosome.retrieved.read("ids", items)
+    owner = np.repeat(chromosome.owner[person], 2)
     population = chromosome.population[person]
-    return cut_batch(
-        chromosome.view(items), haplotypes, ids, owner, chromosome.frequencies, population, reads
-    )
+    view = chromosome.view(items)
+    return cut_batch(view, haplotypes, ids, owner, chromosome.frequencies, population, reads)
 
 
 def iterate_shuffled(
@@ -92,57 +133,58 @@ def iterate_shuffled(
 ) -> Iterator[tuple[Batch, Tensor] | None]:
     """Batches of an epoch, at most `people` people of one window each, windows taking turns.
 
-    `wanted` says which of them, by number, are cut; None stands for the others. The order is a pure function of (seed,
-    epoch); the items of `WINDOWS_TOGETHER` windows are in memory at a time.
+    `wanted` says which of them, by number, are cut; None stands for the others. The order is a pure
+    function of (seed, epoch); the items of `WINDOWS_TOGETHER` windows are in memory at a time.
     """
     generator = np.random.default_rng(seed_of(seed, "order", epoch))
-    groups = [
+    windows = [
         (chromosome, items) for chromosome in chromosomes for items in chromosome.retrieved.group()
     ]
-    order, cut_so_far = generator.permutation(len(groups)), count()
+    order = generator.permutation(len(windows))
+    numbers = count()
     for first in range(0, len(order), WINDOWS_TOGETHER):
-        parts = []
-        for number in order[first : first + WINDOWS_TOGETHER]:
-            chromosome, items = groups[number]
-            haplotypes = chromosome.read(items).reshape(len(items), 2, -1)
-            mixed = generator.permutation(len(items))
-            pieces = [np.sort(mixed[cut : cut + people]) for cut in range(0, len(mixed), people)]
-            ranks = generator.random(len(pieces))
-            for turn, (rank, piece) in enumerate(zip(ranks, pieces, strict=True)):
-                parts.append(
-                    (
-                        turn,
-                        rank,
-                        chromosome,
-                        items[piece],
-                        haplotypes[piece].reshape(2 * len(piece), -1),
-                    )
-                )
-        for _, _, chromosome, piece, haplotypes in sorted(parts, key=lambda part: part[:2]):
+        pieces: list[Piece] = []
+        for row in order[first : first + WINDOWS_TOGETHER]:
+            chromosome, items = windows[row]
+            pieces += _cut_pieces(chromosome, items, people, generator)
+        for piece in sorted(pieces, key=lambda piece: (piece.turn, piece.rank)):
+            is_wanted = wanted(next(numbers))
             yield (
-                cut_items(chromosome, piece, haplotypes, reads)
-                if wanted(next(cut_so_far))
+                cut_items(piece.chromosome, piece.items, piece.haplotypes, reads)
+                if is_wanted
                 else None
             )
 
 
+def _cut_pieces(
+    chromosome: ChromosomeData, items: np.ndarray, people: int, generator: np.random.Generator
+) -> list[Piece]:
+    """Deal the items of a window, in random order, into pieces of at most `people` people."""
+    haplotypes = chromosome.read(items).reshape(len(items), 2, -1)
+    mixed = generator.permutation(len(items))
+    rows = [np.sort(mixed[start : start + people]) for start in range(0, len(mixed), people)]
+    ranks = generator.random(len(rows))
+    return [
+        Piece(turn, rank, chromosome, items[part], haplotypes[part].reshape(2 * len(part), -1))
+        for turn, (rank, part) in enumerate(zip(ranks, rows, strict=True))
+    ]
+
+
 def iterate_in_order(
     chromosome: ChromosomeData, people: int, reads: NetworkSettings, limit: int | None = None
-) -> Iterator[tuple[int, int, np.ndarray, Batch, Tensor]]:
-    """All items of a draw in order: mask, window, persons, batch and labels of at most `people` people at a time.
+) -> Iterator[WindowBatch]:
+    """All items of a draw in order, in batches of at most `people` people.
 
-    `limit` is how many people count, the first of each window; None for all.
+    `limit` is how many people count, the first of each mask and window; None for all.
     """
-    for items in chromosome.retrieved.group():
+    retrieved = chromosome.retrieved
+    for items in retrieved.group():
         counted = items[:limit]
         haplotypes = chromosome.read(counted)
-        for cut in range(0, len(counted), people):
-            piece = counted[cut : cut + people]
-            mask, window = (
-                chromosome.retrieved.mask[piece[0]],
-                chromosome.retrieved.window[piece[0]],
-            )
-            batch, labels = cut_items(
-                chromosome, piece, haplotypes[2 * cut : 2 * (cut + people)], reads
-            )
-            yield int(mask), int(window), chromosome.retrieved.person[piece], batch, labels
+        mask = int(retrieved.mask[counted[0]])
+        window = int(retrieved.window[counted[0]])
+        for start in range(0, len(counted), people):
+            part = counted[start : start + people]
+            rows = haplotypes[2 * start : 2 * (start + people)]
+            batch, labels = cut_items(chromosome, part, rows, reads)
+            yield WindowBatch(mask, window, retrieved.person[part], batch, labels)

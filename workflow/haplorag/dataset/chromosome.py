@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.panel.frequencies import Frequencies, read_frequencies
@@ -17,10 +18,18 @@ from haplorag.panel.samples import rank_reference_samples, read_samples
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.retrieval.neighbours import Neighbours
 
+# In the order in which `open_chromosome` takes their files.
+STAGES = ("samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
+
 
 @dataclass(frozen=True)
 class ChromosomeData:
-    """All of a chromosome's data that batches are cut from; genotypes are read window by window."""
+    """All of a chromosome's data that batches are cut from; genotypes are read window by window.
+
+    `population` int [person] are rows of `frequencies`, `owner` int32 [person] ranks among the
+    reference people (-1 for nobody), `names` those of the masks, `hidden` bool [mask, site], and
+    `sources` what the files were made from, as text.
+    """
 
     genotypes: Path
     windows: WindowSet
@@ -41,27 +50,22 @@ class ChromosomeData:
 
     def view(self, items: np.ndarray) -> MaskedWindow:
         """What is in sight of items that share mask and window."""
-        mask, window = self.retrieved.mask[items[0]], self.retrieved.window[items[0]]
-        sites, core = self.windows.context(window), self.windows.core_columns(window)
-        return MaskedWindow(
-            sites, core, self.hidden[mask][sites], self.windows.centimorgan, self.shards
-        )
+        mask = self.retrieved.mask[items[0]]
+        window = self.retrieved.window[items[0]]
+        sites = self.windows.context(window)
+        core = self.windows.core_columns(window)
+        hidden = self.hidden[mask][sites]
+        return MaskedWindow(sites, core, hidden, self.windows.centimorgan, self.shards)
 
 
-def open_chromosomes(
-    samples: Path,
-    genotypes: list[Path],
-    frequencies: list[Path],
-    windows: list[Path],
-    shards: list[Path],
-    masks: list[Path],
-    neighbours: list[Path],
-) -> list[ChromosomeData]:
-    """Open chromosomes for one draw; each list has one path a chromosome, those of `shards` are folders."""
-    return [
-        open_chromosome(samples, *paths)
-        for paths in zip(genotypes, frequencies, windows, shards, masks, neighbours, strict=True)
-    ]
+def open_chromosomes(panel: PanelFiles, draw: DrawFiles) -> list[ChromosomeData]:
+    """Open chromosomes for one draw.
+
+    Raises InputError where the files of a chromosome come from two runs.
+    """
+    by_stage = panel.genotypes, panel.frequencies, panel.windows, panel.shards
+    by_chromosome = zip(*by_stage, draw.masks, draw.neighbours, strict=True)
+    return [open_chromosome(panel.samples, *paths) for paths in by_chromosome]
 
 
 def open_chromosome(
@@ -73,23 +77,25 @@ def open_chromosome(
     masks: Path,
     neighbours: Path,
 ) -> ChromosomeData:
-    """Open a chromosome for one draw. `shards` is its folder. Raises InputError where the files come from two runs."""
-    stages = "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours"
+    """Open a chromosome for one draw. `shards` is its folder.
+
+    Raises InputError where the files come from two runs.
+    """
     paths = samples, genotypes, frequencies, windows, shards, masks, neighbours
-    sources = describe_provenance(*zip(stages, paths, strict=True))
+    sources = describe_provenance(*zip(STAGES, paths, strict=True))
     people = read_samples(samples)
-    known = read_frequencies(frequencies)
-    drawn = read_arrays(masks, "masks")
-    found = read_arrays(neighbours, "neighbours", "mask", "window", "person")
+    counted = read_frequencies(frequencies)
+    mask_arrays = read_arrays(masks, "masks")
+    items = read_arrays(neighbours, "neighbours", "mask", "window", "person")
     return ChromosomeData(
-        genotypes,
-        read_windows(windows),
-        open_shards(shards),
-        known,
-        known.rank(people["super_population"]),
-        rank_reference_samples(people),
-        drawn["names"].tolist(),
-        drawn["hidden"],
-        Neighbours(neighbours, **found),
-        sources,
+        genotypes=genotypes,
+        windows=read_windows(windows),
+        shards=open_shards(shards),
+        frequencies=counted,
+        population=counted.rank(people["super_population"]),
+        owner=rank_reference_samples(people),
+        names=mask_arrays["names"].tolist(),
+        hidden=mask_arrays["hidden"],
+        retrieved=Neighbours(neighbours, **items),
+        sources=sources,
     )

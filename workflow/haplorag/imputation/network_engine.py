@@ -7,7 +7,7 @@ import numpy as np
 from haplorag.dataset.batches import cut_batch
 from haplorag.imputation.engine import Engine
 from haplorag.imputation.imputer import Imputer, PanelChromosome
-from haplorag.network.device import choose_device
+from haplorag.network.device import choose_device, configure_runtime
 from haplorag.network.model import build_network, predict
 from haplorag.network.weights import load_weights
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
@@ -19,7 +19,8 @@ def build_network_engine(imputer: Imputer, threads: int, gpus: int) -> Engine:
 
     Raises InputError where the weights do not fit.
     """
-    device = choose_device(gpus, threads)
+    device = choose_device(gpus)
+    configure_runtime(device, threads)
     network = build_network(imputer.reads)
     load_weights(imputer.folder / "weights.safetensors", network)
     network.to(device)

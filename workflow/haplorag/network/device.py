@@ -19,27 +19,29 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def choose_device(gpus: int, threads: int) -> torch.device:
-    """A GPU where one is given and present, else the CPU with so many threads, on which the same is computed twice."""
+def choose_device(gpus: int) -> torch.device:
+    """This process's GPU where any is given and present, else the CPU."""
+    if gpus and torch.cuda.is_available():
+        return torch.device("cuda", local_rank())
+    if gpus:
+        log.info("no GPU was found")
+    return torch.device("cpu")
+
+
+def configure_runtime(device: torch.device, threads: int) -> None:
+    """Set for the whole process what networks on a device need.
+
+    So many threads, a C library that keeps freed memory, and on the CPU algorithms that compute the
+    same twice.
+    """
     torch.set_num_threads(threads)
     _keep_memory()
-    device = (
-        torch.device("cuda", local_rank())
-        if gpus and torch.cuda.is_available()
-        else torch.device("cpu")
-    )
     if device.type == "cpu":
         # Otherwise threads add up gradients in whatever order they come.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        # As use_deterministic_algorithms(True), without the two seconds in which that loads a compiler.
+        # As use_deterministic_algorithms(True), without loading a compiler, which takes two seconds.
         torch.set_deterministic_debug_mode("error")
-    log.info(
-        "on %s, %d threads%s",
-        device,
-        threads,
-        "; no GPU was found" if gpus and device.type == "cpu" else "",
-    )
-    return device
+    log.info("on %s, %d threads", device, threads)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -50,7 +52,10 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def _keep_memory() -> None:
-    """Let the C library keep what is freed: large tensors come and go, and fresh pages cost a quarter of the time."""
+    """Let the C library keep what is freed.
+
+    Large tensors come and go, and fresh pages cost a quarter of the time.
+    """
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL("libc.so.6")
         for parameter, value in ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, 2**26)):

@@ -31,8 +31,9 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
     Exit status 2 means that an input was refused (InputError), 3 that the machine could not: no
     space, no memory, no GPU. Positional parameters become positional arguments, keyword-only
     parameters become flags. A pydantic section is given as JSON, a `list[...]` as any number of
-    values, an optional value as one or none, a `bool` as a bare flag, a dataclass of paths as one
-    argument or flag for each of its fields. All steps take `--warnings`, a table of what they warn.
+    values, an optional value as one or none, a `bool` as a bare flag. A frozen dataclass of paths
+    is one argument for each of its fields, or one flag that bears the parameter's name before the
+    field's. All steps take `--warnings`, a table of what they warn.
     """
     # Threads that spin while they wait make shared cores several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -76,19 +77,25 @@ def _build_parser(step: Callable[..., None]) -> argparse.ArgumentParser:
     for name, parameter in inspect.signature(step).parameters.items():
         is_flag = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         if dataclasses.is_dataclass(hints[name]):
-            _add_fields(parser, hints[name], is_flag)
+            _add_fields(parser, name, hints[name], is_flag)
         else:
             _add_argument(parser, name, hints[name], is_flag, parameter.default)
     parser.add_argument("--warnings", type=Path, help="table to write of what the step warns of")
     return parser
 
 
-def _add_fields(parser: argparse.ArgumentParser, bundle: Any, is_flag: bool) -> None:
+def _add_fields(parser: argparse.ArgumentParser, name: str, bundle: Any, is_flag: bool) -> None:
+    """Add an argument for each field of a parameter that is a dataclass."""
     hints = typing.get_type_hints(bundle)
     for field in dataclasses.fields(bundle):
         required = field.default is dataclasses.MISSING
         default = inspect.Parameter.empty if required else field.default
-        _add_argument(parser, field.name, hints[field.name], is_flag, default)
+        _add_argument(parser, _name_field(name, field), hints[field.name], is_flag, default)
+
+
+def _name_field(parameter: str, field: dataclasses.Field) -> str:
+    """The argument of a field: two parameters may be dataclasses of one type."""
+    return f"{parameter}_{field.name}"
 
 
 def _take_values(step: Callable[..., None], values: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +105,8 @@ def _take_values(step: Callable[..., None], values: dict[str, Any]) -> dict[str,
     for name in inspect.signature(step).parameters:
         if dataclasses.is_dataclass(hints[name]):
             fields = dataclasses.fields(hints[name])
-            taken[name] = hints[name](**{field.name: values[field.name] for field in fields})
+            by_field = {field.name: values[_name_field(name, field)] for field in fields}
+            taken[name] = hints[name](**by_field)
         else:
             taken[name] = values[name]
     return taken

@@ -11,7 +11,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from haplorag.dataset.chromosome import ChromosomeData, open_chromosome
+from haplorag.dataset.chromosome import ChromosomeData, open_chromosomes
+from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.evaluation.baselines import copy_nearest
 from haplorag.evaluation.predictions import create_predictions, create_shares
 from haplorag.io.hdf5 import creating_arrays
@@ -24,17 +25,12 @@ METHODS = ["allele_frequency", "nearest_haplotype", "neighbour_vote", "li_stephe
 
 
 def baselines(
-    genotypes: Path,
-    samples: Path,
-    frequencies: Path,
-    windows: Path,
-    masks: Path,
-    neighbours: Path,
-    shards: Path,
     output: Path,
     *,
     vote_neighbours: int,
     panel_typed: int,
+    panel: PanelFiles,
+    draw: DrawFiles,
     threads: int = 1,
 ) -> None:
     """Write probability of ALT float16 [method, mask, person, site, 2], NaN where none is hidden.
@@ -43,10 +39,9 @@ def baselines(
     fewest mismatches over the window's typed sites; the vote is the mean over the nearest
     `vote_neighbours`; Li and Stephens' model copies from the whole reference. Beside them,
     `carriers` float16 [mask, person, site, 2] is the share of all neighbours that carry ALT.
+    `panel` and `draw` have the files of one chromosome.
     """
-    chromosome = open_chromosome(
-        samples, genotypes, frequencies, windows, shards, masks, neighbours
-    )
+    (chromosome,) = open_chromosomes(panel, draw)
     people = np.unique(chromosome.retrieved.person)
     shape = (len(METHODS), len(chromosome.names), len(people), chromosome.hidden.shape[1], 2)
     with creating_arrays(output, "predictions", sources=chromosome.sources) as file:

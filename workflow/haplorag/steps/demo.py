@@ -1,4 +1,7 @@
-"""Simulates the default panel: three human populations, an out-of-Africa history, and a target with few sites typed."""
+"""Simulates the default panel.
+
+Three human populations, an out-of-Africa history, and a target with few sites typed.
+"""
 
 from __future__ import annotations
 
@@ -26,24 +29,23 @@ def demo(
     settings: DemoSettings,
     seed: int,
 ) -> None:
-    """Simulate a phased panel (one VCF a chromosome), its panel file, a target VCF with few sites, and the target's truth.
+    """Simulate a phased panel (one VCF a chromosome), its panel file, a target VCF with few sites,
+    and the target's truth.
 
-    The target's people come from the same populations and stand in no panel file. Everything is a function of the seed.
+    The target's people come from the same populations and stand in no panel file. Everything is a
+    function of the seed.
     """
-    names = [
-        f"{name}{number:04d}"
-        for name in POPULATIONS
-        for number in range(settings.people_per_population)
-    ]
+    numbers = range(settings.people_per_population)
+    names = [f"{population}{number:04d}" for population in POPULATIONS for number in numbers]
     guests = [f"target{number:04d}" for number in range(settings.target_people)]
-    truths, targets = {}, {}
+    truths = {}
+    targets = {}
     for path, chromosome in zip(vcf, chromosomes, strict=True):
-        positions, alleles, members, strangers = simulate_chromosome(
-            settings, seed_of(seed, "demo", chromosome)
-        )
+        chromosome_seed = seed_of(seed, "demo", chromosome)
+        positions, alleles, members, strangers = simulate_chromosome(settings, chromosome_seed)
         write_vcf(path, names, {chromosome: (positions, alleles, members)})
-        truths[chromosome] = positions, alleles, strangers
         typed = choose_array_sites(members, settings.target_typed)
+        truths[chromosome] = positions, alleles, strangers
         targets[chromosome] = positions[typed], alleles[typed], strangers[typed]
         log.info(
             "chromosome %s: %d sites of %d people, %d typed in the target",
@@ -54,12 +56,18 @@ def demo(
         )
     write_vcf(truth, guests, truths)
     write_vcf(target, guests, targets)
-    rows = (
-        f"{name}\t{name[:3]}\t{POPULATIONS[name[:3]]}\t{SEXES[number % 2]}\n"
-        for number, name in enumerate(names)
-    )
-    with replacing(panel) as temporary:
-        temporary.write_text("sample\tpop\tsuper_pop\tgender\n" + "".join(rows))
+    _write_panel_file(panel, names)
+
+
+def _write_panel_file(path: Path, names: list[str]) -> None:
+    """Write sample, population, super-population and sex of people, who are named by population."""
+    lines = ["sample\tpop\tsuper_pop\tgender\n"]
+    for number, name in enumerate(names):
+        population = name[:3]
+        sex = SEXES[number % 2]
+        lines.append(f"{name}\t{population}\t{POPULATIONS[population]}\t{sex}\n")
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines))
 
 
 if __name__ == "__main__":

@@ -26,14 +26,14 @@ from haplorag.evaluation.tables import (
     describe_recall,
     summarise,
 )
-from haplorag.io.metadata import read_facts, write_facts
+from haplorag.io.metadata import write_facts
 from haplorag.io.provenance import check_provenance
 from haplorag.io.tables import read_table, write_table
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import EvaluationSettings
-from haplorag.training.history import list_epochs
+from haplorag.training.history import list_epochs, read_history
 
 
 def evaluation(
@@ -68,15 +68,16 @@ def evaluation(
         check_provenance(*panel, *(("predictions", path) for path in paths))
         blocks = iterate_truth_blocks(stored, counted, rows, settings)
         _count_chromosome(counts, chromosome, blocks, paths)
-    models = [read_facts(path, "history") for path in histories]
+    models = [read_history(path) for path in histories]
     accuracy = _write_counts(tables, counts, list_site_groups(settings.maf_bins))
     write_table(
-        tables.learning, pd.DataFrame([row for facts in models for row in list_epochs(facts)])
+        tables.learning, pd.DataFrame([row for history in models for row in list_epochs(history)])
     )
     write_table(
         tables.masks, _join_rates(dict(zip(product(draws, chromosomes), rates, strict=True)))
     )
-    write_facts(summary, "summary", summarise(accuracy, people, models))
+    facts = [history.as_facts() for history in models]
+    write_facts(summary, "summary", summarise(accuracy, people, facts))
 
 
 def _count_chromosome(

@@ -7,6 +7,7 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+from haplorag.evaluation.metrics import is_maf_bin
 from haplorag.imputation.imputer import checksum_files
 from haplorag.io.checksums import check_checksum, check_seal
 from haplorag.io.hdf5 import read_arrays, write_arrays
@@ -14,6 +15,7 @@ from haplorag.io.metadata import read_facts, write_facts
 from haplorag.io.provenance import check_provenance
 from haplorag.pipeline.cli import run_step
 from haplorag.settings import NeighbourSettings, NetworkSettings
+from haplorag.training.history import MaskScores, TrainingHistory, read_history
 
 log = logging.getLogger(__name__)
 VARIANTS = ("variants/POS", "variants/REF", "variants/ALT", "variants/ID")
@@ -56,68 +58,92 @@ def imputer(
     network: NetworkSettings,
     neighbours: NeighbourSettings,
 ) -> None:
-    """Write weights.safetensors, imputer.json (settings, checksums), README.md, and by chromosome sites, windows, shards."""
-    facts = read_facts(history, "history")
-    check_checksum(weights, facts["files"][weights.name], "remove its folder and run again")
+    """Write weights.safetensors, imputer.json (settings, checksums), README.md, and by chromosome
+    sites, windows and shards.
+
+    Lists have one path a chromosome. Raises InputError where a file is damaged or comes from
+    another run.
+    """
+    learned = read_history(history)
+    check_checksum(weights, learned.files[weights.name], "remove its folder and run again")
+    haplotypes = 0
     sites = 0
-    for chromosome, stored, known, cut, packed in zip(
-        chromosomes, genotypes, frequencies, windows, shards, strict=True
-    ):
-        check_provenance(
-            ("genotypes", stored), ("frequencies", known), ("windows", cut), ("shards", packed)
-        )
-        folder = output / chromosome
-        arrays = read_arrays(stored, "genotypes", *VARIANTS)
-        arrays |= read_arrays(known, "frequencies", "frequency", "genotype_frequency")
-        write_arrays(folder / "panel.h5", "panel", arrays, chromosome=chromosome)
-        check_seal(cut)
-        shutil.copyfile(cut, folder / "windows.h5")
-        contents = read_facts(packed / "shards.json", "shards")
-        for entry in contents["windows"]:
-            check_checksum(
-                packed / entry["file"], entry["sha256"], "remove its folder and run again"
-            )
-        shutil.copytree(
-            packed, folder / "shards", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True
-        )
-        haplotypes = contents["reference_haplotypes"]
-        sites += len(arrays["frequency"])
+    by_chromosome = zip(chromosomes, genotypes, frequencies, windows, shards, strict=True)
+    for chromosome, *paths in by_chromosome:
+        haplotypes, more = _gather_chromosome(output / chromosome, chromosome, *paths)
+        sites += more
     shutil.copyfile(weights, output / "weights.safetensors")
-    card = {
-        **facts,
+    card = _write_card(learned, chromosomes, haplotypes, sites)
+    (output / "README.md").write_text(card)
+    facts = {
         "version": version("haplorag"),
-        "epochs": len(facts["epochs"]) - 1,
-        "haplotypes": haplotypes,
-        "chromosomes": ", ".join(chromosomes),
-        "sites": sites,
-        "rows": "\n".join(_list_rows(facts["epochs"][facts["best_epoch"]]["validation"])),
-    }
-    (output / "README.md").write_text(CARD.format(**card))
-    described = {
-        "version": version("haplorag"),
-        "model": facts["model"],
+        "model": learned.model,
         "chromosomes": chromosomes,
         "network": network.model_dump(mode="json"),
         "neighbours": neighbours.model_dump(mode="json"),
         "files": checksum_files(output),
     }
-    write_facts(output / "imputer.json", "imputer", described)
+    write_facts(output / "imputer.json", "imputer", facts)
     log.info(
         "%s: %d sites on %d chromosomes, best epoch %03d",
-        facts["model"],
+        learned.model,
         sites,
         len(chromosomes),
-        facts["best_epoch"],
+        learned.best_epoch,
     )
 
 
-def _list_rows(validation: dict[str, dict[str, dict[str, float | None]]]) -> list[str]:
+def _gather_chromosome(
+    folder: Path, chromosome: str, genotypes: Path, frequencies: Path, windows: Path, shards: Path
+) -> tuple[int, int]:
+    """Write what imputation needs of a chromosome; gives how many reference haplotypes and sites.
+
+    Raises InputError where a file is damaged or comes from another run.
+    """
+    check_provenance(
+        ("genotypes", genotypes),
+        ("frequencies", frequencies),
+        ("windows", windows),
+        ("shards", shards),
+    )
+    arrays = read_arrays(genotypes, "genotypes", *VARIANTS)
+    arrays |= read_arrays(frequencies, "frequencies", "frequency", "genotype_frequency")
+    write_arrays(folder / "panel.h5", "panel", arrays, chromosome=chromosome)
+    check_seal(windows)
+    shutil.copyfile(windows, folder / "windows.h5")
+    contents = read_facts(shards / "shards.json", "shards")
+    for entry in contents["windows"]:
+        path = shards / entry["file"]
+        check_checksum(path, entry["sha256"], "remove its folder and run again")
+    ignore = shutil.ignore_patterns(".*")
+    shutil.copytree(shards, folder / "shards", ignore=ignore, dirs_exist_ok=True)
+    return contents["reference_haplotypes"], len(arrays["frequency"])
+
+
+def _write_card(
+    history: TrainingHistory, chromosomes: list[str], haplotypes: int, sites: int
+) -> str:
+    """What people are told of an imputer."""
+    return CARD.format(
+        version=version("haplorag"),
+        model=history.model,
+        parameters=history.parameters,
+        best_epoch=history.best_epoch,
+        epochs=history.trained_epochs,
+        haplotypes=haplotypes,
+        chromosomes=", ".join(chromosomes),
+        sites=sites,
+        rows="\n".join(_list_rows(history.epochs[history.best_epoch].validation)),
+    )
+
+
+def _list_rows(validation: dict[str, MaskScores]) -> list[str]:
+    """Lines of r2 by MAF bin, one a mask."""
     rows = []
-    for mask, judged in validation.items():
-        figures = [scores["r2"] for name, scores in judged.items() if name[0].isdigit()]
-        rows.append(
-            f"| {mask} | " + " | ".join("-" if r2 is None else f"{r2:.3f}" for r2 in figures) + " |"
-        )
+    for mask, scores in validation.items():
+        bins = [values["r2"] for group, values in scores.groups.items() if is_maf_bin(group)]
+        cells = ["-" if r2 is None else f"{r2:.3f}" for r2 in bins]
+        rows.append(f"| {mask} | " + " | ".join(cells) + " |")
     return rows
 
 

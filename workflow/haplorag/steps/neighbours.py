@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from haplorag.io.hdf5 import creating_arrays, opening_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.panel.genotype_store import read_haplotypes
-from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.haplotypes import ShardSet, open_shards
 from haplorag.panel.masked_window import choose_typed_columns
 from haplorag.panel.samples import find_samples, rank_reference_samples, read_samples
-from haplorag.panel.windows import read_windows
+from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.retrieval.neighbours import choose_items, create_neighbours, group_items
@@ -22,6 +24,19 @@ from haplorag.retrieval.search import search_neighbours
 from haplorag.settings import Curriculum, NeighbourSettings
 
 log = logging.getLogger(__name__)
+# Mask, window and person of each item, int32 [n] each.
+Items = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class MaskedPanel:
+    """The reference of a chromosome under the masks of a draw: which sites each hides, bool
+    [mask, site], and each person's rank among the reference people, int32 [person], or -1."""
+
+    windows: WindowSet
+    shards: ShardSet
+    hidden: np.ndarray
+    owner: np.ndarray
 
 
 def neighbours(
@@ -39,59 +54,78 @@ def neighbours(
     curriculum: Curriculum | None = None,
     threads: int = 1,
 ) -> None:
-    """Write mask, window and person int32 [n] of every item, and ids and distances int32 [n, 2, K] of its neighbours.
+    """Write mask, window and person int32 [n] of every item, and ids and distances int32 [n, 2, K]
+    of its neighbours.
 
-    An epoch (told by `curriculum`) takes one mask and some training people a window; validation and test take all masks and
-    everyone of the role. Reference people never retrieve their own haplotypes.
+    An epoch (told by `curriculum`) takes one mask and some training people a window; validation and
+    test take all masks and everyone of the role. Reference people never retrieve their own
+    haplotypes. Raises InputError where the files come from two runs.
     """
     panel = ("samples", samples), ("genotypes", genotypes), ("windows", windows), ("shards", shards)
     sources = describe_provenance(*panel, ("masks", masks))
     people = read_samples(samples)
-    cut, packed = read_windows(windows), open_shards(shards)
+    window_set = read_windows(windows)
     hidden = read_arrays(masks, "masks", "hidden")["hidden"]
+    view = MaskedPanel(window_set, open_shards(shards), hidden, rank_reference_samples(people))
     if curriculum:
-        mask, window, person = choose_items(
-            curriculum,
-            find_samples(people, "training"),
-            len(cut),
-            settings,
-            seed,
-            "items",
-            draw,
-            chromosome,
-        )
+        trained = find_samples(people, "training")
+        names = "items", draw, chromosome
+        items = choose_items(curriculum, trained, len(window_set), settings, seed, *names)
     else:
-        mask, window, person = _list_all(find_samples(people, draw), len(cut), len(hidden))
-    owner = rank_reference_samples(people)[person]
+        items = _list_all(find_samples(people, draw), len(window_set), len(hidden))
     started = time.perf_counter()
     creating = creating_arrays(output, "neighbours", draw=draw, sources=sources)
     with creating as file, opening_arrays(genotypes, "genotypes") as stored:
-        create_neighbours(file, mask, window, person, settings.count)
-        for items in show_progress(group_items(mask, window), "windows"):
-            row, number = mask[items[0]], window[items[0]]
-            sites = cut.context(number)
-            columns, core = choose_typed_columns(
-                hidden[row][sites], cut.core_columns(number), settings.reach_typed
-            )
-            found = search_neighbours(
-                read_haplotypes(stored, sites[columns], person[items]),
-                packed.haplotypes(sites[columns]),
-                core,
-                np.repeat(owner[items], 2),
-                settings,
-                threads,
-            )
-            for name, values in zip(("ids", "distances"), found, strict=True):
-                file[name][items[0] : items[-1] + 1] = values.reshape(len(items), 2, -1)
-    rate = 2 * len(person) * settings.count / max(time.perf_counter() - started, 1e-9)
-    log.info(
-        "%d items, %d neighbours each way, %.0f neighbours/s", len(person), settings.count, rate
-    )
+        create_neighbours(file, *items, settings.count)
+        _search_all(file, stored, view, items, settings, threads)
+    count = len(items[0])
+    pace = 2 * count * settings.count / max(time.perf_counter() - started, 1e-9)
+    log.info("%d items, %d neighbours each way, %.0f neighbours/s", count, settings.count, pace)
 
 
-def _list_all(
-    people: np.ndarray, windows: int, masks: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _search_all(
+    file: h5py.File,
+    genotypes: h5py.File,
+    view: MaskedPanel,
+    items: Items,
+    settings: NeighbourSettings,
+    threads: int,
+) -> None:
+    """Fill the file with the neighbours of all items, mask by mask and window by window."""
+    mask, window, person = items
+    for rows in show_progress(group_items(mask, window), "windows"):
+        place = int(mask[rows[0]]), int(window[rows[0]])
+        ids, distances = _search_window(genotypes, view, place, person[rows], settings, threads)
+        written = slice(rows[0], rows[-1] + 1)
+        file["ids"][written] = ids.reshape(len(rows), 2, -1)
+        file["distances"][written] = distances.reshape(len(rows), 2, -1)
+
+
+def _search_window(
+    genotypes: h5py.File,
+    view: MaskedPanel,
+    place: tuple[int, int],
+    person: np.ndarray,
+    settings: NeighbourSettings,
+    threads: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Neighbours of people int32 [n] under the mask and in the window of a place.
+
+    Gives ids and distances int32 [2n, K].
+    """
+    mask, window = place
+    sites = view.windows.context(window)
+    hidden = view.hidden[mask][sites]
+    core = view.windows.core_columns(window)
+    columns, core_columns = choose_typed_columns(hidden, core, settings.reach_typed)
+    typed = sites[columns]
+    queries = read_haplotypes(genotypes, typed, person)
+    reference = view.shards.haplotypes(typed)
+    owner = np.repeat(view.owner[person], 2)
+    return search_neighbours(queries, reference, core_columns, owner, settings, threads)
+
+
+def _list_all(people: np.ndarray, windows: int, masks: int) -> Items:
     """Mask, window and person int32 of every combination, sorted so."""
     grid = np.meshgrid(np.arange(masks), np.arange(windows), people, indexing="ij")
     mask, window, person = (axis.ravel().astype(np.int32) for axis in grid)

@@ -1,4 +1,7 @@
-"""Lists people who are parent and child, siblings or closer: across roles they would make accuracy look better than it is."""
+"""Lists people who are parent and child, siblings or closer.
+
+Across roles they would make accuracy look better than it is.
+"""
 
 from __future__ import annotations
 
@@ -15,68 +18,91 @@ from haplorag.panel.frequencies import read_frequencies
 from haplorag.panel.genotype_store import iterate_site_blocks, read_vcf_source
 from haplorag.panel.samples import read_samples
 from haplorag.pipeline.cli import run_step
-from haplorag.qc.kinship import RELATED, find_relatives
+from haplorag.qc.kinship import RELATED, KinshipEstimates, find_relatives
 
 log = logging.getLogger(__name__)
 SITES = 10_000
 COMMON_MAF = 0.05
-# Strangers' estimates reach this many standard deviations only in panels far larger than any there is.
+# Strangers' estimates reach this many standard deviations only in panels larger than any there is.
 CERTAIN = 6
 
 
 def relatives(
     samples: Path, output: Path, *, genotypes: list[Path], frequencies: list[Path]
 ) -> None:
-    """Write pairs of people whose kinship over all chromosomes is that of first-degree relatives, with their roles.
+    """Write pairs of people whose kinship over all chromosomes is that of first-degree relatives,
+    with their roles.
 
-    `genotypes` and `frequencies` have one path a chromosome; up to 10,000 common sites, evenly spread, are looked at. The log
-    says how many pairs have different roles, and whether the chromosomes are long enough to tell relatives from strangers.
+    `genotypes` and `frequencies` have one path a chromosome; up to 10,000 common sites, evenly
+    spread, are looked at. The log says how many pairs have different roles, and whether the
+    chromosomes are long enough to tell relatives from strangers. Raises InputError where the files
+    come from two runs.
     """
-    table = read_samples(samples)
+    people = read_samples(samples)
     most = max(SITES // len(genotypes), 1)
     parts = []
-    for stored, known in zip(genotypes, frequencies, strict=True):
-        check_provenance(("samples", samples), ("genotypes", stored), ("frequencies", known))
-        parts.append(_read_dosage(stored, known, most, len(table)))
+    for stored, counted in zip(genotypes, frequencies, strict=True):
+        check_provenance(("samples", samples), ("genotypes", stored), ("frequencies", counted))
+        parts.append(_read_dosage(stored, counted, most, len(people)))
     dosage = np.concatenate(parts, axis=1)
-    found = find_relatives(dosage, table["population"].to_numpy())
-    first, second = (table.iloc[rows].reset_index(drop=True) for rows in found.pairs.T)
-    listed = {
-        "first": first["sample"],
-        "first_role": first["role"],
-        "second": second["sample"],
-        "second_role": second["role"],
-    }
-    write_table(output, pd.DataFrame({**listed, "kinship": found.kinship}))
-    across = int((first["role"] != second["role"]).sum())
-    source = ", ".join(dict.fromkeys(read_vcf_source(path)["vcf"] for path in genotypes))
-    if not len(first):
+    kinship = find_relatives(dosage, people["population"].to_numpy())
+    pairs = _list_pairs(people, kinship)
+    write_table(output, pairs)
+    if not len(pairs):
         log.info(
             "no relatives of first degree among %d people, by %d common sites",
-            len(table),
+            len(people),
             dosage.shape[1],
         )
-    elif CERTAIN * found.spread < RELATED:
+        return
+    source = ", ".join(dict.fromkeys(read_vcf_source(path)["vcf"] for path in genotypes))
+    _tell_of_pairs(source, output, pairs, kinship.spread, dosage.shape[1])
+
+
+def _list_pairs(people: pd.DataFrame, kinship: KinshipEstimates) -> pd.DataFrame:
+    """A row a pair: both names, both roles, and the kinship."""
+    first, second = (people.iloc[rows].reset_index(drop=True) for rows in kinship.pairs.T)
+    return pd.DataFrame(
+        {
+            "first": first["sample"],
+            "first_role": first["role"],
+            "second": second["sample"],
+            "second_role": second["role"],
+            "kinship": kinship.kinship,
+        }
+    )
+
+
+def _tell_of_pairs(
+    source: str, output: Path, pairs: pd.DataFrame, spread: float, sites: int
+) -> None:
+    """Warn of pairs in different roles, where so many sites tell relatives from strangers."""
+    across = int((pairs["first_role"] != pairs["second_role"]).sum())
+    if CERTAIN * spread < RELATED:
         log.warning(
-            "%s: related_pairs=%d of people are parent and child, siblings or closer, %d of them in different roles, which "
-            "makes accuracy look better than it is; set one role for relatives by samples.roles, %s lists them",
-            source, len(first), across, output,
+            "%s: related_pairs=%d of people are parent and child, siblings or closer, %d of them "
+            "in different roles, which makes accuracy look better than it is; set one role for "
+            "relatives by samples.roles, %s lists them",
+            source, len(pairs), across, output,
         )  # fmt: skip
     else:
         log.info(
-            "%s: related_pairs=%d of people are as alike as first-degree relatives, %d of them in different roles, but over "
-            "so short a stretch (%d common sites, spread of kinship %.3f) strangers may be so too; use more chromosomes to "
-            "tell, %s lists them", source, len(first), across, dosage.shape[1], found.spread, output,
+            "%s: related_pairs=%d of people are as alike as first-degree relatives, %d of them in "
+            "different roles, but over so short a stretch (%d common sites, spread of kinship "
+            "%.3f) strangers may be so too; use more chromosomes to tell, %s lists them",
+            source, len(pairs), across, sites, spread, output,
         )  # fmt: skip
 
 
 def _read_dosage(genotypes: Path, frequencies: Path, most: int, people: int) -> np.ndarray:
-    """ALT alleles int8 [n, S] of all `people` at no more than `most` common sites, evenly spread; -1 where one is missing."""
+    """ALT alleles int8 [n, S] of all `people` at no more than `most` common sites, evenly spread.
+
+    -1 where one is missing.
+    """
     frequency = read_frequencies(frequencies).frequency
     common = np.flatnonzero(np.minimum(frequency, 1 - frequency) >= COMMON_MAF)
-    chosen = common[
-        np.unique(np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64))
-    ]
+    spread = np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64)
+    chosen = common[np.unique(spread)]
     with opening_arrays(genotypes, "genotypes") as file:
         parts = [
             np.where((calls < 0).any(axis=2), -1, calls.sum(axis=2))

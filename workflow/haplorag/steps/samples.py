@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import pandas as pd
+
 from haplorag.errors import InputError
 from haplorag.io.tables import write_table
 from haplorag.panel.samples import ROLES, assign_roles, draw_roles, read_panel_file
@@ -24,48 +26,59 @@ def samples(
     seed: int,
     roles: Path | None = None,
 ) -> None:
-    """Write sample, population, super_population and role of everyone who is in both the VCF and the panel file.
+    """Write sample, population, super_population and role of everyone in both the VCF and the panel
+    file.
 
-    Rows follow the VCF. People in only one of the two are counted; a role file decides roles instead of the seed.
+    Rows follow the VCF. People in only one of the two are counted; a role file decides roles
+    instead of the seed. Raises InputError where nobody is in both or a role has nobody.
     """
     described = read_panel_file(people).set_index("sample")
     genotyped = read_vcf_header(vcf).samples
     shared = [name for name in genotyped if name in described.index]
     if not shared:
         raise InputError(
-            f"{people}: none of its {len(described)} people is in {vcf}; use the panel file of this VCF"
+            f"{people}: none of its {len(described)} people is in {vcf}; "
+            "use the panel file of this VCF"
         )
     log.info("%d people in both files", len(shared))
-    for word, path, other, number in (
-        ("vcf_only", vcf, people, len(genotyped)),
-        ("panel_only", people, vcf, len(described)),
-    ):
-        if left := number - len(shared):
-            log.warning(
-                "%s: %s=%d people are not in %s and left out; use files of the same people",
-                path,
-                word,
-                left,
-                other,
-            )
+    _warn_of_missing("vcf_only", vcf, people, len(genotyped) - len(shared))
+    _warn_of_missing("panel_only", people, vcf, len(described) - len(shared))
     table = described.loc[shared].reset_index()
     table["role"] = (
         draw_roles(table, settings, seed) if roles is None else assign_roles(table, roles)
     )
     table = table[table["role"] != ""]
     counts = table["role"].value_counts()
+    _check_roles(counts, roles or people, vcf, len(shared))
+    log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
+    write_table(output, table[["sample", "population", "super_population", "role"]])
+
+
+def _warn_of_missing(word: str, path: Path, other: Path, missing: int) -> None:
+    """Warn of people in one file who are not in the other."""
+    if missing:
+        log.warning(
+            "%s: %s=%d people are not in %s and left out; use files of the same people",
+            path,
+            word,
+            missing,
+            other,
+        )
+
+
+def _check_roles(counts: pd.Series, source: Path, vcf: Path, shared: int) -> None:
+    """Raise InputError where a role that is needed has too few people; `source` decided roles."""
     for role in ("reference", "validation", "test"):
         if not counts.get(role, 0):
             raise InputError(
-                f"{roles or people}: of the {len(shared)} people who are in {vcf} too, nobody is left for the role {role}; "
-                f"use more people, set another share or name people by samples.roles"
+                f"{source}: of the {shared} people who are in {vcf} too, nobody is left for the "
+                f"role {role}; use more people, set another share or name people by samples.roles"
             )
     if counts["reference"] < 2:
         raise InputError(
-            f"{roles or people}: one reference person has nobody to copy from; use more people as the reference"
+            f"{source}: one reference person has nobody to copy from; "
+            "use more people as the reference"
         )
-    log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
-    write_table(output, table[["sample", "population", "super_population", "role"]])
 
 
 if __name__ == "__main__":

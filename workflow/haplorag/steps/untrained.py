@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import torch
 
 from haplorag.dataset.chromosome import open_chromosomes
-from haplorag.io.checksums import checksum
-from haplorag.io.metadata import write_facts
-from haplorag.network.device import choose_device
+from haplorag.dataset.files import DrawFiles, PanelFiles
+from haplorag.network.device import choose_device, configure_runtime
 from haplorag.network.model import build_network, count_parameters
 from haplorag.network.weights import save_weights
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.seeding import seed_of
 from haplorag.settings import NetworkSettings, OptimisationSettings
 from haplorag.training.checkpoint import save_state
+from haplorag.training.files import EpochFiles, checksum_epoch
+from haplorag.training.history import EpochRecord, begin_history, write_history
 from haplorag.training.optimiser import build_optimiser
 from haplorag.training.validation import score_validation, validate
 
@@ -24,10 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def untrained(
-    weights: Path,
-    state: Path,
-    best: Path,
-    history: Path,
+    first: EpochFiles,
     *,
     model: str,
     network: NetworkSettings,
@@ -35,41 +32,31 @@ def untrained(
     seed: int,
     threads: int,
     gpus: int,
-    samples: Path,
-    genotypes: list[Path],
-    frequencies: list[Path],
-    windows: list[Path],
-    shards: list[Path],
-    validation_masks: list[Path],
-    validation_neighbours: list[Path],
+    panel: PanelFiles,
+    validation: DrawFiles,
 ) -> None:
-    """Write random weights (safetensors), a fresh optimiser's state, and the history that begins with their validation.
+    """Write random weights (safetensors), a fresh optimiser's state, and the history that begins
+    with their validation.
 
-    Weights are a pure function of the seed and the model's name.
+    Weights are a pure function of the seed and the model's name. Raises InputError where the files
+    come from two runs.
     """
-    device = choose_device(gpus, count_threads(threads))
+    device = choose_device(gpus)
+    configure_runtime(device, count_threads(threads))
     torch.manual_seed(seed_of(seed, "untrained", model) % 2**63)
     built = build_network(network).to(device)
-    log.info("%s: %d parameters, on %s", model, count_parameters(built), device)
-    chromosomes = open_chromosomes(
-        samples, genotypes, frequencies, windows, shards, validation_masks, validation_neighbours
-    )
-    judged = validate(built, chromosomes, network, settings)
-    score = score_validation(judged, settings.stop_on)
+    parameters = count_parameters(built)
+    log.info("%s: %d parameters, on %s", model, parameters, device)
+    scores = validate(built, open_chromosomes(panel, validation), network, settings)
+    score = score_validation(scores, settings.stop_on)
     log.info("epoch 000: %s %.5f", settings.stop_on, abs(score))
-    for path in (weights, best):
+    for path in (first.weights, first.best):
         save_weights(path, built)
-    save_state(state, {"step": 0, "optimiser": build_optimiser(built, settings).state_dict()})
-    facts = {
-        "model": model,
-        "parameters": count_parameters(built),
-        "stopped": False,
-        "best_epoch": 0,
-        "best_score": score,
-        "files": {path.name: checksum(path) for path in (weights, state, best)},
-        "epochs": [{"epoch": 0, "validation": judged, "score": score}],
-    }
-    write_facts(history, "history", facts)
+    optimiser = build_optimiser(built, settings)
+    save_state(first.state, {"step": 0, "optimiser": optimiser.state_dict()})
+    record = EpochRecord(0, scores, score)
+    history = begin_history(model, parameters, record, checksum_epoch(first))
+    write_history(first.history, history)
 
 
 if __name__ == "__main__":

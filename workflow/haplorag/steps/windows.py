@@ -1,4 +1,7 @@
-"""Cuts a chromosome into windows: core sites that tile it, and flanks of common sites on both sides."""
+"""Cuts a chromosome into windows.
+
+Core sites that tile it, and flanks of common sites on both sides.
+"""
 
 from __future__ import annotations
 
@@ -28,47 +31,46 @@ def windows(
     chromosome: str,
     genetic_map: Path | None = None,
 ) -> None:
-    """Write core int32 [W, 2], context int32 (core and flank sites of all windows, with offsets) and centimorgan [site]."""
+    """Write core int32 [W, 2], context int32 (core and flank sites of all windows, with offsets),
+    centimorgan [site], and a table of the windows' places and sizes.
+
+    Raises InputError where the genetic map is not as it should be.
+    """
     arrays = read_arrays(frequencies, "frequencies", "position", "frequency")
-    position, frequency = arrays["position"], arrays["frequency"]
+    position = arrays["position"]
     cores = cut_cores(position, settings)
-    contexts = [find_context(core, position, frequency, settings) for core in cores]
-    write_arrays(
-        output,
-        "windows",
-        {
-            "core": cores,
-            "context": np.concatenate(contexts).astype(np.int32),
-            "offset": np.cumsum([0, *map(len, contexts)]),
-            "centimorgan": locate_sites(position, genetic_map),
-        },
-        chromosome=chromosome,
-        sources=describe_provenance(("frequencies", frequencies)),
-    )
-    write_table(
-        table,
-        pd.DataFrame(
-            {
-                "window": range(len(cores)),
-                "first_bp": position[cores[:, 0]],
-                "last_bp": position[cores[:, 1] - 1],
-                "core_sites": cores[:, 1] - cores[:, 0],
-                "left_flank_sites": [
-                    int((context < core[0]).sum())
-                    for core, context in zip(cores, contexts, strict=True)
-                ],
-                "right_flank_sites": [
-                    int((context >= core[1]).sum())
-                    for core, context in zip(cores, contexts, strict=True)
-                ],
-            }
-        ),
-    )
+    contexts = [find_context(core, position, arrays["frequency"], settings) for core in cores]
+    written = {
+        "core": cores,
+        "context": np.concatenate(contexts).astype(np.int32),
+        "offset": np.cumsum([0, *map(len, contexts)]),
+        "centimorgan": locate_sites(position, genetic_map),
+    }
+    sources = describe_provenance(("frequencies", frequencies))
+    write_arrays(output, "windows", written, chromosome=chromosome, sources=sources)
+    write_table(table, _describe_windows(cores, contexts, position))
     log.info(
         "%d windows of up to %d core sites, %.0f sites seen on average",
         len(cores),
         settings.core_sites,
         np.mean([*map(len, contexts)]),
+    )
+
+
+def _describe_windows(
+    cores: np.ndarray, contexts: list[np.ndarray], position: np.ndarray
+) -> pd.DataFrame:
+    """A row a window: where its core int32 [W, 2] begins and ends, and how many sites it has."""
+    windows = list(zip(cores, contexts, strict=True))
+    return pd.DataFrame(
+        {
+            "window": range(len(cores)),
+            "first_bp": position[cores[:, 0]],
+            "last_bp": position[cores[:, 1] - 1],
+            "core_sites": cores[:, 1] - cores[:, 0],
+            "left_flank_sites": [int((context < core[0]).sum()) for core, context in windows],
+            "right_flank_sites": [int((context >= core[1]).sum()) for core, context in windows],
+        }
     )
 
 

@@ -1,4 +1,7 @@
-"""Training by several processes at once, as torchrun starts them: who takes which batch, and sums over all."""
+"""Training by several processes at once, as torchrun starts them.
+
+Who takes which batch, and sums over all.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,16 @@ from haplorag.network.device import local_rank
 
 
 def relaunch_with_torchrun(gpus: int) -> None:
-    """Start this very command again, once for each GPU, where there are to be several and that was not done yet.
+    """Start this very command again, once for each GPU, where there are to be several.
 
-    Raises InputError where the machine has fewer.
+    Nothing happens where that was done. Raises InputError where the machine has fewer.
     """
     if gpus < 2 or "WORLD_SIZE" in os.environ:
         return
     if torch.cuda.device_count() < gpus:
         raise InputError(
-            f"training.gpus: {gpus} are asked for, this machine has {torch.cuda.device_count()}; set it to that"
+            f"training.gpus: {gpus} are asked for, this machine has {torch.cuda.device_count()}; "
+            "set it to that"
         )
     launcher = [
         sys.executable,
@@ -41,7 +45,7 @@ def relaunch_with_torchrun(gpus: int) -> None:
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[bool]:
-    """Join the processes that torchrun started, if it did; gives whether this one writes the files."""
+    """Join the processes that torchrun started, if it did; gives whether this one writes files."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield True
         return
@@ -70,9 +74,9 @@ def all_reduce_sum(value: float) -> float:
     """Sum of a number over all processes."""
     if not distributed.is_initialized():
         return value
-    held = torch.tensor(value, dtype=torch.float64, device=_device())
-    distributed.all_reduce(held)
-    return float(held)
+    total = torch.tensor(value, dtype=torch.float64, device=_device())
+    distributed.all_reduce(total)
+    return float(total)
 
 
 def all_reduce_gradients(network: nn.Module) -> None:
@@ -80,13 +84,12 @@ def all_reduce_gradients(network: nn.Module) -> None:
     if not distributed.is_initialized():
         return
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-    flat = torch.cat([part.flatten() for part in parts])
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
     distributed.all_reduce(flat)
-    for parameter, part in zip(
-        parameters, flat.split([p.numel() for p in parameters]), strict=True
-    ):
-        parameter.grad = part.view_as(parameter)
+    summed = flat.split([parameter.numel() for parameter in parameters])
+    for parameter, gradient in zip(parameters, summed, strict=True):
+        parameter.grad = gradient.view_as(parameter)
 
 
 def _device() -> torch.device:

@@ -1,19 +1,20 @@
-"""One epoch of training, and validation at fixed masks."""
+"""One epoch of training, from wherever it stands to its end."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from haplorag.dataset.batches import iterate_shuffled
 from haplorag.dataset.chromosome import ChromosomeData
+from haplorag.dataset.prefetch import prefetching
 from haplorag.errors import InputError
 from haplorag.network.batch import Batch
 from haplorag.network.device import autocast
@@ -33,9 +34,29 @@ log = logging.getLogger(__name__)
 STEPS_PER_LINE = 50
 
 
+@dataclass(frozen=True)
+class EpochTask:
+    """Which epoch of which model is trained, and how. What is random is a function of it."""
+
+    model: str
+    epoch: int
+    network: NetworkSettings
+    settings: OptimisationSettings
+    seed: int
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A network on its device, and the optimiser that changes it."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+
+
 @dataclass
 class EpochProgress:
-    """Where an epoch stands: optimiser steps since the first epoch; of this epoch, batches seen and sums over its steps."""
+    """Where an epoch stands: optimiser steps since the first epoch; of this epoch, batches seen and
+    sums over its steps of hidden alleles, loss, learning rate and gradient norm."""
 
     step: int
     batches: int = 0
@@ -45,125 +66,168 @@ class EpochProgress:
     rate: float = 0.0
     norm: float = 0.0
 
+    def add_step(self, labelled: int, loss: float, rate: float, norm: float) -> None:
+        """Count an optimiser step."""
+        self.step += 1
+        self.steps += 1
+        self.labelled += labelled
+        self.loss += loss
+        self.rate += rate
+        self.norm += norm
+
     def describe(self) -> dict[str, float]:
         """The epoch's mean loss, learning rate and gradient norm, and its number of steps."""
-        rate, norm = self.rate / self.steps, self.norm / self.steps
         return {
             "loss": self.loss / self.labelled,
-            "learning_rate": rate,
-            "gradient_norm": norm,
+            "learning_rate": self.rate / self.steps,
+            "gradient_norm": self.norm / self.steps,
             "steps": self.steps,
         }
 
 
-def train_epoch(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    chromosomes: list[ChromosomeData],
-    reads: NetworkSettings,
-    settings: OptimisationSettings,
-    progress: EpochProgress,
-    *,
-    name: str,
-    epoch: int,
-    seed: int,
-    save: Callable[[EpochProgress], None] = lambda progress: None,
-) -> EpochProgress:
-    """Train an epoch from where it stands to its end; `save` is called after every optimiser step.
+@dataclass(frozen=True)
+class StepBatches:
+    """The batches of one optimiser step: the number of the first one, how many there are, and by
+    number those, with their labels, that this process takes."""
 
-    What is random (order, dropout) is a pure function of (seed, name, epoch) and the batch. Where several processes train
-    together, each takes its share of the batches of a step, and gradients are added up. Raises InputError where the loss is
-    not finite or a step has fewer batches than there are processes.
+    first: int
+    size: int
+    own: dict[int, tuple[Batch, Tensor]]
+
+
+def train_epoch(
+    learner: Learner,
+    chromosomes: list[ChromosomeData],
+    task: EpochTask,
+    progress: EpochProgress,
+    save: Callable[[EpochProgress], None] = lambda progress: None,
+) -> None:
+    """Train an epoch from where it stands to its end.
+
+    `progress` is moved on, and `save` called with it after every optimiser step. What is random
+    (order, dropout) is a pure function of the task's seed, model and epoch, and of the batch. Where
+    several processes train together, each takes its share of the batches of a step, and gradients
+    are added up. Raises InputError where the loss is not finite or a step has fewer batches than
+    there are processes.
     """
-    together, begun = settings.accumulate, progress.batches
-    if together % world_size():
-        raise InputError(
-            f"training.accumulate: {together} is no multiple of the {world_size()} processes; set it to one"
-        )
-    network.train()
+    _check_accumulation(task.settings)
+    learner.network.train()
+    begun = progress.batches
     if begun:
-        log.info("%s, epoch %03d: goes on after %d batches", name, epoch, begun)
-    turns = iterate_shuffled(
-        chromosomes,
-        settings.batch_people,
-        reads,
-        seed,
-        epoch,
-        lambda number: number >= begun and owns_batch(number),
-    )
-    started, first = time.perf_counter(), progress.steps
-    for number in count(step=together):
-        group = list(islice(turns, together))
-        if not group:
-            break
-        if number < begun:
-            continue
-        mine = {number + place: pair for place, pair in enumerate(group) if pair}
-        progress.batches += len(group)
-        # The mean is over all hidden alleles of the step, however they are spread over its batches.
-        labelled = int(all_reduce_sum(sum(count_labels(*pair) for pair in mine.values())))
-        if not labelled:
-            continue
-        now = schedule_rate(progress.step, settings)
-        for part in optimiser.param_groups:
-            part["lr"] = now
-        loss = 0.0
-        for place, (batch, labels) in mine.items():
-            torch.manual_seed(seed_of(seed, "training", name, epoch, place) % 2**63)
-            loss += _add_gradient(network, batch, labels, settings, labelled)
-        loss = all_reduce_sum(loss)
-        all_reduce_gradients(network)
-        norm = float(nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm))
-        if not np.isfinite(loss + norm):
-            raise InputError(
-                f"{name}: the loss is {loss}, its gradient {norm}, at step {progress.step} (epoch {epoch}, batch {number}); "
-                f"the last good epoch is kept; {CALMER}"
-            )
-        progress.norm += norm
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        progress.labelled, progress.loss = progress.labelled + labelled, progress.loss + loss
-        progress.rate, progress.step, progress.steps = (
-            progress.rate + now,
-            progress.step + 1,
-            progress.steps + 1,
-        )
-        save(progress)
-        if progress.steps % STEPS_PER_LINE == 0:
-            pace, mean = (
-                (progress.steps - first) / (time.perf_counter() - started),
-                progress.loss / progress.labelled,
-            )
-            log.info(
-                "step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s",
-                progress.step,
-                mean,
-                now,
-                pace,
-            )
+        log.info("%s, epoch %03d: goes on after %d batches", task.model, task.epoch, begun)
+    started = time.perf_counter()
+    first_step = progress.steps
+    with prefetching(_iterate_batches(chromosomes, task, begun)) as ready:
+        for batches in _group_by_step(ready, task.settings.accumulate):
+            if batches.first < begun:
+                continue
+            progress.batches += batches.size
+            if not _take_step(learner, batches, task, progress):
+                continue
+            save(progress)
+            if progress.steps % STEPS_PER_LINE == 0:
+                pace = (progress.steps - first_step) / (time.perf_counter() - started)
+                _log_progress(progress, learner.optimiser, pace)
     if not progress.steps:
         raise InputError(
-            f"{name}: nothing is hidden in epoch {epoch}; raise the rates of masks.training or people_per_window"
+            f"{task.model}: nothing is hidden in epoch {task.epoch}; "
+            "raise the rates of masks.training or people_per_window"
         )
-    return progress
 
 
-def count_labels(batch: Batch, labels: torch.Tensor) -> int:
-    """Hidden alleles of a batch that are known."""
+def count_labels(batch: Batch, labels: Tensor) -> int:
+    """Hidden alleles of a batch that are known, given labels int8 [2n, L]."""
     return int((labels[:, batch.hidden[batch.core]] >= 0).sum())
 
 
+def _check_accumulation(settings: OptimisationSettings) -> None:
+    if settings.accumulate % world_size():
+        raise InputError(
+            f"training.accumulate: {settings.accumulate} is no multiple of the {world_size()} "
+            "processes; set it to one"
+        )
+
+
+def _iterate_batches(
+    chromosomes: list[ChromosomeData], task: EpochTask, begun: int
+) -> Iterator[tuple[Batch, Tensor] | None]:
+    """All batches of an epoch in order, None for those done before and those of other processes."""
+    people = task.settings.batch_people
+
+    def is_wanted(number: int) -> bool:
+        return number >= begun and owns_batch(number)
+
+    return iterate_shuffled(chromosomes, people, task.network, task.seed, task.epoch, is_wanted)
+
+
+def _group_by_step(
+    batches: Iterator[tuple[Batch, Tensor] | None], together: int
+) -> Iterator[StepBatches]:
+    """Put together what one optimiser step takes; the last one may have fewer batches."""
+    for first in count(step=together):
+        group = list(islice(batches, together))
+        if not group:
+            return
+        own = {first + place: pair for place, pair in enumerate(group) if pair}
+        yield StepBatches(first, len(group), own)
+
+
+def _take_step(
+    learner: Learner, batches: StepBatches, task: EpochTask, progress: EpochProgress
+) -> bool:
+    """Take an optimiser step and count it; gives whether anything was hidden to learn from."""
+    # The mean is over all hidden alleles of the step, however they are spread over its batches.
+    labelled = int(all_reduce_sum(sum(count_labels(*pair) for pair in batches.own.values())))
+    if not labelled:
+        return False
+    rate = schedule_rate(progress.step, task.settings)
+    for group in learner.optimiser.param_groups:
+        group["lr"] = rate
+    loss = all_reduce_sum(_add_gradients(learner.network, batches, task, labelled))
+    all_reduce_gradients(learner.network)
+    clipped = nn.utils.clip_grad_norm_(learner.network.parameters(), task.settings.clip_norm)
+    norm = float(clipped)
+    if not np.isfinite(loss + norm):
+        raise InputError(
+            f"{task.model}: the loss is {loss}, its gradient {norm}, at step {progress.step} "
+            f"(epoch {task.epoch}, batch {batches.first}); the last good epoch is kept; {CALMER}"
+        )
+    learner.optimiser.step()
+    learner.optimiser.zero_grad(set_to_none=True)
+    progress.add_step(labelled, loss, rate, norm)
+    return True
+
+
+def _add_gradients(
+    network: nn.Module, batches: StepBatches, task: EpochTask, labelled: int
+) -> float:
+    """Add the gradients of this process's batches; gives the sum of their losses."""
+    loss = 0.0
+    for number, (batch, labels) in batches.own.items():
+        seed = seed_of(task.seed, "training", task.model, task.epoch, number)
+        torch.manual_seed(seed % 2**63)
+        loss += _add_gradient(network, batch, labels, task.settings, labelled)
+    return loss
+
+
 def _add_gradient(
-    network: nn.Module,
-    batch: Batch,
-    labels: torch.Tensor,
-    settings: OptimisationSettings,
-    labelled: int,
+    network: nn.Module, batch: Batch, labels: Tensor, settings: OptimisationSettings, labelled: int
 ) -> float:
     device = next(network.parameters()).device
-    batch, labels = batch.to(device), labels.to(device)
+    batch = batch.to(device)
+    labels = labels.to(device)
     with autocast(device, settings.precision):
         output = network(batch)
     loss, _ = compute_loss(output, batch, labels, settings)
     (loss / labelled).backward()
     return float(loss.detach())
+
+
+def _log_progress(progress: EpochProgress, optimiser: torch.optim.Optimizer, pace: float) -> None:
+    log.info(
+        "step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s",
+        progress.step,
+        progress.loss / progress.labelled,
+        optimiser.param_groups[0]["lr"],
+        pace,
+    )

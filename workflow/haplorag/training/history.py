@@ -1,109 +1,186 @@
-"""What an epoch brought, for people who watch: a table with times and memory, and event files for TensorBoard."""
+"""What became of a model epoch by epoch, and what people who watch see of it.
+
+That is a table with times and memory, and event files for TensorBoard.
+"""
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
-from haplorag.dataset.chromosome import ChromosomeData
-from haplorag.io.tables import read_table, write_table
+from haplorag.io.metadata import read_facts, write_facts
+from haplorag.io.tables import write_table
 from haplorag.settings import OptimisationSettings
+
+COLUMNS = ["model", "epoch", "best", "draw", "mask", "group", "metric", "value"]
+
+
+@dataclass(frozen=True)
+class MaskScores:
+    """How a network does under one mask: its mean loss, and by group of sites each score.
+
+    None is a score that is not defined.
+    """
+
+    loss: float
+    groups: dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """An epoch: scores of validation by mask, the one number to stop on (higher is better), and
+    what training said of itself (none before the first epoch)."""
+
+    epoch: int
+    validation: dict[str, MaskScores]
+    score: float
+    training: dict[str, float] = field(default_factory=dict)
+
+    def as_facts(self) -> dict[str, Any]:
+        """The entry of a history's JSON."""
+        training = {"training": self.training} if self.training else {}
+        validation = {
+            mask: {"loss": scores.loss, **scores.groups} for mask, scores in self.validation.items()
+        }
+        return {"epoch": self.epoch, **training, "validation": validation, "score": self.score}
+
+
+@dataclass(frozen=True)
+class TrainingHistory:
+    """A model's epochs in order, the first one untrained: which is best and whether training stops.
+
+    `parameters` counts trained numbers, `files` has the SHA-256 of the last epoch's files by name.
+    """
+
+    model: str
+    parameters: int
+    stopped: bool
+    best_epoch: int
+    best_score: float
+    files: dict[str, str]
+    epochs: list[EpochRecord]
+
+    @property
+    def trained_epochs(self) -> int:
+        """How many epochs were trained."""
+        return len(self.epochs) - 1
+
+    def add(self, record: EpochRecord, settings: OptimisationSettings) -> TrainingHistory:
+        """With one more epoch, which may be the best or the last one.
+
+        It is the best where it beats the best one by more than `min_delta`; training stops once
+        `patience` epochs in a row are not. Checksums are those of the epoch before.
+        """
+        is_best = record.score > self.best_score + settings.min_delta
+        best_epoch = record.epoch if is_best else self.best_epoch
+        return replace(
+            self,
+            stopped=record.epoch - best_epoch >= settings.patience,
+            best_epoch=best_epoch,
+            best_score=record.score if is_best else self.best_score,
+            epochs=[*self.epochs, record],
+        )
+
+    def as_facts(self) -> dict[str, Any]:
+        """The history's JSON."""
+        return {**vars(self), "epochs": [record.as_facts() for record in self.epochs]}
+
+
+def begin_history(
+    model: str, parameters: int, record: EpochRecord, files: dict[str, str]
+) -> TrainingHistory:
+    """The history of an untrained network: its record is the best so far."""
+    return TrainingHistory(
+        model, parameters, False, record.epoch, record.score, files, epochs=[record]
+    )
+
+
+def write_history(path: Path, history: TrainingHistory) -> None:
+    """Write a history as JSON with its own checksum."""
+    write_facts(path, "history", history.as_facts())
+
+
+def read_history(path: Path) -> TrainingHistory:
+    """Read what `write_history` wrote. Raises InputError where it is not as it was written."""
+    facts = read_facts(path, "history")
+    del facts["format"]
+    return TrainingHistory(
+        **{**facts, "epochs": [_read_record(entry) for entry in facts["epochs"]]}
+    )
+
+
+def _read_record(entry: dict[str, Any]) -> EpochRecord:
+    validation = {}
+    for mask, scores in entry["validation"].items():
+        groups = {name: values for name, values in scores.items() if name != "loss"}
+        validation[mask] = MaskScores(scores["loss"], groups)
+    return EpochRecord(**{**entry, "validation": validation})
 
 
 def write_metrics(
-    path: Path, facts: dict[str, Any], epoch: int, costs: dict[str, float] | None = None
+    path: Path, history: TrainingHistory, epoch: int, costs: dict[str, float] | None = None
 ) -> None:
-    """Write an epoch's figures from a model's history: rows of draw, mask, group of sites, metric and value.
+    """Write an epoch's figures and costs: rows of draw, mask, group of sites, metric and value.
 
     The table has no row where training had stopped before.
     """
-    rows = [row for row in list_epochs(facts) if row["epoch"] == epoch]
-    place = {
-        "model": facts["model"],
-        "epoch": epoch,
-        "best": facts["best_epoch"] == epoch,
-        "draw": "training",
-        "mask": "all",
-    }
-    rows += [
-        {**place, "group": "all", "metric": metric, "value": value}
-        for metric, value in (costs or {}).items()
-    ]
-    write_table(path, pd.DataFrame(rows, columns=[*place, "group", "metric", "value"]))
+    rows = list(_list_figures(history, epoch, costs or {}))
+    write_table(path, pd.DataFrame(rows, columns=COLUMNS))
 
 
-def write_events(folder: Path, metrics: Path) -> None:
+def write_events(
+    folder: Path, history: TrainingHistory, epoch: int, costs: dict[str, float]
+) -> None:
     """Add an epoch's figures to a model's event files; those of the same epoch are replaced."""
     from tensorboardX import SummaryWriter
 
-    table = read_table(metrics, mask=str, group=str)
-    epoch = int(table["epoch"].iloc[0])
     suffix = f".{epoch:03d}"
     for stale in folder.glob(f"*{suffix}"):
         stale.unlink()
     with SummaryWriter(str(folder), filename_suffix=suffix) as writer:
-        for row in table.dropna(subset="value").itertuples():
-            writer.add_scalar(f"{row.draw}/{row.metric}/{row.mask}/{row.group}", row.value, epoch)
+        for row in _list_figures(history, epoch, costs):
+            name = f"{row['draw']}/{row['metric']}/{row['mask']}/{row['group']}"
+            if row["value"] is not None:
+                writer.add_scalar(name, row["value"], epoch)
 
 
-def list_epochs(facts: dict[str, Any]) -> Iterator[dict[str, object]]:
+def list_epochs(history: TrainingHistory) -> Iterator[dict[str, Any]]:
     """A row per epoch, mask and figure of a model's history."""
-    for entry in facts["epochs"]:
-        row = {
-            "model": facts["model"],
-            "epoch": entry["epoch"],
-            "best": entry["epoch"] == facts["best_epoch"],
-        }
-        for figure, value in entry.get("training", {}).items():
-            yield {
-                **row,
-                "draw": "training",
-                "mask": "all",
-                "group": "all",
-                "metric": figure,
-                "value": value,
-            }
-        for mask, judged in entry["validation"].items():
-            place = {**row, "draw": "validation", "mask": mask}
-            yield {**place, "group": "all", "metric": "loss", "value": judged["loss"]}
-            for group, scores in judged.items():
-                if group != "loss":
-                    yield from (
-                        {**place, "group": group, "metric": name, "value": value}
-                        for name, value in scores.items()
-                    )
+    for record in history.epochs:
+        yield from _list_record(history, record)
 
 
-def record_epoch(
-    facts: dict[str, Any],
-    epoch: int,
-    figures: dict[str, Any],
-    judged: dict[str, Any],
-    score: float,
-    settings: OptimisationSettings,
-) -> None:
-    """Add an epoch to the history, and say whether it is the best and whether training stops."""
-    facts["epochs"].append(
-        {"epoch": epoch, "training": figures, "validation": judged, "score": score}
-    )
-    if score > facts["best_score"] + settings.min_delta:
-        facts["best_epoch"], facts["best_score"] = epoch, score
-    facts["stopped"] = epoch - facts["best_epoch"] >= settings.patience
+def _list_figures(
+    history: TrainingHistory, epoch: int, costs: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+    """Rows of one epoch, and after them those of what it cost."""
+    for record in history.epochs:
+        if record.epoch == epoch:
+            yield from _list_record(history, record)
+    yield from _list_training(history, epoch, costs)
 
 
-def measure_costs(seconds: float, chromosomes: list[ChromosomeData]) -> dict[str, float]:
-    """What an epoch on these chromosomes cost: time, pairs of person and window a second, and this process's peak memory."""
-    items = sum(len(chromosome.retrieved.person) for chromosome in chromosomes)
-    costs = {
-        "seconds": seconds,
-        "samples_per_second": items / seconds,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
-    }
-    if torch.cuda.is_available():
-        costs["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 1e6
-    return costs
+def _list_record(history: TrainingHistory, record: EpochRecord) -> Iterator[dict[str, Any]]:
+    yield from _list_training(history, record.epoch, record.training)
+    for mask, scores in record.validation.items():
+        place = {**_place(history, record.epoch), "draw": "validation", "mask": mask}
+        yield {**place, "group": "all", "metric": "loss", "value": scores.loss}
+        for group, values in scores.groups.items():
+            for metric, value in values.items():
+                yield {**place, "group": group, "metric": metric, "value": value}
+
+
+def _list_training(
+    history: TrainingHistory, epoch: int, figures: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+    place = {**_place(history, epoch), "draw": "training", "mask": "all", "group": "all"}
+    for metric, value in figures.items():
+        yield {**place, "metric": metric, "value": value}
+
+
+def _place(history: TrainingHistory, epoch: int) -> dict[str, Any]:
+    return {"model": history.model, "epoch": epoch, "best": epoch == history.best_epoch}

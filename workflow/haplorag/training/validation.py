@@ -2,25 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from haplorag.dataset.batches import iterate_in_order
+from haplorag.dataset.batches import WindowBatch, iterate_in_order
 from haplorag.dataset.chromosome import ChromosomeData
+from haplorag.dataset.prefetch import prefetching
 from haplorag.errors import InputError
-from haplorag.evaluation.metrics import count_people, dosage_r2_by_site, group_by_maf, score_counts
-from haplorag.network.batch import Batch
+from haplorag.evaluation.metrics import (
+    COUNTS,
+    count_people,
+    dosage_r2_by_site,
+    group_by_maf,
+    is_maf_bin,
+    list_site_groups,
+    score_counts,
+)
 from haplorag.network.device import autocast
 from haplorag.panel.frequencies import COMMON_MAF, MAF_EDGES
 from haplorag.settings import NetworkSettings, OptimisationSettings
+from haplorag.training.history import MaskScores
 from haplorag.training.loss import compute_loss
 
 EDGES = [0.0, *MAF_EDGES.tolist(), 0.5]
+GROUPS = [group.name for group in list_site_groups(EDGES)]
 CALMER = "lower training.learning_rate or clip_norm, or set precision to float32"
+
+
+class JudgedBatch(NamedTuple):
+    """Summed loss of a batch, the alleles it is summed over, and at hidden sites the probability of
+    ALT float32 and the true alleles int8 (-1 where missing), both [n, H, 2]."""
+
+    loss: float
+    alleles: int
+    probability: np.ndarray
+    truth: np.ndarray
+
+
+@dataclass
+class MaskSums:
+    """Sums over all windows under one mask: of the loss and its alleles, and by group of sites of
+    what is counted [G, 14], of r2 [G] and of the sites where it is defined [G]."""
+
+    loss: float = 0.0
+    alleles: int = 0
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((len(GROUPS), len(COUNTS))))
+    r2: np.ndarray = field(default_factory=lambda: np.zeros(len(GROUPS)))
+    sites: np.ndarray = field(default_factory=lambda: np.zeros(len(GROUPS)))
+
+    def add(self, window: list[JudgedBatch], frequency: np.ndarray) -> None:
+        """Add all batches of a window, given the frequency of ALT float [H] at its hidden sites."""
+        self.loss += sum(batch.loss for batch in window)
+        self.alleles += sum(batch.alleles for batch in window)
+        probability = np.concatenate([batch.probability for batch in window])
+        truth = np.concatenate([batch.truth for batch in window])
+        _, members = group_by_maf(frequency, EDGES, COMMON_MAF)
+        counts = count_people(probability, truth, members, frequency <= 0.5)
+        self.counts += counts.sum(axis=0)
+        genotype = np.where((truth < 0).any(axis=2), -1, truth.sum(axis=2))
+        r2 = dosage_r2_by_site(probability.sum(axis=2), genotype)
+        self.r2 += members @ np.nan_to_num(r2)
+        self.sites += members.astype(float) @ ~np.isnan(r2)
+
+    def score(self) -> MaskScores:
+        """Mean loss and scores. Raises InputError where the loss is not finite."""
+        loss = self.loss / max(self.alleles, 1)
+        if not np.isfinite(loss):
+            raise InputError(
+                f"the loss on validation people is {loss}; the last good epoch is kept; {CALMER}"
+            )
+        r2 = self.r2 / np.where(self.sites > 0, self.sites, np.nan)
+        scores = score_counts(self.counts) | {"r2": r2}
+        groups = {
+            group: {name: _give_number(values[row]) for name, values in scores.items()}
+            for row, group in enumerate(GROUPS)
+        }
+        return MaskScores(loss, groups)
 
 
 @torch.inference_mode()
@@ -29,94 +92,81 @@ def validate(
     chromosomes: list[ChromosomeData],
     reads: NetworkSettings,
     settings: OptimisationSettings,
-) -> dict[str, dict[str, Any]]:
-    """Judge a network on the fixed draw: by mask the loss, and by group of sites (MAF bins, all, rare, common) its scores.
+) -> dict[str, MaskScores]:
+    """Judge a network on the fixed draw: by mask the loss, and by group of sites its scores.
 
-    At most `validation_people` people count, the first ones. A figure that is not defined is None.
+    Groups are MAF bins, all, rare and common sites. At most `validation_people` people count, the
+    first ones. A score that is not defined is None. Raises InputError where a loss is not finite.
     """
-    sums: dict[str, dict[str, Any]] = {}
+    network.eval()
+    sums: dict[str, MaskSums] = {}
+    people = settings.batch_people
     for chromosome in chromosomes:
-        frequency = chromosome.frequencies.frequency
-        pieces = iterate_in_order(
-            chromosome, settings.batch_people, reads, settings.validation_people
-        )
-        for (mask, window), found in groupby(pieces, key=lambda piece: piece[:2]):
-            sites = np.arange(*chromosome.windows.cores[window])
-            hidden = sites[chromosome.hidden[mask][sites]]
-            judged = [
-                _judge_batch(network, batch, labels, settings) for _, _, _, batch, labels in found
-            ]
-            total = sums.setdefault(
-                chromosome.names[mask],
-                {"loss": 0.0, "number": 0, "counts": 0.0, "r2": 0.0, "sites": 0.0},
-            )
-            total["loss"] += sum(loss for loss, _, _, _ in judged)
-            total["number"] += sum(number for _, number, _, _ in judged)
-            probability, truth = (
-                np.concatenate(parts)
-                for parts in zip(*(found[2:] for found in judged), strict=True)
-            )
-            _, members = group_by_maf(frequency[hidden], EDGES, COMMON_MAF)
-            total["counts"] += count_people(
-                probability, truth, members, frequency[hidden] <= 0.5
-            ).sum(axis=0)
-            genotype = np.where((truth < 0).any(axis=2), -1, truth.sum(axis=2))
-            r2 = dosage_r2_by_site(probability.sum(axis=2), genotype)
-            total["r2"] += members @ np.nan_to_num(r2)
-            total["sites"] += members.astype(float) @ ~np.isnan(r2)
-    return {mask: _describe(total) for mask, total in sums.items()}
+        batches = iterate_in_order(chromosome, people, reads, settings.validation_people)
+        with prefetching(batches) as ready:
+            for mask, sites, window in _judge_windows(network, chromosome, ready, settings):
+                name = chromosome.names[mask]
+                sums.setdefault(name, MaskSums()).add(
+                    window, chromosome.frequencies.frequency[sites]
+                )
+    return {mask: total.score() for mask, total in sums.items()}
 
 
-def score_validation(judged: dict[str, dict[str, Any]], figure: str) -> float:
-    """One number to stop on, higher is better: minus the loss, mean r2 over MAF bins, or F1; averaged over masks."""
-    values = []
-    for found in judged.values():
-        if figure == "loss":
-            values.append(-found["loss"])
-        elif figure == "f1":
-            values.append(found["all"]["f1"] or 0.0)
-        else:
-            by_bin = [
-                group["r2"]
-                for name, group in found.items()
-                if name[0].isdigit() and group["r2"] is not None
-            ]
-            values.append(float(np.mean(by_bin)) if by_bin else 0.0)
-    return float(np.mean(values))
+def score_validation(scores: dict[str, MaskScores], figure: str) -> float:
+    """One number to stop on, higher is better, the mean over masks.
+
+    `figure` is `loss` (minus it), `f1` of all sites, or `r2`, the mean over MAF bins.
+    """
+    return float(np.mean([_score_mask(mask, figure) for mask in scores.values()]))
+
+
+def _score_mask(scores: MaskScores, figure: str) -> float:
+    if figure == "loss":
+        return -scores.loss
+    if figure == "f1":
+        return scores.groups["all"]["f1"] or 0.0
+    bins = [values["r2"] for group, values in scores.groups.items() if is_maf_bin(group)]
+    defined = [r2 for r2 in bins if r2 is not None]
+    return float(np.mean(defined)) if defined else 0.0
+
+
+def _judge_windows(
+    network: nn.Module,
+    chromosome: ChromosomeData,
+    batches: Iterable[WindowBatch],
+    settings: OptimisationSettings,
+) -> Iterator[tuple[int, np.ndarray, list[JudgedBatch]]]:
+    """Mask, hidden sites int64 [H] and judged batches of each window under each mask."""
+    for (mask, window), group in groupby(batches, key=lambda batch: (batch.mask, batch.window)):
+        sites = np.arange(*chromosome.windows.cores[window])
+        hidden = sites[chromosome.hidden[mask][sites]]
+        yield mask, hidden, [_judge_batch(network, piece, settings) for piece in group]
 
 
 def _judge_batch(
-    network: nn.Module, batch: Batch, labels: torch.Tensor, settings: OptimisationSettings
-) -> tuple[float, int, np.ndarray, np.ndarray]:
-    """Loss sum, its number, and at hidden sites ALT probability and true alleles [n, S, 2]."""
+    network: nn.Module, piece: WindowBatch, settings: OptimisationSettings
+) -> JudgedBatch:
     device = next(network.parameters()).device
-    batch, labels = batch.to(device), labels.to(device)
-    network.eval()
+    batch = piece.batch.to(device)
+    labels = piece.labels.to(device)
     with autocast(device, settings.precision):
         output = network(batch)
-    loss, number = compute_loss(output, batch, labels, settings)
-    hidden = batch.hidden[batch.core]
+    loss, alleles = compute_loss(output, batch, labels, settings)
     probability = torch.softmax(output.haplotypes.float(), dim=-1)[..., 1]
-    shaped = [
-        part[:, hidden].cpu().numpy().reshape(len(part) // 2, 2, -1).swapaxes(1, 2)
-        for part in (probability, labels)
-    ]
-    return float(loss), int(number), shaped[0], shaped[1]
+    hidden = batch.hidden[batch.core]
+    return JudgedBatch(
+        float(loss),
+        int(alleles),
+        _take_hidden(probability, hidden),
+        _take_hidden(labels, hidden),
+    )
 
 
-def _describe(total: dict[str, Any]) -> dict[str, Any]:
-    names, _ = group_by_maf(np.zeros(0), EDGES, COMMON_MAF)
-    described: dict[str, Any] = {"loss": total["loss"] / max(total["number"], 1)}
-    if not np.isfinite(described["loss"]):
-        raise InputError(
-            f"the loss on validation people is {described['loss']}; the last good epoch is kept; {CALMER}"
-        )
-    scores = score_counts(total["counts"]) | {
-        "r2": total["r2"] / np.where(total["sites"] > 0, total["sites"], np.nan)
-    }
-    for row, name in enumerate(names):
-        described[name] = {
-            key: None if np.isnan(values[row]) else float(values[row])
-            for key, values in scores.items()
-        }
-    return described
+def _take_hidden(values: torch.Tensor, hidden: torch.Tensor) -> np.ndarray:
+    """Values [2n, L] at hidden sites, as [n, H, 2] on the CPU."""
+    taken = values[:, hidden].cpu().numpy()
+    return taken.reshape(len(taken) // 2, 2, -1).swapaxes(1, 2)
+
+
+def _give_number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

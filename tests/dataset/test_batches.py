@@ -1,0 +1,76 @@
+"""Batches: a function of their number, wherever and whenever they are cut."""
+
+from dataclasses import fields
+from itertools import groupby
+
+import numpy as np
+import pytest
+import torch
+
+from haplorag.dataset.batches import iterate_in_order, iterate_shuffled
+from haplorag.dataset.chromosome import open_chromosomes
+from haplorag.dataset.prefetch import prefetching
+from support import SEED, draw_of, panel_of
+
+
+@pytest.fixture(scope="module")
+def chromosomes(simulated):
+    return open_chromosomes(panel_of(simulated), draw_of(simulated, "001"))
+
+
+def assert_equal(first, second):
+    """Two batches, or what the model over the panel says in them, are the same bit for bit."""
+    for field in fields(first):
+        one, other = getattr(first, field.name), getattr(second, field.name)
+        if isinstance(one, torch.Tensor):
+            assert torch.equal(one, other), field.name
+        elif field.name == "mosaic" and one is not None:
+            assert_equal(one, other)
+        else:
+            assert one == other, field.name
+
+
+def test_batches_made_ahead_are_the_same(simulated, chromosomes):
+    reads = simulated.settings.network["copying"]
+    alone = list(iterate_shuffled(chromosomes, 4, reads, SEED, 1))
+    with prefetching(iterate_shuffled(chromosomes, 4, reads, SEED, 1)) as items:
+        for (batch, labels), (ahead, ahead_labels) in zip(alone, items, strict=True):
+            assert_equal(batch, ahead)
+            assert torch.equal(labels, ahead_labels)
+
+
+def test_a_batch_is_a_function_of_its_number(simulated, chromosomes):
+    reads = simulated.settings.network["embedding_rag_v18"]
+    whole = list(iterate_shuffled(chromosomes, 4, reads, SEED, 1))
+    some = list(iterate_shuffled(chromosomes, 4, reads, SEED, 1, lambda number: number % 3 == 2))
+    assert [pair is None for pair in some] == [number % 3 != 2 for number in range(len(whole))]
+    for all_of, pair in zip(whole, some, strict=True):
+        if pair:
+            assert_equal(all_of[0], pair[0])
+
+
+def test_a_fixed_draw_comes_in_order_and_whole(simulated):
+    (chromosome,) = open_chromosomes(panel_of(simulated), draw_of(simulated, "test"))
+    reads = simulated.settings.network["embedding_rag_v18"]
+    pieces = list(iterate_in_order(chromosome, 5, reads))
+    places = [(piece.mask, piece.window) for piece in pieces]
+    assert places == sorted(places)
+    assert all(len(piece.labels) == 2 * len(piece.people) <= 10 for piece in pieces)
+    people = np.unique(chromosome.retrieved.person)
+    for _, group in groupby(pieces, key=lambda piece: (piece.mask, piece.window)):
+        np.testing.assert_array_equal(np.concatenate([piece.people for piece in group]), people)
+
+
+def test_the_first_people_count(simulated):
+    (chromosome,) = open_chromosomes(panel_of(simulated), draw_of(simulated, "test"))
+    reads = simulated.settings.network["embedding_rag_v18"]
+    people = np.unique(chromosome.retrieved.person)
+    for piece in iterate_in_order(chromosome, 100, reads, limit=3):
+        np.testing.assert_array_equal(piece.people, people[:3])
+
+
+def test_chromosomes_have_as_many_paths(simulated):
+    panel, draw = panel_of(simulated), draw_of(simulated, "test")
+    draw.masks.append(draw.masks[0])
+    with pytest.raises(ValueError, match="longer"):
+        open_chromosomes(panel, draw)

@@ -1,0 +1,156 @@
+"""What pip installs and its command, what is pinned, and the workflow as a module of another one, wherever its checkout lies."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from support import ROOT, copy_checkout
+
+PACKAGE = ROOT / "workflow/haplorag"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+STEPS = {path.stem for path in (PACKAGE / "steps").glob("[!_]*.py")}
+# Where the name that is imported is not the one that is installed.
+INSTALLED_AS = {"yaml": "pyyaml", "faiss": "faiss-cpu"}
+IMPORTING = """\
+module haplorag:
+    snakefile: {snakefile!r}
+    config: config
+
+
+use rule * from haplorag
+"""
+
+
+def run(*command: object, **options) -> subprocess.CompletedProcess:
+    """Run a command; fails with what it said where it fails."""
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=200, **options
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built from a copy, for setuptools leaves files beside the sources."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=ignore)
+    pip = sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"
+    run(*pip, "--wheel-dir", folder, folder)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def haplorag(wheel, tmp_path_factory):
+    """Run the installed command, with nothing of the checkout in reach."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"
+    run(*pip, "--target", folder, wheel)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return lambda *words: run(folder / "bin/haplorag", *words, env=environment).stdout
+
+
+def test_the_wheel_holds_the_package_with_its_templates(wheel):
+    names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
+    sources = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py")}
+    templates = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.j2")}
+    assert len(templates) == 3
+    assert {name for name in names if name.parts[0] == "haplorag"} == sources | templates
+
+
+def test_the_command_lists_every_step(haplorag):
+    listed = re.findall(r"^  (\w+) +[A-Z].+\.$", haplorag("--help").partition("steps:")[2], re.M)
+    assert set(listed) == STEPS
+
+
+def test_the_command_runs_a_step(haplorag):
+    assert "--roles" in haplorag("samples", "--help")
+    assert haplorag("--version") == f"haplorag {PROJECT['version']}\n"
+
+
+def test_listing_steps_loads_no_torch():
+    code = "import sys; from haplorag.pipeline.console import list_steps; list_steps()"
+    run(sys.executable, "-c", f"{code}; sys.exit('torch' in sys.modules)", cwd=PACKAGE.parent)
+
+
+def test_all_that_is_imported_is_asked_for():
+    trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    roots = {name.split(".")[0] for name in names} - {"haplorag", *sys.stdlib_module_names}
+    asked = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["cpu"]
+    assert {canonicalize_name(INSTALLED_AS.get(root, root)) for root in roots} <= {
+        canonicalize_name(Requirement(line).name) for line in asked
+    }
+
+
+@pytest.mark.parametrize(
+    ("extra", "files"),
+    [("cpu", ["cpu"]), ("gpu", ["gpu"]), ("slurm", ["slurm"]), ("dev", ["cpu", "slurm", "dev"])],
+)
+def test_what_is_pinned_fits_what_is_asked_for(extra, files):
+    lines = [line for name in files for line in (ROOT / f"envs/{name}.txt").read_text().split()]
+    pins = dict(line.split("==") for line in lines if "==" in line)
+    common = PROJECT["dependencies"] if extra in ("cpu", "gpu") else []
+    for line in common + PROJECT["optional-dependencies"][extra]:
+        wanted = Requirement(line)
+        if wanted.name != "haplorag":
+            assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)]), line
+
+
+def snakemake(folder: Path, *arguments: str) -> str:
+    """Run Snakemake on the tiny configuration in a folder, with no path to any package set."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    tiny = ROOT / "tests/tiny.yaml"
+    command = ["snakemake", *arguments, "--cores", "2", "--configfile", tiny]
+    return run(*command, cwd=folder, env=environment).stdout
+
+
+def jobs_of(plan: str) -> Counter:
+    """Jobs per rule of a dry run."""
+    return Counter(re.findall(r"^(?:rule|localrule) (\w+):", plan, re.M))
+
+
+@pytest.fixture(scope="module", params=["plain", "bob's check out"])
+def checkout(request, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("checkouts") / request.param
+    folder.mkdir()
+    return copy_checkout(folder)
+
+
+@pytest.fixture
+def importing(checkout, tmp_path) -> Path:
+    """A folder elsewhere whose workflow is nothing but this one as a module."""
+    text = IMPORTING.format(snakefile=str(checkout / "workflow/Snakefile"))
+    (tmp_path / "Snakefile").write_text(text)
+    return tmp_path
+
+
+def test_a_workflow_that_imports_this_one_plans_the_same(checkout, importing):
+    ours, theirs = snakemake(checkout, "--dry-run"), snakemake(importing, "--dry-run")
+    assert jobs_of(ours)["training"] == 4
+    assert jobs_of(theirs) == jobs_of(ours)
+    for plan in (ours, theirs):
+        assert f"{checkout}/workflow/haplorag/report/templates/report.html.j2" in plan
+
+
+def test_jobs_of_an_imported_workflow_run_its_code(checkout, importing):
+    init = checkout / "workflow/haplorag/__init__.py"
+    init.write_text("import sys\n\nprint(__file__, file=sys.stderr)\n")
+    snakemake(importing, "results/demo/panel.tsv")
+    assert str(init) in (importing / "results/logs/demo/demo.log").read_text()
