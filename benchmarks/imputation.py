@@ -20,14 +20,14 @@ import yaml
 
 from goals import ROOT, judge, measure, surroundings
 from haplorag.errors import InputError
-from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf
+from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf, is_maf_bin
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.samples import find_samples, read_samples
+from haplorag.settings import PANEL_ONLY
 from haplorag.vcf.dosages import read_imputed
 
 PEERS = ("beagle", "minimac4")
-OURS = {"full": "full", "copying_only": "copying_only"}
 
 
 def main() -> None:
@@ -38,7 +38,9 @@ def main() -> None:
     )
     parser.add_argument("--chromosome", default="1")
     parser.add_argument("--mask", default="array", help="name of a test mask")
-    parser.add_argument("--model", default="copying")
+    parser.add_argument(
+        "--models", nargs="+", default=[PANEL_ONLY], help="imputers of the run, by their model"
+    )
     parser.add_argument("--map", type=Path, help="genetic map for the peers, in PLINK form")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gpus", type=int, default=0, help="1 lets our network use a GPU")
@@ -91,8 +93,8 @@ def main() -> None:
             + " ".join(f"{value:.4f}" for value in bins)
         )
     print()
-    # With a GPU the network is measured against the fastest tool, without one what imputes without it against Beagle.
-    way, peer = ("full", "minimac4") if given.gpus else ("copying_only", "beagle")
+    # With a GPU a network is measured against the fastest tool, without one against Beagle.
+    way, peer = given.models[-1], "minimac4" if given.gpus else "beagle"
     missed = not judge(f"{way} faster than {peer}", seconds[peer] / seconds[way], "above", 1, "x")
     sys.exit(int(missed))
 
@@ -118,7 +120,7 @@ def read_case(results: Path, chromosome: str, mask: str) -> dict:
     sites = {
         key: row for row, key in enumerate(zip(*(values.tolist() for values in keys), strict=True))
     }
-    bins = groups[: sum(name[0].isdigit() for name in names)]
+    bins = groups[[is_maf_bin(name) for name in names]]
     return {
         "people": people,
         "truth": truth,
@@ -151,25 +153,27 @@ def prepare(
             *inputs,
             "--targets",
             *targets,
+            "--target-masks",
+            *names,
             "--chromosome",
             given.chromosome,
         ]
     )
     panel = folder / "reference.msav"
     call(["minimac4", "--compress-reference", reference, "-o", panel])
-    outputs = {tool: folder / f"{tool}.vcf.gz" for tool in (*OURS, *PEERS)}
+    outputs = {tool: folder / f"{tool}.vcf.gz" for tool in (*given.models, *PEERS)}
     threads = str(given.threads)
     ours = {}
-    for name, network in OURS.items():
+    for name in given.models:
         words = [
             *step,
             "haplorag.steps.imputation",
-            run / "imputer" / given.model,
+            run / "imputer" / name,
             target,
             outputs[name],
             folder / "sites.tsv",
         ]
-        settings = json.dumps({**config["imputation"], "network": network})
+        settings = json.dumps(config["imputation"])
         ours[name] = [
             *words,
             "--settings",

@@ -20,11 +20,10 @@ import yaml
 from goals import judge
 from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf
 from haplorag.io.hdf5 import opening_arrays, read_arrays
-from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
-from haplorag.li_stephens.model import run_forward_backward
-from haplorag.li_stephens.parameters import MISMATCH, SWITCHES_PER_CENTIMORGAN
+from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.model import impute_sites
+from haplorag.li_stephens.parameters import assume_model
 from haplorag.li_stephens.reference import weigh_haplotypes
-from haplorag.li_stephens.site_groups import group_core_sites
 from haplorag.masking import draw_chromosome
 from haplorag.panel.frequencies import read_frequencies
 from haplorag.panel.genotype_store import read_haplotypes
@@ -33,7 +32,7 @@ from haplorag.panel.masked_window import choose_typed_columns
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.panel.windows import read_windows
 from haplorag.retrieval.search import search_neighbours
-from haplorag.settings import Mask, NeighbourSettings
+from haplorag.settings import LiStephensSettings, Mask, NeighbourSettings
 
 MASKS = {f"hide_{rate}": Mask(strategy="random", rate=rate / 100) for rate in (10, 50, 80, 90)}
 MASKS["array"] = Mask(strategy="array", rate=0.9)
@@ -43,16 +42,14 @@ MOST_LOST = 0.003
 TOGETHER = 16
 
 
-def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, haplotypes):
+def run_li_stephens(alleles, references, typed, hidden, hidden_alleles, mismatch):
     """Probability of ALT [Q, H] at hidden sites, the most weighted reference there [Q, H], and the
     sum of all weights [Q, N].
 
-    `alleles` int8 [Q, T], `references` 0/1 [Q or 1, N, T] at typed sites, genetic positions [T] and
-    [H] in order, `hidden_alleles` [Q or 1, N, H], `haplotypes` the size of the whole panel, which
-    sets the rate of switches.
+    `alleles` int8 [Q, T], `references` 0/1 [Q or 1, N, T] at typed sites, `typed` [T] and `hidden`
+    [H] where they lie in expected switches, `hidden_alleles` [Q or 1, N, H].
     """
-    per_cm = SWITCHES_PER_CENTIMORGAN / haplotypes
-    weights = weigh_haplotypes(alleles, references, typed_cm, hidden_cm, per_cm, MISMATCH)
+    weights = weigh_haplotypes(alleles, references, typed, hidden, mismatch)
     probability = np.einsum(
         "qhn,qnh->qh",
         weights,
@@ -61,13 +58,14 @@ def run_li_stephens(alleles, references, typed_cm, hidden_cm, hidden_alleles, ha
     return probability.astype(np.float32), weights.argmax(axis=2), weights.sum(axis=1)
 
 
-def judge_window(queries, reference, hidden, sites, core, centimorgan, settings, counts):
+def judge_window(queries, shards, hidden, sites, core, model, settings, counts):
     """By method probabilities [Q, H] and recall [Q, H] (None where all are looked at), and the core's hidden columns."""
     columns, inside = choose_typed_columns(hidden, core, settings.reach_typed)
     wanted = core[0] + np.flatnonzero(hidden[slice(*core)])
-    shared = centimorgan[sites[columns]], centimorgan[sites[wanted]]
+    reference = shards.haplotypes(sites)
+    shared = model.distance[sites[columns]], model.distance[sites[wanted]]
     known, asked = reference[:, columns], queries[:, columns]
-    owner, nobody = np.full(len(queries), -1), np.empty((len(queries), 0), dtype=int)
+    owner = np.full(len(queries), -1)
 
     def run(choose) -> list[np.ndarray]:
         """The model over the whole reference, or over the ids [q, K] that `choose` gives for a part of the queries."""
@@ -79,16 +77,15 @@ def judge_window(queries, reference, hidden, sites, core, centimorgan, settings,
             else:
                 chosen = reference[choose(part)]
                 panel = chosen[:, :, columns], chosen[:, :, wanted]
-            parts.append(run_li_stephens(asked[part], panel[0], *shared, panel[1], len(reference)))
+            parts.append(
+                run_li_stephens(asked[part], panel[0], *shared, panel[1], model.mismatch[0])
+            )
         return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     probability, best, weight = run(None)
-    places = group_core_sites(columns, wanted, centimorgan[sites], len(reference))
-    before = np.searchsorted(columns, wanted, side="right")
-    stretches = cut_haplotype_blocks(
-        np.ascontiguousarray(known.T), np.ascontiguousarray(reference[:, wanted].T), before
+    network = impute_sites(
+        Queries(asked, owner), shards, sites[columns], sites[wanted], model, threads=2
     )
-    network = run_forward_backward(asked, shared[0], stretches, places, nobody, owner, threads=2)[0]
     found = {"full panel": (probability, None), READ: (network, None)}
     for count in counts:
         own = settings.model_copy(update={"count": count})
@@ -118,13 +115,16 @@ def main() -> int:
         name: chosen.results / name / f"{chosen.chromosome}.h5"
         for name in ("genotypes", "frequencies", "windows")
     }
-    settings = NeighbourSettings.model_validate(
-        yaml.safe_load(chosen.config.read_text())["neighbours"]
-    )
+    config = yaml.safe_load(chosen.config.read_text())
+    settings = NeighbourSettings.model_validate(config["neighbours"])
+    # One setting, and nothing estimated: the plain model is asked the same.
+    plain = {"settings": [{"switching": 1, "mismatch": 1}]}
+    copying = LiStephensSettings.model_validate(config["li_stephens"] | plain)
     cut, packed = (
         read_windows(stage["windows"]),
         open_shards(chosen.results / "shards" / chosen.chromosome),
     )
+    model = assume_model(cut.centimorgan, copying)
     frequency = read_frequencies(stage["frequencies"]).frequency
     position = read_arrays(stage["frequencies"], "frequencies", "position")["position"]
     people = find_samples(read_samples(chosen.results / "samples/samples.tsv"), "validation")[
@@ -146,11 +146,11 @@ def main() -> int:
                 queries = read_haplotypes(file, sites, people)
             found, wanted = judge_window(
                 queries,
-                packed.haplotypes(sites),
+                packed,
                 hidden[sites],
                 sites,
                 core,
-                cut.centimorgan,
+                model,
                 settings,
                 chosen.neighbours,
             )

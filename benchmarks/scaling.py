@@ -82,9 +82,9 @@ def main() -> None:
         ("tracing", "haplotypes", "time", "below", 1),
         ("training step", "haplotypes", "time", "below", 0.1),
         ("training step", "K", "time", "below", 1.1),
-        ("copying_only", "sites", "time", "below", 1.1),
-        ("copying_only", "haplotypes", "time", "below", 1),
-        ("full", "people", "time", "below", 1.1),
+        ("li_stephens", "sites", "time", "below", 1.1),
+        ("li_stephens", "haplotypes", "time", "below", 1),
+        ("network", "people", "time", "below", 1.1),
     ]
     met = [
         judge(f"{stage}, exponent of {kind} in {size}", exponents[stage, size][kind], words, bound)
@@ -131,20 +131,20 @@ def measure_by_sites(found: Figures, scratch: Path, vcf: Path) -> None:
         prepare(folder, "cut", "samples")
         found.note(folder, "sites", sites, "genotypes")
         prepare(folder, "frequencies", "windows")
-        found.note(folder, "sites", sites, "shards", "masks", "neighbours", "tracing")
-        prepare(folder, "imputer")
-        found.note(folder, "sites", sites, "copying_only", "full")
+        found.note(folder, "sites", sites, "shards", "masks", "rates", "neighbours", "tracing")
+        prepare(folder, "imputer", "panel imputer")
+        found.note(folder, "sites", sites, "li_stephens", "network")
 
 
 def measure_by_count(found: Figures, panel: Path) -> None:
     """More or fewer neighbours of the same panel, searched and read."""
-    shared = ("samples", "genotypes", "frequencies", "windows", "shards", "masks")
+    shared = ("samples", "genotypes", "frequencies", "windows", "shards", "masks", "rates")
     for count in COUNTS:
         settings = {"neighbours": {"count": count}, "network": {"copying": {"neighbours": count}}}
         folder = derive(panel, f"count_{count}", shared, {}, settings)
         found.note(folder, "K", count, "neighbours", "training step")
         prepare(folder, "imputer")
-        found.note(folder, "K", count, "full")
+        found.note(folder, "K", count, "network")
 
 
 def measure_by_core(found: Figures, panel: Path) -> None:
@@ -158,7 +158,7 @@ def measure_by_core(found: Figures, panel: Path) -> None:
         folder = derive(
             panel, f"core_{core}", ("samples", "genotypes", "frequencies"), {}, settings
         )
-        prepare(folder, "windows", "shards", "masks")
+        prepare(folder, "windows", "shards", "masks", "rates")
         found.note(folder, BY_WINDOW, core, "neighbours", "tracing", "training step")
 
 
@@ -178,10 +178,17 @@ def measure_by_haplotypes(found: Figures, panel: Path) -> None:
         folder = derive(panel, f"reference_{reference}", ("vcf",), {"reference": reference})
         prepare(folder, "samples", "genotypes", "frequencies", "windows", "masks")
         found.note(
-            folder, "haplotypes", 2 * reference, "shards", "neighbours", "tracing", "training step"
+            folder,
+            "haplotypes",
+            2 * reference,
+            "shards",
+            "rates",
+            "neighbours",
+            "tracing",
+            "training step",
         )
-        prepare(folder, "imputer")
-        found.note(folder, "haplotypes", 2 * reference, "copying_only", "full")
+        prepare(folder, "imputer", "panel imputer")
+        found.note(folder, "haplotypes", 2 * reference, "li_stephens", "network")
 
 
 def measure_by_targets(found: Figures, panel: Path) -> None:
@@ -190,7 +197,7 @@ def measure_by_targets(found: Figures, panel: Path) -> None:
         folder = derive(
             panel, f"target_{people}", ("imputer", "samples", "genotypes"), {"target": people}
         )
-        found.note(folder, "people", people, "copying_only", "full")
+        found.note(folder, "people", people, "li_stephens", "network")
 
 
 def prepare(folder: Path, *stages: str) -> None:

@@ -23,19 +23,21 @@ from haplorag.dataset.chromosome import open_chromosome
 from haplorag.io.checksums import checksum
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.io.tables import write_table
-from haplorag.li_stephens.model import _read_haplotype_blocks, trace_window
+from haplorag.li_stephens.model import trace_window
+from haplorag.li_stephens.segments import _cut_segments
 from haplorag.network.model import build_network, count_parameters
 from haplorag.network.weights import save_weights
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import read_shard
 from haplorag.panel.samples import find_samples, read_samples
-from haplorag.settings import Settings
+from haplorag.settings import PANEL_ONLY, Settings
 from haplorag.steps.frequencies import frequencies as count_frequencies
 from haplorag.steps.genotypes import genotypes as convert
 from haplorag.steps.imputation import imputation
 from haplorag.steps.imputer import imputer as gather
 from haplorag.steps.masks import masks as hide
 from haplorag.steps.neighbours import neighbours as retrieve
+from haplorag.steps.rates import rates as estimate
 from haplorag.steps.shards import shards as pack
 from haplorag.steps.windows import windows as lay
 from haplorag.training.history import EpochRecord, begin_history, write_history
@@ -123,7 +125,7 @@ def take(stage: str, folder: Path) -> dict:
 
 def forget() -> None:
     """Empty what is kept of the run before."""
-    for kept in (read_shard, _read_haplotype_blocks):
+    for kept in (read_shard, _cut_segments):
         kept.cache_clear()
 
 
@@ -277,7 +279,7 @@ def neighbours(case: Case) -> Job:
 
 def tracing(case: Case) -> Job:
     """The haplotypes of an epoch traced through the whole panel; a unit is a haplotype in a window."""
-    order = ("genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
+    order = ("genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "rates")
     chromosome = open_chromosome(case.path("samples"), *case.paths(*order))
     found, typed = chromosome.retrieved, case.settings.network[MODEL].panel_typed
 
@@ -285,7 +287,9 @@ def tracing(case: Case) -> Job:
         for items in found.group():
             owner = chromosome.owner[found.person[items]].repeat(2)
             nobody = np.empty((2 * len(items), 0), dtype=np.int32)
-            trace_window(chromosome.view(items), chromosome.read(items), nobody, owner, typed, 1)
+            window, haplotypes = chromosome.view(items), chromosome.read(items)
+            copying = chromosome.copying[found.mask[items[0]]]
+            trace_window(window, copying, haplotypes, nobody, owner, typed, 1)
 
     return Job(run, "haplotype and window", lambda: 2 * len(found.person))
 
@@ -304,6 +308,44 @@ def step(case: Case) -> Job:
     return Job(run, "haplotype and window", lambda: len(labels))
 
 
+def rates(case: Case) -> Job:
+    """How haplotypes copy, by all masks; a unit is a typed site of a mask."""
+    inputs = case.paths("windows", "masks", "shards")
+    settings = case.settings.li_stephens
+
+    def run() -> None:
+        estimate(*inputs, case.path("rates"), settings=settings, chromosome=CHROMOSOME, seed=SEED)
+
+    def count() -> int:
+        return int((~read_arrays(case.path("masks"), "masks", "hidden")["hidden"]).sum())
+
+    return Job(run, "typed site", count, case.path("rates"))
+
+
+def panel_imputer(case: Case) -> Job:
+    """An imputer without a network."""
+    output = case.folder / "imputer/li_stephens"
+    common = gather_from(case)
+
+    def run() -> None:
+        shutil.rmtree(output, ignore_errors=True)
+        gather(output, model=PANEL_ONLY, **common)
+
+    return Job(run, "site", lambda: count_sites(case), output)
+
+
+def gather_from(case: Case) -> dict:
+    """What every imputer is gathered from."""
+    stages = ("genotypes", "frequencies", "windows", "shards")
+    return {
+        **{stage: [case.path(stage)] for stage in stages},
+        "chromosomes": [CHROMOSOME],
+        "neighbours": case.settings.neighbours,
+        "copying": case.settings.li_stephens,
+        "seed": SEED,
+    }
+
+
 def imputer(case: Case) -> Job:
     """An imputer with untrained weights."""
     torch.manual_seed(SEED)
@@ -315,26 +357,18 @@ def imputer(case: Case) -> Job:
     files = {weights.name: checksum(weights)}
     history = begin_history(MODEL, count_parameters(network), record, files)
     write_history(folder / "history.json", history)
-    panel = {
-        stage: [case.path(stage)] for stage in ("genotypes", "frequencies", "windows", "shards")
-    }
     output = case.path("imputer")
+    common = gather_from(case)
 
     def run() -> None:
         shutil.rmtree(output, ignore_errors=True)
-        inputs = weights, folder / "history.json", output
-        gather(
-            *inputs,
-            chromosomes=[CHROMOSOME],
-            network=reads,
-            neighbours=case.settings.neighbours,
-            **panel,
-        )
+        trained = {"network": reads, "weights": weights, "history": folder / "history.json"}
+        gather(output, model=MODEL, **trained, **common)
 
     return Job(run, "site", lambda: count_sites(case), output)
 
 
-def impute(case: Case, network: str) -> Job:
+def impute(case: Case, name: str, imputer: Path) -> Job:
     """Imputation of test people of whom one site of ten is typed; a unit is a genotype that comes out."""
     people = find_samples(read_samples(case.path("samples")), "test")[
         : case.wanted.get("target", TARGET)
@@ -344,16 +378,14 @@ def impute(case: Case, network: str) -> Job:
     typed = np.arange(0, len(sites), TYPED_EVERY)
     with opening_arrays(case.path("genotypes"), "genotypes") as file:
         calls = read_haplotypes(file, typed, people).reshape(len(people), 2, -1).transpose(2, 0, 1)
-    target, output = case.path("target"), case.folder / f"{network}.vcf.gz"
+    target, output = case.path("target"), case.folder / f"{name}.vcf.gz"
     write_phased(
         target, CHROMOSOME, [sites[site] for site in typed], calls, [f"t{row}" for row in people]
     )
-    settings = case.settings.imputation.model_copy(update={"network": network})
+    settings = case.settings.imputation
 
     def run() -> None:
-        imputation(
-            case.path("imputer"), target, output, case.folder / "sites.tsv", settings=settings
-        )
+        imputation(imputer, target, output, case.folder / "sites.tsv", settings=settings)
 
     return Job(run, "genotype", lambda: len(sites) * len(people), output)
 
@@ -380,6 +412,8 @@ STAGES = {
     "tracing": tracing,
     "training step": step,
     "imputer": imputer,
-    "copying_only": lambda case: impute(case, "copying_only"),
-    "full": lambda case: impute(case, "full"),
+    "rates": rates,
+    "panel imputer": panel_imputer,
+    "li_stephens": lambda case: impute(case, "li_stephens", case.folder / "imputer/li_stephens"),
+    "network": lambda case: impute(case, "network", case.path("imputer")),
 }

@@ -85,6 +85,7 @@ class Case:
         configure_runtime(self.device, given.threads)
         stages = [run / stage / name for stage in ("genotypes", "frequencies", "windows")]
         drawn = [run / stage / "001" / name for stage in ("masks", "neighbours")]
+        drawn.append(run / "rates/validation" / name)
         self.chromosome = open_chromosome(
             run / "samples/samples.tsv", *stages, run / "shards" / given.chromosome, *drawn
         )

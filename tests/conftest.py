@@ -14,7 +14,6 @@ from haplorag.settings import Settings
 from haplorag.steps.baselines import baselines
 from haplorag.steps.demo import demo
 from haplorag.steps.exports import exports
-from haplorag.steps.imputer import imputer
 from haplorag.steps.predictions import predictions
 from haplorag.steps.training import training
 from support import (
@@ -23,6 +22,7 @@ from support import (
     draw_of,
     epoch_of,
     evaluate,
+    gather_imputer,
     panel_of,
     prepare,
     read_config,
@@ -104,14 +104,14 @@ def judged(simulated, trained):
 
 @pytest.fixture(scope="session")
 def imputer_folder(simulated, trained):
-    made = simulated.folder / "imputer/copying"
-    tiny = simulated.settings
-    imputer(
-        trained / "best.safetensors", trained / "history.json", made, genotypes=[simulated.genotypes],
-        frequencies=[simulated.frequencies], windows=[simulated.windows], shards=[simulated.shards], chromosomes=["1"],
-        network=tiny.network["copying"], neighbours=tiny.neighbours,
-    )  # fmt: skip
-    return made
+    """An imputer with a network."""
+    return gather_imputer(simulated, simulated.folder / "imputer/copying", trained)
+
+
+@pytest.fixture(scope="session")
+def panel_imputer(simulated):
+    """An imputer without a network."""
+    return gather_imputer(simulated, simulated.folder / "imputer/li_stephens")
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +130,7 @@ def exported(simulated):
 def baseline_predictions(simulated):
     path = simulated.folder / "baselines/1.h5"
     files = {"panel": panel_of(simulated), "draw": draw_of(simulated, "test")}
-    baselines(path, vote_neighbours=8, panel_typed=100, **files)
+    baselines(path, vote_neighbours=8, batch_people=5, **files)
     return read_arrays(path, "predictions")
 
 

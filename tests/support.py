@@ -18,8 +18,10 @@ from haplorag.settings import FixedMasks, Settings
 from haplorag.steps.evaluation import evaluation
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
+from haplorag.steps.imputer import imputer
 from haplorag.steps.masks import masks
 from haplorag.steps.neighbours import neighbours
+from haplorag.steps.rates import rates
 from haplorag.steps.samples import samples
 from haplorag.steps.shards import shards
 from haplorag.steps.training import training
@@ -110,6 +112,10 @@ def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
         )
         inputs = made.genotypes, made.samples, made.windows, made.drawn("masks", draw), made.shards
         neighbours(*inputs, made.drawn("neighbours", draw), settings=settings.neighbours, **where)
+        if fixed:
+            inputs = made.windows, made.drawn("masks", draw), made.shards
+            where = {"settings": settings.li_stephens, "chromosome": "1", "seed": seed}
+            rates(*inputs, made.drawn("rates", draw), **where)
 
 
 def panel_of(made: Simulated) -> PanelFiles:
@@ -121,8 +127,10 @@ def panel_of(made: Simulated) -> PanelFiles:
 
 
 def draw_of(made: Simulated, draw: str) -> DrawFiles:
-    """Masks and neighbours of a draw."""
-    return DrawFiles([made.drawn("masks", draw)], [made.drawn("neighbours", draw)])
+    """Masks, neighbours and rates of a draw; an epoch has the rates of validation."""
+    rated = draw if draw in ("validation", "test") else "validation"
+    stages = ("masks", draw), ("neighbours", draw), ("rates", rated)
+    return DrawFiles(*([made.drawn(stage, of)] for stage, of in stages))
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -166,6 +174,21 @@ def train(simulated, before, after, epoch=1, **changes):
         validation=draw_of(simulated, "validation"),
     )  # fmt: skip
     return json.loads((after / "history.json").read_text())
+
+
+def gather_imputer(made: Simulated, output: Path, trained: Path | None = None) -> Path:
+    """An imputer's folder, of the panel alone or with the network `copying` of an epoch's folder."""
+    network = {}
+    if trained:
+        network = {"weights": trained / "best.safetensors", "history": trained / "history.json"}
+        network["network"] = made.settings.network["copying"]
+    stages = ("genotypes", "frequencies", "windows", "shards")
+    imputer(
+        output, **{stage: [getattr(made, stage)] for stage in stages}, chromosomes=["1"],
+        model=output.name, neighbours=made.settings.neighbours, copying=made.settings.li_stephens,
+        seed=SEED, **network,
+    )  # fmt: skip
+    return output
 
 
 def batch_of(seed: int = 1, hidden_rate: float = 0.5) -> tuple[Batch, torch.Tensor]:

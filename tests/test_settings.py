@@ -46,7 +46,7 @@ def test_the_default_configuration_is_valid():
         (
             "imputation.model",
             "token_rag_v10",
-            "imputation.model: token_rag_v10 is not among models",
+            "imputation.model: token_rag_v10 is neither li_stephens nor among models",
         ),
         ("chromosomes", ["1", "1"], "chromosomes: a name stands twice"),
         ("chromosomes", ["../1"], "chromosomes.0"),

@@ -23,9 +23,7 @@ from haplorag.evaluation.tables import (
 from haplorag.settings import EvaluationSettings
 
 EDGES = [0.0, 0.1, 0.5]
-SETTINGS = EvaluationSettings(
-    maf_bins=EDGES, rare_maf=0.1, bootstrap=10, vote_neighbours=1, panel_typed=1
-)
+SETTINGS = EvaluationSettings(maf_bins=EDGES, rare_maf=0.1, bootstrap=10, vote_neighbours=1)
 PEOPLE, SITES = 24, 40
 GENERATOR = np.random.default_rng(3)
 FREQUENCY = GENERATOR.random(SITES) * 0.6

@@ -8,7 +8,9 @@ from haplorag.io.provenance import check_provenance
 from haplorag.steps.neighbours import neighbours
 from support import SEED, Simulated, prepare
 
-STAGES = ("samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
+STAGES = (
+    "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "rates",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def other(simulated, tmp_path_factory):
 
 
 def family(made):
-    drawn = {stage: made.drawn(stage, "test") for stage in ("masks", "neighbours")}
+    drawn = {stage: made.drawn(stage, "test") for stage in ("masks", "neighbours", "rates")}
     return {stage: drawn[stage] if stage in drawn else getattr(made, stage) for stage in STAGES}
 
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haplorag.li_stephens import segments as cutting
-from haplorag.li_stephens.estimation import Events, estimate_rates, expect_events, maximise
+from haplorag.li_stephens.estimation import Events, estimate_model, expect_events, maximise
 from haplorag.li_stephens.lanes import Queries
-from haplorag.li_stephens.parameters import CopyingRates, assume_rates
+from haplorag.li_stephens.parameters import CopyingModel, assume_model
 from haplorag.li_stephens.reference import expect_events_plainly
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.settings import CopyingSetting, LiStephensSettings
@@ -25,9 +25,10 @@ SETTINGS = LiStephensSettings(
 def test_events_are_those_of_the_plain_model(seed, sites, people, alleles_at_once):
     generator = np.random.default_rng(seed)
     panel = generator.integers(0, 2, (2 * people, sites), dtype=np.uint8)
-    rates = CopyingRates(
+    rates = CopyingModel(
         np.cumsum(generator.exponential(0.1, sites)),
         generator.uniform(0.001, 0.1, sites).astype(np.float32),
+        tuple(SETTINGS.settings),
     )
     alleles = panel[[0, 1, 3]].astype(np.int8)
     alleles[generator.random(alleles.shape) < 0.1] = -1
@@ -71,7 +72,7 @@ def test_rates_that_are_known_are_found():
     panel = copy_founders(generator, founders, 300, switch, mismatch)
     centimorgan = np.linspace(0, 0.2, 120)
     many = SETTINGS.model_copy(update={"estimation_rounds": 12, "estimation_people": 150})
-    rates = estimate_rates(PlainPanel(panel), np.arange(120), centimorgan, many, 1, threads=2)
+    rates = estimate_model(PlainPanel(panel), np.arange(120), centimorgan, many, 1, threads=2)
     gaps = np.diff(rates.distance)
     assert gaps.argmax() == 59 and -np.expm1(-gaps[59]) == pytest.approx(0.35, abs=0.1)
     assert np.median(gaps) < 0.02
@@ -84,7 +85,7 @@ def test_it_is_a_function_of_the_seed():
     generator = np.random.default_rng(2)
     panel = generator.integers(0, 2, (400, 40), dtype=np.uint8)
     arguments = PlainPanel(panel), np.arange(0, 40, 2), np.linspace(0, 1, 40), SETTINGS
-    one, two, other = (estimate_rates(*arguments, seed, 1 + seed) for seed in (1, 1, 2))
+    one, two, other = (estimate_model(*arguments, seed, 1 + seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.mismatch, two.mismatch)
     np.testing.assert_array_equal(one.distance, two.distance)
     assert (one.mismatch != other.mismatch).any()
@@ -93,20 +94,20 @@ def test_it_is_a_function_of_the_seed():
 def test_where_nothing_is_typed_the_prior_stands():
     panel = np.random.default_rng(3).integers(0, 2, (60, 50), dtype=np.uint8)
     centimorgan = np.linspace(0, 1, 50)
-    prior = assume_rates(centimorgan, 6, 0.003)
+    prior = assume_model(centimorgan, SETTINGS)
     typed = np.array([20, 25, 30])
-    rates = estimate_rates(PlainPanel(panel), typed, centimorgan, SETTINGS, 1, 1)
+    rates = estimate_model(PlainPanel(panel), typed, centimorgan, SETTINGS, 1, 1)
     untyped = np.setdiff1d(np.arange(50), typed)
     np.testing.assert_array_equal(rates.mismatch[untyped], prior.mismatch[untyped])
     for part in (slice(0, 21), slice(30, 50)):
         np.testing.assert_allclose(np.diff(rates.distance[part]), np.diff(prior.distance[part]))
     for few in (typed[:1], typed[:0]):
-        same = estimate_rates(PlainPanel(panel), few, centimorgan, SETTINGS, 1, 1)
+        same = estimate_model(PlainPanel(panel), few, centimorgan, SETTINGS, 1, 1)
         np.testing.assert_array_equal(same.distance, prior.distance)
 
 
 def test_no_haplotypes_leave_the_prior_and_many_outweigh_it():
-    prior = assume_rates(np.linspace(0, 0.2, 3), 6, 0.003)
+    prior = assume_model(np.linspace(0, 0.2, 3), SETTINGS)
     typed = np.arange(3)
     nothing = maximise(Events(np.zeros(3), np.zeros(2)), 0, typed, prior)
     np.testing.assert_allclose(nothing.distance, prior.distance)

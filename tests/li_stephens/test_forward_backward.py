@@ -13,7 +13,7 @@ from haplorag.li_stephens import segments as cutting
 from haplorag.li_stephens import site_groups
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import run_forward_backward
-from haplorag.li_stephens.parameters import CopyingRates, assume_rates
+from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.reference import weigh_haplotypes
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.li_stephens.site_groups import group_core_sites
@@ -25,12 +25,18 @@ MISMATCH = 3e-3
 PLAIN = CopyingSetting(switching=1, mismatch=1)
 
 
-def trace(alleles, panel, rates, core, ids=None, owner=NOBODY, kinds=(PLAIN,)):
+def assume(positions, switches, settings=(PLAIN,)):
+    """A model with as many switches a unit of the positions, the same everywhere."""
+    mismatch = np.full(len(positions), MISMATCH, dtype=np.float32)
+    return CopyingModel(np.asarray(positions) * switches, mismatch, settings)
+
+
+def trace(alleles, panel, model, core, ids=None, owner=NOBODY):
     """ALT [Q, setting, L], posterior [Q, setting, L, K] of haplotypes [Q, S], typed where the first is."""
     typed = np.flatnonzero(alleles[0] >= 0)
-    cut = cut_segments(PlainPanel(panel), typed, core, rates.distance)
+    cut = cut_segments(PlainPanel(panel), typed, core, model.distance)
     queries = Queries(np.ascontiguousarray(alleles[:, typed]), owner)
-    alternate, posterior = run_forward_backward(queries, cut, rates, list(kinds), ids=ids)
+    alternate, posterior = run_forward_backward(queries, cut, model, ids=ids)
     return alternate, posterior[:, :, cut.groups.of_site]
 
 
@@ -43,32 +49,33 @@ def test_it_is_li_and_stephens_model(seed, sites, people, hidden, is_reference, 
     """Every setting, in one segment or many, with rates that differ from site to site."""
     generator = np.random.default_rng(seed)
     panel = generator.integers(0, 2, (2 * people, sites), dtype=np.uint8)
-    rates = CopyingRates(
+    kinds = (
+        PLAIN,
+        CopyingSetting(switching=4, mismatch=5),
+        CopyingSetting(switching=0.5, mismatch=1),
+    )
+    model = CopyingModel(
         np.cumsum(generator.exponential(0.05, sites)),
         generator.uniform(0.001, 0.05, sites).astype(np.float32),
+        kinds,
     )
     alleles = generator.integers(0, 2, (1, sites), dtype=np.int8)
     alleles[0, generator.random(sites) < hidden] = -1
     core = np.arange(sites // 3, sites - sites // 3)
     own = people - 1 if is_reference else -1
     ids = generator.permutation(2 * people)[None, :3]
-    kinds = [
-        PLAIN,
-        CopyingSetting(switching=4, mismatch=5),
-        CopyingSetting(switching=0.5, mismatch=1),
-    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "SEGMENT_ALLELES", alleles_at_once)
         patch.setattr(site_groups, "GROUP_SWITCHES", 1e-9)
         cutting._cut_segments.cache_clear()
-        found, posterior = trace(alleles, panel, rates, core, ids, np.array([own]), kinds)
+        found, posterior = trace(alleles, panel, model, core, ids, np.array([own]))
         cutting._cut_segments.cache_clear()
     typed = np.flatnonzero(alleles[0] >= 0)
     for number, kind in enumerate(kinds):
-        distance = rates.distance * kind.switching
+        distance = model.distance * kind.switching
         [weights] = weigh_haplotypes(
             alleles[:, typed], panel[None][..., typed], distance[typed], distance[core],
-            rates.mismatch[typed] * kind.mismatch, own,
+            model.mismatch[typed] * kind.mismatch, own,
         )  # fmt: skip
         expected = (weights * panel.T[core]).sum(axis=1)
         np.testing.assert_allclose(found[0, number], expected, atol=2e-5)
@@ -79,16 +86,16 @@ def test_sites_of_a_group_share_their_weights():
     """They are so close that what is lost is small."""
     generator = np.random.default_rng(5)
     panel = generator.integers(0, 2, (60, 200), dtype=np.uint8)
-    rates = assume_rates(np.linspace(0, 0.1, 200), 6, MISMATCH)
+    model = assume(np.linspace(0, 0.1, 200), 6)
     alleles = np.full((1, 200), -1, dtype=np.int8)
     alleles[0, ::20] = panel[3, ::20]
     core = np.arange(200)
-    grouped, _ = trace(alleles, panel, rates, core)
-    groups = group_core_sites(np.flatnonzero(alleles[0] >= 0), core, rates.distance)
+    grouped, _ = trace(alleles, panel, model, core)
+    groups = group_core_sites(np.flatnonzero(alleles[0] >= 0), core, model.distance)
     assert len(groups.before) < 100
     typed = np.arange(0, 200, 20)
     [weights] = weigh_haplotypes(
-        alleles[:, typed], panel[None][..., typed], rates.distance[typed], rates.distance, MISMATCH
+        alleles[:, typed], panel[None][..., typed], model.distance[typed], model.distance, MISMATCH
     )
     np.testing.assert_allclose(grouped[0, 0], (weights * panel.T).sum(axis=1), atol=6e-3)
 
@@ -96,9 +103,9 @@ def test_sites_of_a_group_share_their_weights():
 def test_a_mosaic_of_two_haplotypes_by_eye():
     panel = np.array([[0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1], [0, 1, 0, 0, 0, 1]], dtype=np.uint8)
     distance = 4000 * np.array([0.0, 0.00001, 0.00002, 0.5, 0.50001, 0.50002])
-    rates = CopyingRates(distance, np.full(6, MISMATCH, dtype=np.float32))
+    model = assume(distance, 1)
     alleles = np.array([[0, -1, 0, 1, -1, 1]], dtype=np.int8)
-    alternate, posterior = trace(alleles, panel, rates, np.array([1, 4]), np.array([[0, 1, 2]]))
+    alternate, posterior = trace(alleles, panel, model, np.array([1, 4]), np.array([[0, 1, 2]]))
     # On the left the first and the third agree equally; on the right the second agrees, and the
     # third at one site of two.
     assert alternate[0, 0, 0] == pytest.approx(0.5, abs=0.03)
@@ -109,25 +116,25 @@ def test_a_mosaic_of_two_haplotypes_by_eye():
 def test_nobody_copies_themselves():
     generator = np.random.default_rng(1)
     panel = generator.integers(0, 2, (8, 40), dtype=np.uint8)
-    rates = assume_rates(np.linspace(0, 0.01, 40), 1500, MISMATCH)
+    model = assume(np.linspace(0, 0.01, 40), 1500)
     alleles = panel[:2].astype(np.int8)
     alleles[:, 1::2] = -1
     ids = np.tile(np.arange(8), (2, 1))
     owner = np.array([0, 0])
-    alternate, posterior = trace(alleles, panel, rates, np.arange(40), ids, owner)
+    alternate, posterior = trace(alleles, panel, model, np.arange(40), ids, owner)
     assert not posterior[..., :2].any()
     np.testing.assert_allclose(posterior.sum(axis=3), 1, rtol=1e-5)
     changed = panel.copy()
     changed[:2, 1::2] ^= 1
-    again, _ = trace(alleles, changed, rates, np.arange(40), ids, owner)
+    again, _ = trace(alleles, changed, model, np.arange(40), ids, owner)
     np.testing.assert_allclose(alternate, again, atol=1e-6)
 
 
 def test_with_nothing_typed_everyone_counts_alike():
     panel = np.random.default_rng(1).integers(0, 2, (10, 5), dtype=np.uint8)
-    rates = assume_rates(np.linspace(0, 1, 5), 6, MISMATCH)
+    model = assume(np.linspace(0, 1, 5), 6)
     nothing = np.full((1, 5), -1, dtype=np.int8)
-    alternate, posterior = trace(nothing, panel, rates, np.arange(5), np.array([[3, -1]]))
+    alternate, posterior = trace(nothing, panel, model, np.arange(5), np.array([[3, -1]]))
     np.testing.assert_allclose(alternate[0, 0], panel.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(posterior[0, 0, :, 0], 0.1, rtol=1e-5)
     assert not posterior[..., 1].any()
@@ -136,26 +143,26 @@ def test_with_nothing_typed_everyone_counts_alike():
 def test_a_missing_allele_says_nothing():
     generator = np.random.default_rng(2)
     panel = generator.integers(0, 2, (20, 30), dtype=np.uint8)
-    rates = assume_rates(np.linspace(0, 0.02, 30), 600, MISMATCH)
+    model = assume(np.linspace(0, 0.02, 30), 600)
     alleles = generator.integers(0, 2, (1, 30), dtype=np.int8)
     alleles[0, ::3] = -1
-    cut = cut_segments(PlainPanel(panel), np.arange(30), np.arange(30), rates.distance)
-    missing, _ = run_forward_backward(Queries(alleles, NOBODY), cut, rates, [PLAIN])
-    untyped, _ = trace(alleles, panel, rates, np.arange(30))
+    cut = cut_segments(PlainPanel(panel), np.arange(30), np.arange(30), model.distance)
+    missing, _ = run_forward_backward(Queries(alleles, NOBODY), cut, model)
+    untyped, _ = trace(alleles, panel, model, np.arange(30))
     np.testing.assert_allclose(missing, untyped, atol=2e-3)
 
 
 def test_a_lane_does_not_depend_on_those_beside_it():
     generator = np.random.default_rng(4)
     panel = generator.integers(0, 2, (40, 80), dtype=np.uint8)
-    rates = assume_rates(np.linspace(0, 0.5, 80), 6, MISMATCH)
+    model = assume(np.linspace(0, 0.5, 80), 6)
     alleles = generator.integers(0, 2, (11, 80), dtype=np.int8)
     alleles[:, ::2] = -1
     owner = np.arange(11) - 3
     owner[owner < 0] = -1
-    together, _ = trace(alleles, panel, rates, np.arange(80), owner=owner)
+    together, _ = trace(alleles, panel, model, np.arange(80), owner=owner)
     for row in range(11):
-        alone, _ = trace(alleles[row : row + 1], panel, rates, np.arange(80), owner=owner[[row]])
+        alone, _ = trace(alleles[row : row + 1], panel, model, np.arange(80), owner=owner[[row]])
         np.testing.assert_array_equal(alone[0], together[row])
 
 
@@ -164,7 +171,7 @@ import hashlib, sys
 import numpy as np
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import run_forward_backward
-from haplorag.li_stephens.parameters import assume_rates
+from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.settings import CopyingSetting
 from support import PlainPanel
@@ -172,12 +179,13 @@ generator = np.random.default_rng(1)
 founders = generator.integers(0, 2, (900, 12), dtype=np.uint8)
 panel = (founders[:, generator.integers(0, 12, 400)] ^ (generator.random((900, 400)) < 0.01)).T
 core, typed = np.arange(200, 700), np.flatnonzero(generator.random(900) < 0.3)
-rates = assume_rates(np.sort(generator.random(900)) * 0.8, 30, 0.003)
-cut = cut_segments(PlainPanel(panel.astype(np.uint8)), typed, core, rates.distance)
+kinds = tuple(CopyingSetting(switching=1, mismatch=factor) for factor in (1, 25, 5))
+mismatch = np.full(900, 0.003, dtype=np.float32)
+model = CopyingModel(np.sort(generator.random(900)) * 24, mismatch, kinds)
+cut = cut_segments(PlainPanel(panel.astype(np.uint8)), typed, core, model.distance)
 queries = Queries(np.ascontiguousarray(panel[:60, typed].astype(np.int8)), np.arange(60) // 2)
-kinds = [CopyingSetting(switching=1, mismatch=factor) for factor in (1, 25, 5)]
 found = run_forward_backward(
-    queries, cut, rates, kinds, int(sys.argv[1]), np.tile(np.arange(32), (60, 1))
+    queries, cut, model, int(sys.argv[1]), np.tile(np.arange(32), (60, 1))
 )
 print(hashlib.sha256(b"".join(part.tobytes() for part in found)).hexdigest())
 """

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from haplorag.errors import InputError
 from haplorag.evaluation.metrics import dosage_r2_by_site
 from haplorag.imputation.site_matching import SiteMatcher
-from haplorag.io.hdf5 import read_arrays
-from haplorag.io.metadata import read_facts
+from haplorag.io.checksums import checksum
+from haplorag.io.hdf5 import read_arrays, write_arrays
+from haplorag.io.metadata import read_facts, write_facts
 from haplorag.io.tables import read_table
-from haplorag.li_stephens.model import trace_window
 from haplorag.panel.samples import find_samples
 from haplorag.seeding import seed_of
 from haplorag.steps.baselines import METHODS
@@ -33,11 +33,9 @@ PANEL = ("variants/POS", "variants/REF", "variants/ALT", "calldata/GT")
 def impute(imputer_folder, simulated, tmp_path):
     """Impute a target into `tmp_path`; gives the output's path."""
 
-    def run(target, name="o.vcf.gz", **changes):
+    def run(target, name="o.vcf.gz", imputer=imputer_folder, **changes):
         settings = simulated.settings.imputation.model_copy(update=changes)
-        imputation(
-            imputer_folder, target, tmp_path / name, tmp_path / "sites.tsv", settings=settings
-        )
+        imputation(imputer, target, tmp_path / name, tmp_path / "sites.tsv", settings=settings)
         return tmp_path / name
 
     return run
@@ -171,36 +169,41 @@ def test_evaluation_agrees(model_predictions, impute, simulated, tmp_path):
     np.testing.assert_allclose(dosage, expected, atol=2.5e-3)
 
 
-def test_copying_only_is_li_and_stephens_model(baseline_predictions, impute, simulated, tmp_path):
-    mask, hidden = write_test_people(simulated, tmp_path / "t.vcf.gz", "hide_50")
-    haplotypes = read(impute(tmp_path / "t.vcf.gz", network="copying_only"), "HDS")[2][hidden]
-    expected = (
-        baseline_predictions["probability"][METHODS.index("li_stephens"), mask]
-        .astype(float)
-        .swapaxes(0, 1)[hidden]
-    )
-    # Windows that are traced as one see a little more beyond their ends.
-    assert np.abs(haplotypes - expected).mean() < 2e-3
-    assert np.corrcoef(haplotypes.ravel(), expected.ravel())[0, 1] > 0.995
-
-
-def test_few_people_are_not_traced_with_a_whole_chromosome_of_the_panel(
-    impute, simulated, monkeypatch
+def test_without_a_network_it_is_li_and_stephens_model(
+    baseline_predictions, impute, panel_imputer, simulated, tmp_path
 ):
-    """What is traced at once is bounded by the panel's alleles too, however few the people."""
-    seen = []
+    mask, hidden = write_test_people(simulated, tmp_path / "t.vcf.gz", "hide_50")
+    haplotypes = read(impute(tmp_path / "t.vcf.gz", imputer=panel_imputer), "HDS")[2][hidden]
+    row = METHODS.index("li_stephens")
+    expected = baseline_predictions["probability"][row, mask].astype(float)
+    np.testing.assert_allclose(haplotypes, expected.swapaxes(0, 1)[hidden], atol=1.5e-3)
 
-    def watch(view, *arguments):
-        seen.append(len(view.core_sites) * view.shards.reference_haplotypes)
-        return trace_window(view, *arguments)
 
-    monkeypatch.setattr("haplorag.imputation.engine.trace_window", watch)
-    facts = read_facts(simulated.shards / "shards.json", "shards")
-    window = facts["windows"][0]["sites"] * facts["reference_haplotypes"]
-    monkeypatch.setattr("haplorag.imputation.engine.MAX_TRACED", 2 * window)
-    impute(simulated.folder / "demo/target.vcf.gz", network="copying_only")
-    assert len(seen) == -(-len(facts["windows"]) // 2) > 1
-    assert max(seen) <= 3 * window
+def test_without_a_network_people_at_a_time_change_nothing(
+    impute, panel_imputer, simulated, monkeypatch
+):
+    target = simulated.folder / "demo/target.vcf.gz"
+    together = impute(target, imputer=panel_imputer).read_bytes()
+    assert impute(target, "a.vcf.gz", panel_imputer, batch_people=1).read_bytes() == together
+    monkeypatch.setattr("haplorag.imputation.engine.MOST_PROBABILITIES", 1)
+    assert impute(target, "b.vcf.gz", panel_imputer).read_bytes() == together
+
+
+def test_without_a_network_windows_change_nothing(impute, panel_imputer, simulated, tmp_path):
+    """However the chromosome is cut, a haplotype is followed along the whole of it."""
+    other = shutil.copytree(panel_imputer, tmp_path / "imputer")
+    arrays = read_arrays(other / "1/windows.h5", "windows")
+    cores = arrays["core"]
+    arrays["core"] = np.array([[cores[0, 0], cores[-1, 1]]], dtype=cores.dtype)
+    arrays["context"] = np.arange(cores[-1, 1], dtype=np.int32)
+    arrays["offset"] = np.array([0, cores[-1, 1]])
+    write_arrays(other / "1/windows.h5", "windows", arrays)
+    facts = read_facts(other / "imputer.json", "imputer")
+    facts["files"]["1/windows.h5"] = checksum(other / "1/windows.h5")
+    write_facts(other / "imputer.json", "imputer", facts)
+    target = simulated.folder / "demo/target.vcf.gz"
+    one, many = (impute(target, f"{name.name}.vcf.gz", name) for name in (other, panel_imputer))
+    assert one.read_bytes() == many.read_bytes()
 
 
 def complement(allele: str) -> str:

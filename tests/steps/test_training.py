@@ -48,8 +48,9 @@ def call(simulated, before, after, *launcher, threads=2, **changes):
     flags |= {f"draw-{stage}": simulated.drawn(stage, "001") for stage in ("masks", "neighbours")}
     flags |= {
         f"validation-{stage}": simulated.drawn(stage, "validation")
-        for stage in ("masks", "neighbours")
+        for stage in ("masks", "neighbours", "rates")
     }
+    flags["draw-rates"] = simulated.drawn("rates", "validation")
     flags |= {"network": simulated.settings.network["copying"].model_dump_json(), "settings": told}
     flags |= {"model": "copying", "epoch": 1, "seed": SEED, "threads": threads, "gpus": 0}
     paths = [*files_of(before), *files_of(after), after / "metrics.tsv"]

@@ -27,9 +27,9 @@ from haplorag.settings import SampleSettings
 from haplorag.steps.frequencies import frequencies
 from haplorag.steps.genotypes import genotypes
 from haplorag.steps.imputation import imputation
-from haplorag.steps.imputer import imputer
 from haplorag.steps.neighbours import neighbours
 from haplorag.steps.predictions import predictions
+from haplorag.steps.rates import rates
 from haplorag.steps.samples import samples
 from haplorag.steps.shards import shards
 from haplorag.steps.windows import windows
@@ -41,6 +41,7 @@ from support import (
     copy_checkout,
     draw_of,
     evaluate,
+    gather_imputer,
     panel_of,
     read_config,
     train,
@@ -76,6 +77,12 @@ class World:
         where = {"draw": "test", "chromosome": "1", "seed": SEED}
         neighbours(*inputs, self.scratch / "n.h5", settings=self.made.settings.neighbours, **where)
 
+    def rates(self):
+        inputs = self.made.windows, self.made.drawn("masks", "test"), self.made.shards
+        where = {"chromosome": "1", "seed": SEED}
+        settings = self.made.settings.li_stephens
+        rates(*inputs, self.scratch / "r.h5", settings=settings, **where)
+
     def training(self):
         train(self.made, self.root / "training/copying/000", self.scratch / "001")
 
@@ -83,7 +90,7 @@ class World:
         predict(self.made, self.root / "training/copying/001", self.scratch / "p.h5")
 
     def imputer(self):
-        gather(self.made, self.root / "training/copying/001", self.scratch / "imputer")
+        gather_imputer(self.made, self.scratch / "copying", self.root / "training/copying/001")
 
     def evaluation(self):
         evaluate(
@@ -109,21 +116,6 @@ def predict(made, trained, output):
         draw=draw_of(made, "test"),
         **told,
     )
-
-
-def gather(made, trained, output):
-    told = {
-        "genotypes": [made.genotypes],
-        "frequencies": [made.frequencies],
-        "windows": [made.windows],
-        "shards": [made.shards],
-    }
-    told |= {
-        "network": made.settings.network["copying"],
-        "neighbours": made.settings.neighbours,
-        "chromosomes": ["1"],
-    }
-    imputer(trained / "best.safetensors", trained / "history.json", output, **told)
 
 
 def impute(made, imputer, output):
@@ -156,9 +148,11 @@ def damage(data: bytes):
         ("frequencies/1.h5", "windows"),
         ("windows/1.h5", "shards"),
         ("masks/test/1.h5", "neighbours"),
+        ("masks/test/1.h5", "rates"),
         ("shards/1/shards.json", "neighbours"),
         ("shards/1/window_0000.faiss", "neighbours"),
         ("shards/1/window_0000.faiss", "imputer"),
+        ("rates/test/1.h5", "predictions"),
         ("neighbours/test/1.h5", "predictions"),
         ("training/copying/000/weights.safetensors", "training"),
         ("training/copying/000/state.pt", "training"),
@@ -485,7 +479,17 @@ def assert_same(results: Path, reference: Path, stages: tuple[str, ...]) -> None
     assert compared
 
 
-DATA = ("demo", "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
+DATA = (
+    "demo",
+    "samples",
+    "genotypes",
+    "frequencies",
+    "windows",
+    "shards",
+    "masks",
+    "rates",
+    "neighbours",
+)
 STAGES = (*DATA, "training", "imputer", "imputation")
 
 
@@ -508,6 +512,7 @@ def life(tmp_path_factory):
         "private=true",
         "chromosomes=['1']",
         "models=['copying']",
+        "imputation={model: copying}",
         f"seed={SEED}",
         "training={epochs: 1, save_minutes: 0}",
     ]
@@ -606,7 +611,8 @@ def test_an_input_that_was_replaced_is_read_again(life, simulated, tmp_path):
 
 TINY = ["--configfile", "tests/tiny.yaml"]
 RULES = (
-    "demo", "samples", "genotypes", "frequencies", "relatives", "windows", "shards", "masks", "neighbours", "untrained",
+    "demo", "samples", "genotypes", "frequencies", "relatives", "windows", "shards", "masks", "rates", "neighbours",
+    "untrained",
     "training", "imputer", "baselines", "predictions", "evaluation", "plots", "report", "imputation",
 )  # fmt: skip
 

@@ -32,6 +32,10 @@ def _drop_empty(entries: Any) -> Any:
 Named = Annotated[dict[Name, Kind], BeforeValidator(_drop_empty)]
 
 
+# What the model over the panel is called where it imputes without a network.
+PANEL_ONLY = "li_stephens"
+
+
 class Section(BaseModel):
     """A frozen group of keys in which an unknown key is an error."""
 
@@ -277,7 +281,6 @@ class EvaluationSettings(Section):
     rare_maf: Annotated[float, Field(gt=0, le=0.5)]
     bootstrap: Natural
     vote_neighbours: Count
-    panel_typed: Natural
 
     @model_validator(mode="after")
     def _bins_rise(self) -> EvaluationSettings:
@@ -290,7 +293,6 @@ class ImputationSettings(Section):
     """Targets by name, and the model that imputes them."""
 
     model: Name
-    network: Literal["full", "copying_only"]
     targets: Named[str]
     batch_people: Count
     max_unphased: Fraction
@@ -312,9 +314,10 @@ class Settings(Section):
     genotypes: GenotypeSettings
     windows: WindowSettings
     masks: MaskSettings
+    li_stephens: LiStephensSettings
     neighbours: NeighbourSettings
     network: Named[NetworkSettings]
-    models: list[Name] = Field(min_length=1)
+    models: list[Name]
     training: TrainingSettings
     evaluation: EvaluationSettings
     peers: Named[PeerSettings]
@@ -353,10 +356,14 @@ class Settings(Section):
             raise ValueError(
                 f"models: {', '.join(unknown)} not described under network ({', '.join(self.network)})"
             )
-        if self.imputation.model not in self.models:
+        model = self.imputation.model
+        if model not in (*self.models, PANEL_ONLY):
             raise ValueError(
-                f"imputation.model: {self.imputation.model} is not among models ({', '.join(self.models)})"
+                f"imputation.model: {model} is neither {PANEL_ONLY} nor among models "
+                f"({', '.join(self.models)})"
             )
+        if PANEL_ONLY in self.network:
+            raise ValueError(f"network: {PANEL_ONLY} is the model without a network; rename it")
         if twice := set(self.peers) & set(self.network):
             raise ValueError(f"peers: {', '.join(twice)} is a model's name; rename the peer")
         if len(set(self.chromosomes)) < len(self.chromosomes):

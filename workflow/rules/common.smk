@@ -16,6 +16,7 @@ from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
 from haplorag.io.checksums import quick_digest
 from haplorag.pipeline.fingerprint import hash_module
+from haplorag.settings import PANEL_ONLY
 from haplorag.pipeline.locking import lock_folder
 
 
@@ -213,7 +214,7 @@ onstart:
 
 wildcard_constraints:
     chromosome="|".join(settings.chromosomes),
-    model="|".join(settings.models),
+    model="|".join(settings.models) or "none",
     epoch=r"\d{3}",
     peer="|".join(settings.peers) or "none",
     target="|".join(settings.imputation.targets) or "none",

@@ -15,9 +15,13 @@ validation_inputs = {
     "validation_neighbours": per_chromosome(
         f"{results}/neighbours/validation/{{chromosome}}.h5"
     ),
+    "validation_rates": per_chromosome(f"{results}/rates/validation/{{chromosome}}.h5"),
 }
 panel_flags = " ".join(f"--panel-{name} {{input.{name}:q}}" for name in panel_inputs)
-draw_flags = "--draw-masks {input.masks:q} --draw-neighbours {input.neighbours:q}"
+draw_flags = (
+    "--draw-masks {input.masks:q} --draw-neighbours {input.neighbours:q}"
+    " --draw-rates {input.rates:q}"
+)
 validation_flags = " ".join(
     f"--{name.replace('_', '-')} {{input.{name}:q}}" for name in validation_inputs
 )
@@ -54,6 +58,34 @@ rule masks:
         " --draw {wildcards.draw} --chromosome {wildcards.chromosome} {params.drawn} --sites {params.sites:q}"
         " --seed {params.seed}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
+rule rates:
+    input:
+        windows=rules.windows.output.windows,
+        masks=rules.masks.output.masks,
+        shards=rules.shards.output[0],
+    output:
+        f"{results}/rates/{{draw}}/{{chromosome}}.h5",
+    log:
+        f"{logs}/rates/{{draw}}/{{chromosome}}.log",
+    benchmark:
+        f"{times}/rates/{{draw}}/{{chromosome}}.tsv"
+    wildcard_constraints:
+        draw=fixed_draw,
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        **growing(memory=(1500, 20), minutes=(10, 0.5)),
+    params:
+        code=code("rates"),
+        settings=as_json(settings.li_stephens),
+        seed=settings.seed,
+    shell:
+        "python -m haplorag.steps.rates {input.windows:q} {input.masks:q} {input.shards:q} {output:q}"
+        " --settings {params.settings:q} --chromosome {wildcards.chromosome} --seed {params.seed}"
+        " --threads {threads} --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule neighbours:
@@ -128,6 +160,8 @@ rule training:
         **validation_inputs,
         masks=per_chromosome(f"{results}/masks/{{epoch}}/{{chromosome}}.h5"),
         neighbours=per_chromosome(f"{results}/neighbours/{{epoch}}/{{chromosome}}.h5"),
+        # Masks of an epoch are new; they are traced with what the fixed ones estimate.
+        rates=validation_inputs["validation_rates"],
     output:
         **files_of_epoch("{model}", "{epoch}"),
         metrics=f"{results}/training/{{model}}/{{epoch}}/metrics.tsv",
@@ -157,10 +191,26 @@ rule training:
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
+def trained_network(wildcards):
+    """What training leaves of a model; nothing where the model over the panel goes alone."""
+    if wildcards.model == PANEL_ONLY:
+        return {}
+    last = files_of_epoch(wildcards.model, epochs[-1])
+    return {"best": last["best"], "history": last["history"]}
+
+
+def network_flags(wildcards, input):
+    """The flags of a trained network."""
+    if wildcards.model == PANEL_ONLY:
+        return ""
+    network = shlex.quote(as_json(settings.network[wildcards.model]))
+    files = shlex.quote(str(input.best)), shlex.quote(str(input.history))
+    return "--network {} --weights {} --history {}".format(network, *files)
+
+
 rule imputer:
     input:
-        best=f"{results}/training/{{model}}/{epochs[-1]}/best.safetensors",
-        history=f"{results}/training/{{model}}/{epochs[-1]}/history.json",
+        unpack(trained_network),
         genotypes=per_chromosome(rules.genotypes.output.genotypes),
         frequencies=per_chromosome(rules.frequencies.output[0]),
         windows=per_chromosome(rules.windows.output.windows),
@@ -171,18 +221,22 @@ rule imputer:
         f"{logs}/imputer/{{model}}.log",
     benchmark:
         f"{times}/imputer/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join([*settings.models, PANEL_ONLY]),
     conda:
         "../../envs/cpu.yaml"
     resources:
         **growing(memory=(1000, 20), minutes=(10, 0.05)),
     params:
         code=code("imputer"),
-        network=lambda wildcards: as_json(settings.network[wildcards.model]),
+        network=network_flags,
         neighbours=as_json(settings.neighbours),
+        copying=as_json(settings.li_stephens),
         chromosomes=settings.chromosomes,
+        seed=settings.seed,
     shell:
-        "python -m haplorag.steps.imputer {input.best:q} {input.history:q} {output:q}"
+        "python -m haplorag.steps.imputer {output:q} --model {wildcards.model} {params.network}"
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q} --windows {input.windows:q}"
-        " --shards {input.shards:q} --chromosomes {params.chromosomes:q} --network {params.network:q}"
-        " --neighbours {params.neighbours:q}"
+        " --shards {input.shards:q} --chromosomes {params.chromosomes:q}"
+        " --neighbours {params.neighbours:q} --copying {params.copying:q} --seed {params.seed}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"

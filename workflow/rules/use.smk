@@ -15,6 +15,7 @@ rule baselines:
         windows=rules.windows.output.windows,
         masks=f"{results}/masks/test/{{chromosome}}.h5",
         neighbours=f"{results}/neighbours/test/{{chromosome}}.h5",
+        rates=f"{results}/rates/test/{{chromosome}}.h5",
         shards=rules.shards.output[0],
     output:
         f"{results}/baselines/{{chromosome}}.h5",
@@ -30,10 +31,10 @@ rule baselines:
     params:
         code=code("baselines"),
         vote=settings.evaluation.vote_neighbours,
-        panel=settings.evaluation.panel_typed,
+        batch=settings.imputation.batch_people,
     shell:
         "python -m haplorag.steps.baselines {output:q} --vote-neighbours {params.vote}"
-        " --panel-typed {params.panel} --threads {threads}"
+        " --batch-people {params.batch} --threads {threads}"
         f" {panel_flags} {draw_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
@@ -111,6 +112,7 @@ rule predictions:
         windows=rules.windows.output.windows,
         masks=f"{results}/masks/test/{{chromosome}}.h5",
         neighbours=f"{results}/neighbours/test/{{chromosome}}.h5",
+        rates=f"{results}/rates/test/{{chromosome}}.h5",
         shards=rules.shards.output[0],
     output:
         f"{results}/predictions/{{model}}/{{chromosome}}.h5",
@@ -308,7 +310,7 @@ rule imputation:
     threads: 8
     resources:
         **growing(memory=(8000, 10), minutes=(30, 15)),
-        gpu=int(settings.imputation.network == "full"),
+        gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
         settings=as_json(settings.imputation.model_copy(update={"targets": {}})),

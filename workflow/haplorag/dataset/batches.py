@@ -12,6 +12,7 @@ from torch import Tensor
 
 from haplorag.dataset.chromosome import ChromosomeData
 from haplorag.li_stephens.model import trace_window
+from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.panel.frequencies import Frequencies
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
@@ -48,6 +49,7 @@ class Piece:
 
 def cut_batch(
     view: MaskedWindow,
+    copying: CopyingModel,
     haplotypes: np.ndarray,
     ids: np.ndarray,
     owner: np.ndarray,
@@ -83,7 +85,7 @@ def cut_batch(
         frequency=torch.from_numpy(frequencies.frequency[sites]),
         population_frequency=torch.from_numpy(by_haplotype),
         genotype_frequency=torch.from_numpy(by_person),
-        mosaic=_trace_panel(view, haplotypes, ids, owner, reads) if reads.copies else None,
+        mosaic=_trace_panel(view, copying, haplotypes, ids, owner, reads) if reads.copies else None,
     )
     core = haplotypes[:, slice(*view.core)]
     return batch, torch.from_numpy(np.ascontiguousarray(core))
@@ -91,6 +93,7 @@ def cut_batch(
 
 def _trace_panel(
     view: MaskedWindow,
+    copying: CopyingModel,
     haplotypes: np.ndarray,
     ids: np.ndarray,
     owner: np.ndarray,
@@ -98,13 +101,13 @@ def _trace_panel(
 ) -> PanelPosterior:
     """What the model over the whole panel says of the core of haplotypes int8 [2n, S]."""
     threads = torch.get_num_threads()
-    traced = trace_window(view, haplotypes, ids, owner, reads.panel_typed, threads)
-    centimorgan = traced.groups.centimorgan.astype(np.float32)
+    traced = trace_window(view, copying, haplotypes, ids, owner, reads.panel_typed, threads)
+    centimorgan = traced.groups.average(view.centimorgan[view.core_sites]).astype(np.float32)
     return PanelPosterior(
         alternate=torch.from_numpy(traced.alternate),
         posterior=torch.from_numpy(traced.posterior),
         of_site=torch.from_numpy(traced.groups.of_site),
-        first=torch.from_numpy(traced.groups.first[:-1]),
+        first=torch.from_numpy(traced.groups.first[:-1].copy()),
         centimorgan=torch.from_numpy(centimorgan),
     )
 
@@ -120,7 +123,9 @@ def cut_items(
     owner = np.repeat(chromosome.owner[person], 2)
     population = chromosome.population[person]
     view = chromosome.view(items)
-    return cut_batch(view, haplotypes, ids, owner, chromosome.frequencies, population, reads)
+    copying = chromosome.copying[chromosome.retrieved.mask[items[0]]]
+    frequencies = chromosome.frequencies
+    return cut_batch(view, copying, haplotypes, ids, owner, frequencies, population, reads)
 
 
 def iterate_shuffled(

@@ -10,6 +10,8 @@ import numpy as np
 from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
+from haplorag.li_stephens.model_store import match_models, read_models
+from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.panel.frequencies import Frequencies, read_frequencies
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import ShardSet, open_shards
@@ -19,7 +21,9 @@ from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.retrieval.neighbours import Neighbours
 
 # In the order in which `open_chromosome` takes their files.
-STAGES = ("samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours")
+STAGES = (
+    "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "rates",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class ChromosomeData:
     """All of a chromosome's data that batches are cut from; genotypes are read window by window.
 
     `population` int [person] are rows of `frequencies`, `owner` int32 [person] ranks among the
-    reference people (-1 for nobody), `names` those of the masks, `hidden` bool [mask, site], and
-    `sources` what the files were made from, as text.
+    reference people (-1 for nobody), `names` those of the masks, `hidden` bool [mask, site],
+    `copying` how haplotypes copy under each mask, and `sources` what the files were made from, as text.
     """
 
     genotypes: Path
@@ -39,6 +43,7 @@ class ChromosomeData:
     owner: np.ndarray
     names: list[str]
     hidden: np.ndarray
+    copying: list[CopyingModel]
     retrieved: Neighbours
     sources: str
 
@@ -47,6 +52,13 @@ class ChromosomeData:
         sites = self.windows.context(self.retrieved.window[items[0]])
         with opening_arrays(self.genotypes, "genotypes") as file:
             return read_haplotypes(file, sites, self.retrieved.person[items])
+
+    def read_sites(self, people: np.ndarray, sites: np.ndarray) -> np.ndarray:
+        """Haplotypes int8 [2n, C] of people, by their rows, at sorted sites."""
+        if not len(sites):
+            return np.empty((2 * len(people), 0), dtype=np.int8)
+        with opening_arrays(self.genotypes, "genotypes") as file:
+            return read_haplotypes(file, sites, people)
 
     def view(self, items: np.ndarray) -> MaskedWindow:
         """What is in sight of items that share mask and window."""
@@ -64,7 +76,7 @@ def open_chromosomes(panel: PanelFiles, draw: DrawFiles) -> list[ChromosomeData]
     Raises InputError where the files of a chromosome come from two runs.
     """
     by_stage = panel.genotypes, panel.frequencies, panel.windows, panel.shards
-    by_chromosome = zip(*by_stage, draw.masks, draw.neighbours, strict=True)
+    by_chromosome = zip(*by_stage, draw.masks, draw.neighbours, draw.rates, strict=True)
     return [open_chromosome(panel.samples, *paths) for paths in by_chromosome]
 
 
@@ -76,12 +88,13 @@ def open_chromosome(
     shards: Path,
     masks: Path,
     neighbours: Path,
+    rates: Path,
 ) -> ChromosomeData:
     """Open a chromosome for one draw. `shards` is its folder.
 
     Raises InputError where the files come from two runs.
     """
-    paths = samples, genotypes, frequencies, windows, shards, masks, neighbours
+    paths = samples, genotypes, frequencies, windows, shards, masks, neighbours, rates
     sources = describe_provenance(*zip(STAGES, paths, strict=True))
     people = read_samples(samples)
     counted = read_frequencies(frequencies)
@@ -96,6 +109,7 @@ def open_chromosome(
         owner=rank_reference_samples(people),
         names=mask_arrays["names"].tolist(),
         hidden=mask_arrays["hidden"],
+        copying=match_models(read_models(rates), mask_arrays["names"].tolist()),
         retrieved=Neighbours(neighbours, **items),
         sources=sources,
     )

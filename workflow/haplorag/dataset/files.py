@@ -20,7 +20,9 @@ class PanelFiles:
 
 @dataclass(frozen=True)
 class DrawFiles:
-    """Masks of a draw and the neighbours that were retrieved under them, one path a chromosome."""
+    """Masks of a draw, the neighbours that were retrieved under them, and how haplotypes copy there;
+    one path a chromosome."""
 
     masks: list[Path]
     neighbours: list[Path]
+    rates: list[Path]

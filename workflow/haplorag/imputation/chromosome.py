@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from heapq import merge
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 
-from haplorag.imputation.engine import Engine, impute_windows
+from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.site_matching import USED
 from haplorag.imputation.target import TargetChromosome
@@ -19,8 +18,6 @@ from haplorag.vcf.writer import ImputedWriter, Site
 
 log = logging.getLogger(__name__)
 FEW_TYPED = 20
-# Passes items on and shows how far they are; given items, what they are and how many.
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 def impute_chromosome(
@@ -28,7 +25,6 @@ def impute_chromosome(
     panel: PanelChromosome,
     target: TargetChromosome,
     writer: ImputedWriter,
-    batch_people: int,
     progress: Progress,
 ) -> None:
     """Write a chromosome's lines: imputed sites, the target's unused ones in between.
@@ -36,12 +32,7 @@ def impute_chromosome(
     Warns of windows with few typed sites and of people who are in the reference.
     """
     watch = _Watch(panel, target.people)
-    windows = progress(
-        impute_windows(engine, panel, target, batch_people),
-        f"chromosome {target.name}, windows",
-        len(panel.windows),
-    )
-    imputed = _format_windows(windows, panel, target, writer, watch)
+    imputed = _format_windows(engine(panel, target, progress), panel, target, writer, watch)
     unused = (
         (site.position, writer.format_untouched(target.name, site, alleles))
         for site, alleles in target.iterate_unused()
@@ -57,7 +48,7 @@ def impute_chromosome(
 
 
 def _format_windows(
-    windows: Iterable[tuple[int, np.ndarray, np.ndarray]],
+    windows: Windows,
     panel: PanelChromosome,
     target: TargetChromosome,
     writer: ImputedWriter,

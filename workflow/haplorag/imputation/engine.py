@@ -1,87 +1,97 @@
-"""Imputes window by window with whatever model is asked."""
+"""Imputes a chromosome of a target with Li and Stephens' model over the whole panel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from haplorag.errors import InputError
 from haplorag.imputation.imputer import Imputer, PanelChromosome
 from haplorag.imputation.target import TargetChromosome
-from haplorag.li_stephens.model import trace_window
-from haplorag.panel.masked_window import MaskedWindow
+from haplorag.li_stephens.estimation import estimate_model
+from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.model import impute_sites
+from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.seeding import seed_of
+from haplorag.vcf.writer import LEVELS
 
-# Where only the model over the whole panel speaks, as many windows are traced as one as give this
-# many probabilities (400 MB) or hold this many alleles of the panel (100 MB): what lies beside them
-# is passed once for all.
-MAX_TRACED = 100_000_000
+# Probabilities in memory at a time, under all settings of the model (256 MB).
+MOST_PROBABILITIES = 2**26
+
+# Window, known alleles int8 [2n, L] (-1 where untyped or missing) and probability of ALT float32
+# [2n, L] at its core sites, window by window.
+Windows = Iterator[tuple[int, np.ndarray, np.ndarray]]
+# Passes items on and shows how far they are; given items, what they are and how many.
+Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+# A model that imputes a chromosome of a target from that of the panel.
+Engine = Callable[[PanelChromosome, TargetChromosome, Progress], Windows]
 
 
-@dataclass(frozen=True)
-class Engine:
-    """A model that imputes windows.
+def build_panel_engine(imputer: Imputer, batch_people: int, threads: int) -> Engine:
+    """The model over the whole panel, alone; at most `batch_people` people go at a time.
 
-    `impute` gives the probability of ALT float32 [2n, L] at the core of a window of a panel, from
-    haplotypes int8 [2n, S] over all it sees. `joins` says whether successive windows may be imputed
-    as one.
+    Each goes along the whole chromosome. What comes out is kept beside the target's store, in
+    thousandths, and given window by window.
     """
 
-    impute: Callable[[PanelChromosome, MaskedWindow, np.ndarray], np.ndarray]
-    joins: bool
+    def impute(panel: PanelChromosome, target: TargetChromosome, progress: Progress) -> Windows:
+        typed = np.flatnonzero(target.record >= 0)
+        known = target.read_haplotypes(typed)
+        # Of typed sites only those are imputed where somebody lacks the genotype.
+        wanted = np.ones(len(target.record), dtype=bool)
+        wanted[typed[(known >= 0).all(axis=0)]] = False
+        core = np.flatnonzero(wanted)
+        model = estimate_copying(imputer, panel, target, threads)
+        levels = _create_levels(target, len(known), len(core))
+        people = _count_together(batch_people, len(core) * len(model.settings))
+        starts = range(0, len(known), 2 * people)
+        for start in progress(starts, f"chromosome {target.name}, people", len(starts)):
+            some = slice(start, start + 2 * people)
+            nobody = np.full(len(known[some]), -1)
+            queries = Queries(known[some], nobody)
+            found = impute_sites(queries, panel.shards, typed, core, model, threads)
+            levels[some] = np.rint(found * LEVELS)
+        yield from _cut_windows(panel, typed, known, core, levels)
 
-    def count_windows_together(self, panel: PanelChromosome, people: int) -> int:
-        """How many windows are imputed as one, for so many people."""
-        if not self.joins:
-            return 1
-        widest = int(np.diff(panel.windows.cores).max())
-        most = max(2 * people, panel.shards.reference_haplotypes)
-        return max(1, MAX_TRACED // (most * widest))
-
-
-def build_panel_engine(imputer: Imputer, threads: int) -> Engine:
-    """The model over the whole panel, alone. Raises InputError where the network does not copy."""
-    if not imputer.reads.copies:
-        raise InputError(
-            f"{imputer.folder}: its network does not copy; set imputation.network to full"
-        )
-
-    def impute(_: PanelChromosome, view: MaskedWindow, haplotypes: np.ndarray) -> np.ndarray:
-        nothing = np.empty((len(haplotypes), 0), dtype=np.int32)
-        nobody = np.full(len(haplotypes), -1)
-        typed = imputer.reads.panel_typed
-        return trace_window(view, haplotypes, nothing, nobody, typed, threads).alternate
-
-    return Engine(impute, joins=True)
+    return impute
 
 
-def impute_windows(
-    engine: Engine, panel: PanelChromosome, target: TargetChromosome, batch_people: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Impute the windows of a chromosome one after the other.
-
-    Gives window, known alleles int8 [2n, L] (-1 where untyped or missing) and probability of ALT
-    float32 [2n, L] at its core sites. People are imputed `batch_people` at a time.
-    """
-    together = engine.count_windows_together(panel, target.people)
-    for first in range(0, len(panel.windows), together):
-        windows = range(first, min(first + together, len(panel.windows)))
-        view = _join_windows(panel, windows, target.record >= 0)
-        haplotypes = target.read_haplotypes(view.sites)
-        pieces = np.split(haplotypes, range(2 * batch_people, len(haplotypes), 2 * batch_people))
-        probability = np.concatenate([engine.impute(panel, view, piece) for piece in pieces])
-        known = haplotypes[:, slice(*view.core)]
-        start = panel.windows.cores[first][0]
-        for window in windows:
-            here = slice(*(panel.windows.cores[window] - start))
-            yield window, known[:, here], probability[:, here]
+def estimate_copying(
+    imputer: Imputer, panel: PanelChromosome, target: TargetChromosome, threads: int
+) -> CopyingModel:
+    """How haplotypes copy where a target's sites are typed, as the panel itself tells."""
+    typed = np.flatnonzero(target.record >= 0)
+    seed = seed_of(imputer.seed, "rates", target.chromosome)
+    positions = panel.windows.centimorgan
+    return estimate_model(panel.shards, typed, positions, imputer.copying, seed, threads)
 
 
-def _join_windows(panel: PanelChromosome, windows: range, typed: np.ndarray) -> MaskedWindow:
-    """All that some successive windows see, as one."""
-    sites = np.unique(np.concatenate([panel.windows.context(window) for window in windows]))
-    ends = panel.windows.cores[windows[0]][0], panel.windows.cores[windows[-1]][1]
-    start, stop = np.searchsorted(sites, ends)
-    core = int(start), int(stop)
-    return MaskedWindow(sites, core, ~typed[sites], panel.windows.centimorgan, panel.shards)
+def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.ndarray:
+    """Room for probabilities in thousandths, uint16 [2n, L], on disk: memory does not grow with it."""
+    if not sites:
+        return np.empty((haplotypes, 0), dtype=np.uint16)
+    path = target.path.with_suffix(".levels")
+    return np.memmap(path, dtype=np.uint16, mode="w+", shape=(haplotypes, sites))
+
+
+def _count_together(batch_people: int, each: int) -> int:
+    """How many people go at a time, if each haplotype has so many probabilities."""
+    return max(1, min(batch_people, MOST_PROBABILITIES // (2 * max(1, each))))
+
+
+def _cut_windows(
+    panel: PanelChromosome,
+    typed: np.ndarray,
+    known: np.ndarray,
+    core: np.ndarray,
+    levels: np.ndarray,
+) -> Windows:
+    for window, (start, stop) in enumerate(panel.windows.cores):
+        alleles = np.full((len(known), stop - start), -1, dtype=np.int8)
+        probability = np.zeros(alleles.shape, dtype=np.float32)
+        first, last = np.searchsorted(typed, (start, stop))
+        alleles[:, typed[first:last] - start] = known[:, first:last]
+        first, last = np.searchsorted(core, (start, stop))
+        probability[:, core[first:last] - start] = levels[:, first:last] / np.float32(LEVELS)
+        yield window, alleles, probability

@@ -1,4 +1,4 @@
-"""A trained imputer as it travels: a folder with weights, settings, sites and packed reference haplotypes."""
+"""An imputer as it travels: a folder with settings, sites, packed reference haplotypes, and weights."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from haplorag.io.metadata import read_facts
 from haplorag.panel.frequencies import Frequencies
 from haplorag.panel.haplotypes import ShardSet, open_shards
 from haplorag.panel.windows import WindowSet, read_windows
-from haplorag.settings import NeighbourSettings, NetworkSettings
+from haplorag.settings import LiStephensSettings, NeighbourSettings, NetworkSettings
 
 
 @dataclass(frozen=True)
 class Imputer:
-    """What an imputer says of itself, and the folder its network and its chromosomes lie in."""
+    """What an imputer says of itself, and the folder its chromosomes and its network lie in.
+
+    `reads` is None where it has no network.
+    """
 
     folder: Path
-    reads: NetworkSettings
+    reads: NetworkSettings | None
     neighbours: NeighbourSettings
+    copying: LiStephensSettings
+    seed: int
     chromosomes: list[str]
 
 
@@ -46,11 +51,15 @@ def open_imputer(folder: Path) -> Imputer:
         check_checksum(
             folder / name, expected, "copy the whole folder again, or remove it and run again"
         )
-    settings = (
-        NetworkSettings.model_validate(facts["network"]),
+    network = facts["network"]
+    return Imputer(
+        folder,
+        network and NetworkSettings.model_validate(network),
         NeighbourSettings.model_validate(facts["neighbours"]),
+        LiStephensSettings.model_validate(facts["li_stephens"]),
+        facts["seed"],
+        facts["chromosomes"],
     )
-    return Imputer(folder, *settings, facts["chromosomes"])
 
 
 def open_panel_chromosome(imputer: Imputer, chromosome: str) -> PanelChromosome:

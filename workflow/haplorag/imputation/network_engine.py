@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from haplorag.dataset.batches import cut_batch
-from haplorag.imputation.engine import Engine
+from haplorag.errors import InputError
+from haplorag.imputation.engine import Engine, Progress, Windows, estimate_copying
 from haplorag.imputation.imputer import Imputer, PanelChromosome
+from haplorag.imputation.target import TargetChromosome
+from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.network.device import choose_device, configure_runtime
 from haplorag.network.model import build_network, predict
 from haplorag.network.weights import load_weights
@@ -14,28 +17,52 @@ from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
 from haplorag.retrieval.search import search_neighbours
 
 
-def build_network_engine(imputer: Imputer, threads: int, gpus: int) -> Engine:
+def build_network_engine(imputer: Imputer, batch_people: int, threads: int, gpus: int) -> Engine:
     """The network, which is given retrieved neighbours and the model over the panel.
 
-    Raises InputError where the weights do not fit.
+    At most `batch_people` people go at a time. Raises InputError where the imputer has no network,
+    or its weights do not fit.
     """
+    if imputer.reads is None:
+        raise InputError(f"{imputer.folder}: has no network; make one of a trained model")
+    reads, neighbours = imputer.reads, imputer.neighbours
     device = choose_device(gpus)
     configure_runtime(device, threads)
-    network = build_network(imputer.reads)
+    network = build_network(reads)
     load_weights(imputer.folder / "weights.safetensors", network)
     network.to(device)
 
-    def impute(panel: PanelChromosome, view: MaskedWindow, haplotypes: np.ndarray) -> np.ndarray:
-        typed, inside = choose_typed_columns(view.hidden, view.core, imputer.neighbours.reach_typed)
+    def ask(
+        panel: PanelChromosome, copying: CopyingModel, view: MaskedWindow, haplotypes: np.ndarray
+    ) -> np.ndarray:
+        typed, inside = choose_typed_columns(view.hidden, view.core, neighbours.reach_typed)
         nobody = np.full(len(haplotypes), -1)
         reference = view.shards.haplotypes(view.sites[typed])
         ids, _ = search_neighbours(
-            haplotypes[:, typed], reference, inside, nobody, imputer.neighbours, threads
+            haplotypes[:, typed], reference, inside, nobody, neighbours, threads
         )
         unknown = np.zeros(len(haplotypes) // 2, dtype=np.int64)
         batch, _ = cut_batch(
-            view, haplotypes, ids, nobody, panel.frequencies, unknown, imputer.reads
+            view, copying, haplotypes, ids, nobody, panel.frequencies, unknown, reads
         )
         return predict(network, batch.to(device)).cpu().numpy()
 
-    return Engine(impute, joins=False)
+    def impute(panel: PanelChromosome, target: TargetChromosome, progress: Progress) -> Windows:
+        copying = estimate_copying(imputer, panel, target, threads)
+        count = len(panel.windows)
+        for window in progress(range(count), f"chromosome {target.name}, windows", count):
+            view = _view_window(panel, window, target.record >= 0)
+            haplotypes = target.read_haplotypes(view.sites)
+            cuts = range(2 * batch_people, len(haplotypes), 2 * batch_people)
+            pieces = np.split(haplotypes, cuts)
+            probability = np.concatenate([ask(panel, copying, view, piece) for piece in pieces])
+            yield window, haplotypes[:, slice(*view.core)], probability
+
+    return impute
+
+
+def _view_window(panel: PanelChromosome, window: int, typed: np.ndarray) -> MaskedWindow:
+    """What is in sight of a window; typed bool [site]."""
+    sites = panel.windows.context(window)
+    core = panel.windows.core_columns(window)
+    return MaskedWindow(sites, core, ~typed[sites], panel.windows.centimorgan, panel.shards)

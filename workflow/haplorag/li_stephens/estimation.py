@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from haplorag.li_stephens.forward_backward import count_events
 from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
-from haplorag.li_stephens.parameters import MIN_SWITCH, CopyingRates, assume_rates
+from haplorag.li_stephens.parameters import MIN_SWITCH, CopyingModel, assume_model
 from haplorag.li_stephens.segments import PanelSegments, cut_segments
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import CopyingSetting, LiStephensSettings
 
-AS_IT_IS = CopyingSetting(switching=1, mismatch=1)
+AS_IT_IS = (CopyingSetting(switching=1, mismatch=1),)
 # The prior counts as much as so many haplotypes.
 PRIOR_OF_MISMATCH, PRIOR_OF_SWITCH = 20.0, 10.0
 # A site that is hardly ever wrong may be so in the next haplotype.
@@ -28,22 +29,22 @@ class Events(NamedTuple):
     switches: np.ndarray
 
 
-def estimate_rates(
+def estimate_model(
     shards: ShardSet,
     typed: np.ndarray,
     centimorgan: np.ndarray,
     settings: LiStephensSettings,
     seed: int,
     threads: int,
-) -> CopyingRates:
-    """Estimate the rates of copying where the sites `typed` int [T] are typed.
+) -> CopyingModel:
+    """Estimate how haplotypes copy where the sites `typed` int [T] are typed.
 
     Some reference samples, chosen by the seed, are left out and followed through the rest; what is
     expected to have happened gives new rates, shrunk to the prior: expectation-maximisation, a few
     rounds of it. `centimorgan` [site] are the genetic positions of all sites. Between typed sites
     switches follow the genetic map, and where nothing is typed the prior stands.
     """
-    prior = assume_rates(centimorgan, settings.switches_per_cm, settings.mismatch)
+    prior = assume_model(centimorgan, settings)
     samples = shards.reference_haplotypes // 2
     if len(typed) < 2 or samples < 2 or not settings.estimation_rounds:
         return prior
@@ -52,17 +53,20 @@ def estimate_rates(
     rows = np.stack([2 * owner, 2 * owner + 1], axis=1).ravel()
     queries = Queries(shards.haplotypes(typed, rows).astype(np.int8), np.repeat(owner, 2))
     panel = cut_segments(shards, typed, typed[:0], prior.distance)
-    rates = prior
+    model = prior
     for _ in range(settings.estimation_rounds):
-        events = expect_events(queries, panel, rates, threads)
-        rates = maximise(events, len(rows), typed, prior)
-    return rates
+        events = expect_events(queries, panel, model, threads)
+        model = maximise(events, len(rows), typed, prior)
+    return model
 
 
 def expect_events(
-    queries: Queries, panel: PanelSegments, rates: CopyingRates, threads: int
+    queries: Queries, panel: PanelSegments, model: CopyingModel, threads: int
 ) -> Events:
-    """Add up what is expected to have happened in haplotypes of the panel, each without its own."""
+    """Add up what is expected to have happened in haplotypes of the panel, each without its own.
+
+    Of the model's settings none is asked.
+    """
     chunks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def count(chunk: Chunk) -> None:
@@ -75,16 +79,17 @@ def expect_events(
             )  # fmt: skip
         chunks[int(chunk.query[0])] = mismatches, switches
 
-    follow_chunks(count, queries, panel, rates, [AS_IT_IS], threads)
+    follow_chunks(count, queries, panel, replace(model, settings=AS_IT_IS), threads)
     # In the order of the haplotypes, whichever thread came first.
-    sums = [sum(parts) for parts in zip(*(chunks[key] for key in sorted(chunks)), strict=True)]
-    return Events(sums[0], sums[1][1:])
+    in_order = [chunks[first] for first in sorted(chunks)]
+    mismatches, switches = (np.sum(parts, axis=0) for parts in zip(*in_order, strict=True))
+    return Events(mismatches, switches[1:])
 
 
 def maximise(
-    events: Events, haplotypes: int, typed: np.ndarray, prior: CopyingRates
-) -> CopyingRates:
-    """Rates that events in so many haplotypes speak for, shrunk to the prior."""
+    events: Events, haplotypes: int, typed: np.ndarray, prior: CopyingModel
+) -> CopyingModel:
+    """The model that events in so many haplotypes speak for, shrunk to the prior."""
     mismatch = prior.mismatch.copy()
     expected = events.mismatches + PRIOR_OF_MISMATCH * prior.mismatch[typed]
     share = expected / (haplotypes + PRIOR_OF_MISMATCH)
@@ -94,7 +99,8 @@ def maximise(
     chance = (events.switches + PRIOR_OF_SWITCH * chance) / (haplotypes + PRIOR_OF_SWITCH)
     gaps = -np.log1p(-np.clip(chance, MIN_SWITCH, MOST_SWITCH))
     at_typed = np.append(0, np.cumsum(gaps))
-    return CopyingRates(_interpolate(prior.distance, by_map, at_typed), mismatch)
+    distance = _interpolate(prior.distance, by_map, at_typed)
+    return CopyingModel(distance, mismatch, prior.settings)
 
 
 def _interpolate(by_map: np.ndarray, typed_by_map: np.ndarray, at_typed: np.ndarray) -> np.ndarray:

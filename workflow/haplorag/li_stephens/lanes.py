@@ -9,17 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.li_stephens.forward_backward import (
-    LANES,
-    Lanes,
-    LaneStates,
-    Scratch,
-    pass_back,
-    start_states,
-)
-from haplorag.li_stephens.parameters import CopyingRates
+from haplorag.li_stephens.forward_backward import pass_back
+from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import Chances, PanelSegments, Segment
-from haplorag.settings import CopyingSetting
+from haplorag.li_stephens.states import LANES, Lanes, LaneStates, Scratch, start_states
 
 
 class Queries(NamedTuple):
@@ -85,23 +78,23 @@ def follow_chunks(
     run: Callable[[Chunk], None],
     queries: Queries,
     panel: PanelSegments,
-    rates: CopyingRates,
-    settings: list[CopyingSetting],
+    model: CopyingModel,
     threads: int,
 ) -> None:
     """Call `run` with chunks that hold every query under every setting, in threads of our own.
 
     Settings of one query lie in neighbouring lanes. What a lane gives does not depend on the others.
     """
-    chances = [panel.compute_chances(rates, setting) for setting in settings]
-    pairs = len(queries.alleles) * len(settings)
+    chances = panel.compute_chances(model)
+    settings = len(model.settings)
+    pairs = len(queries.alleles) * settings
     starts = np.arange(0, pairs, LANES)
 
     def work(part: np.ndarray) -> None:
         scratch = panel.allocate()
         for start in part:
             pair = np.minimum(start + np.arange(LANES), pairs - 1)
-            query, setting = np.divmod(pair, len(settings))
+            query, setting = np.divmod(pair, settings)
             size = min(LANES, pairs - start)
             run(Chunk(queries, panel, chances, query, setting, size, scratch))
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from haplorag.li_stephens.forward_backward import read_segment
 from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
-from haplorag.li_stephens.parameters import CopyingRates
+from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import PanelSegments, cut_segments
 from haplorag.li_stephens.site_groups import SiteGroups
+from haplorag.panel.haplotypes import ShardSet
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
-from haplorag.settings import CopyingSetting
 
 
 class TracedWindow(NamedTuple):
@@ -26,11 +26,11 @@ class TracedWindow(NamedTuple):
 
 def trace_window(
     window: MaskedWindow,
+    model: CopyingModel,
     haplotypes: np.ndarray,
     ids: np.ndarray,
     owner: np.ndarray,
     panel_typed: int,
-    settings: list[CopyingSetting],
     threads: int,
 ) -> TracedWindow:
     """Run haplotypes int8 [Q, S] through the panel over a window's core and the nearest
@@ -39,18 +39,32 @@ def trace_window(
     `ids` int [Q, K] are haplotypes of interest (-1 for none), `owner` int [Q] as in `Queries`.
     """
     columns, _ = choose_typed_columns(window.hidden, window.core, panel_typed)
-    rates = window.rates
-    panel = cut_segments(window.shards, window.sites[columns], window.core_sites, rates.distance)
+    panel = cut_segments(window.shards, window.sites[columns], window.core_sites, model.distance)
     queries = Queries(haplotypes[:, columns], owner)
-    alternate, posterior = run_forward_backward(queries, panel, rates, settings, threads, ids)
+    alternate, posterior = run_forward_backward(queries, panel, model, threads, ids)
     return TracedWindow(alternate.mean(axis=1), posterior.mean(axis=1), panel.groups)
+
+
+def impute_sites(
+    queries: Queries,
+    shards: ShardSet,
+    typed: np.ndarray,
+    core: np.ndarray,
+    model: CopyingModel,
+    threads: int,
+) -> np.ndarray:
+    """Probability of ALT float32 [Q, L] at sorted core sites of a chromosome, given all typed ones.
+
+    `typed` int [T] and `core` int [L] are numbers of sites.
+    """
+    panel = cut_segments(shards, typed, core, model.distance)
+    return run_forward_backward(queries, panel, model, threads)[0].mean(axis=1)
 
 
 def run_forward_backward(
     queries: Queries,
     panel: PanelSegments,
-    rates: CopyingRates,
-    settings: list[CopyingSetting],
+    model: CopyingModel,
     threads: int = 1,
     ids: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +76,7 @@ def run_forward_backward(
     """
     haplotypes = len(queries.alleles)
     ids = np.empty((haplotypes, 0)) if ids is None else ids
-    shape = haplotypes, len(settings)
+    shape = haplotypes, len(model.settings)
     alternate = np.empty((*shape, len(panel.core)), dtype=np.float32)
     posterior = np.empty((*shape, len(panel.groups.before), ids.shape[1]), dtype=np.float32)
 
@@ -84,5 +98,5 @@ def run_forward_backward(
             alternate[(*rows, segment.core)] = at_sites[: chunk.size]
             posterior[(*rows, places)] = at_groups[: chunk.size]
 
-    follow_chunks(read, queries, panel, rates, settings, threads)
+    follow_chunks(read, queries, panel, model, threads)
     return alternate, posterior

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from haplorag.settings import CopyingSetting
+from haplorag.settings import CopyingSetting, LiStephensSettings
 
 # However near two sites are: without any switch a weight once lost would never come back.
 MIN_SWITCH = 1e-7
@@ -15,25 +15,24 @@ MIN_MISMATCH, MAX_MISMATCH = 2e-4, 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class CopyingRates:
-    """What is known of copying along a chromosome, at each of its sites.
+class CopyingModel:
+    """How haplotypes copy along a chromosome, at each of its sites.
 
     `distance` float64 [site] is the number of switches expected from the first site on, `mismatch`
-    float32 [site] the probability that an allele is not the copied one.
+    float32 [site] the probability that an allele is not the copied one. `settings` are those under
+    which haplotypes are followed, each with factors on these; what comes out is their mean.
     """
 
     distance: np.ndarray
     mismatch: np.ndarray
+    settings: tuple[CopyingSetting, ...]
 
 
-def assume_rates(
-    centimorgan: np.ndarray, switches_per_centimorgan: float, mismatch: float
-) -> CopyingRates:
-    """Rates that are the same everywhere, at genetic positions [site]."""
-    distance = (centimorgan - centimorgan[:1]) * switches_per_centimorgan
-    return CopyingRates(
-        distance.astype(np.float64), np.full(len(distance), mismatch, dtype=np.float32)
-    )
+def assume_model(centimorgan: np.ndarray, settings: LiStephensSettings) -> CopyingModel:
+    """The model before anything is estimated, at genetic positions [site]: the same everywhere."""
+    distance = (centimorgan - centimorgan[:1]).astype(np.float64) * settings.switches_per_cm
+    mismatch = np.full(len(distance), settings.mismatch, dtype=np.float32)
+    return CopyingModel(distance, mismatch, tuple(settings.settings))
 
 
 def chance_of_switch(distance: np.ndarray, setting: CopyingSetting) -> np.ndarray:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.li_stephens.forward_backward import CoreGroups, Scratch, allocate_scratch
 from haplorag.li_stephens.haplotype_blocks import HaplotypeBlocks, cut_haplotype_blocks
-from haplorag.li_stephens.parameters import CopyingRates, chance_of_mismatch, chance_of_switch
+from haplorag.li_stephens.parameters import CopyingModel, chance_of_mismatch, chance_of_switch
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
+from haplorag.li_stephens.states import CoreGroups, Scratch, allocate_scratch
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import CopyingSetting
 
@@ -66,9 +66,12 @@ class PanelSegments(NamedTuple):
             max(int(np.diff(part.offset).max()) for part in blocks),
         )
 
-    def compute_chances(self, rates: CopyingRates, setting: CopyingSetting) -> list[Chances]:
-        """Probabilities along each segment."""
-        return [_compute_chances(self, segment, rates, setting) for segment in self.segments]
+    def compute_chances(self, model: CopyingModel) -> list[list[Chances]]:
+        """Probabilities of every setting along each segment."""
+        return [
+            [_compute_chances(self, segment, model, setting) for segment in self.segments]
+            for setting in model.settings
+        ]
 
 
 def cut_segments(
@@ -115,19 +118,19 @@ def _cut_segments(
 
 
 def _compute_chances(
-    panel: PanelSegments, segment: Segment, rates: CopyingRates, setting: CopyingSetting
+    panel: PanelSegments, segment: Segment, model: CopyingModel, setting: CopyingSetting
 ) -> Chances:
     """Turn distances into probabilities of a switch.
 
     Beyond the first and the last typed site nothing is known: a switch from there is certain.
     """
-    bounds = np.concatenate([[-np.inf], rates.distance[panel.typed], [np.inf]])
+    bounds = np.concatenate([[-np.inf], model.distance[panel.typed], [np.inf]])
     here = bounds[segment.typed.start : segment.typed.stop + 2]
-    places = segment.groups.average(rates.distance[panel.core[segment.core]])
+    places = segment.groups.average(model.distance[panel.core[segment.core]])
     before = segment.groups.before
     return Chances(
         chance_of_switch(np.diff(here), setting),
         chance_of_switch(places - here[before], setting),
         chance_of_switch(here[before + 1] - places, setting),
-        chance_of_mismatch(rates.mismatch[panel.typed[segment.typed]], setting),
+        chance_of_mismatch(model.mismatch[panel.typed[segment.typed]], setting),
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from haplorag.li_stephens.parameters import CopyingRates
 from haplorag.panel.haplotypes import ShardSet
 
 
@@ -33,15 +32,13 @@ class MaskedWindow:
     """A stretch of windows under one mask, without people.
 
     Sorted sites int32 [S] in sight, the half-open range of core columns among them, which are hidden
-    bool [S]; of all the chromosome's sites genetic positions in cM and the rates of copying; and the
-    reference there.
+    bool [S], genetic positions in cM of all the chromosome's sites, and the reference there.
     """
 
     sites: np.ndarray
     core: tuple[int, int]
     hidden: np.ndarray
     centimorgan: np.ndarray
-    rates: CopyingRates
     shards: ShardSet
 
     @property

@@ -20,6 +20,8 @@ def draw_learning(table: pd.DataFrame) -> Figure:
     """Validation loss and r2 by epoch, and training loss."""
     figure = Figure(figsize=(WIDTH, 3.2))
     losses, scores = figure.subplots(1, 2)
+    if not len(table):
+        figure.suptitle("no network was trained in this run")
     for model, style in method_styles(list(table["model"].unique())).items():
         rows = table[table["model"] == model]
         validation = rows[rows["draw"] == "validation"]
@@ -35,7 +37,9 @@ def draw_learning(table: pd.DataFrame) -> Figure:
             linestyle=":",
             label=f"{model}, training masks",
         )
-    losses.set(xlabel="epoch", ylabel="loss per hidden allele", yscale="log")
+    losses.set(xlabel="epoch", ylabel="loss per hidden allele")
+    if len(table):
+        losses.set_yscale("log")
     scores.set(xlabel="epoch", ylabel="validation r2, mean over MAF bins")
     for axis in (losses, scores):
         axis.xaxis.get_major_locator().set_params(integer=True)

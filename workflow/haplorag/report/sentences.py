@@ -6,14 +6,16 @@ from typing import Any
 
 from haplorag.evaluation.metrics import COMMON, RARE
 from haplorag.report.styles import BASELINES, method_label
+from haplorag.settings import PANEL_ONLY
 
 
 def compare_models(mask: str, r2: dict[str, dict[str, float]], models: list[str]) -> dict[str, Any]:
     """The best model beside the best other method at a mask, at rare and at common sites.
 
-    `r2` is by group of sites and method. A group without a model or without another method is
-    left out.
+    `r2` is by group of sites and method. Where no network was trained, the model over the panel is
+    the model. A group without a model or without another method is left out.
     """
+    models = models or [PANEL_ONLY]
     sentence: dict[str, Any] = {"mask": mask}
     for group in (RARE, COMMON):
         scores = r2.get(group, {})

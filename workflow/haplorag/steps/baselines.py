@@ -16,7 +16,8 @@ from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.evaluation.baselines import copy_nearest
 from haplorag.evaluation.predictions import create_predictions, create_shares
 from haplorag.io.hdf5 import creating_arrays
-from haplorag.li_stephens.model import trace_window
+from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.model import impute_sites
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 
@@ -28,7 +29,7 @@ def baselines(
     output: Path,
     *,
     vote_neighbours: int,
-    panel_typed: int,
+    batch_people: int,
     panel: PanelFiles,
     draw: DrawFiles,
     threads: int = 1,
@@ -37,9 +38,10 @@ def baselines(
 
     The allele frequency is that of the reference; the nearest haplotype is the retrieved one with
     fewest mismatches over the window's typed sites; the vote is the mean over the nearest
-    `vote_neighbours`; Li and Stephens' model copies from the whole reference. Beside them,
-    `carriers` float16 [mask, person, site, 2] is the share of all neighbours that carry ALT.
-    `panel` and `draw` have the files of one chromosome.
+    `vote_neighbours`; Li and Stephens' model copies from the whole reference along the chromosome,
+    as an imputation without a network does. Beside them, `carriers` float16 [mask, person, site, 2]
+    is the share of all neighbours that carry ALT. `panel` and `draw` have the files of one
+    chromosome.
     """
     (chromosome,) = open_chromosomes(panel, draw)
     people = np.unique(chromosome.retrieved.person)
@@ -48,46 +50,56 @@ def baselines(
         create_predictions(file, METHODS, chromosome.names, people, shape)
         create_shares(file, "carriers", shape[1:])
         for items in show_progress(chromosome.retrieved.group(), "windows"):
-            mosaic = _copy_from_panel(chromosome, items, panel_typed, count_threads(threads))
-            _write_window(file, chromosome, items, mosaic, vote_neighbours)
+            _write_window(file, chromosome, items, vote_neighbours)
+        pieces = [
+            (mask, start)
+            for mask in range(len(chromosome.names))
+            for start in range(0, len(people), batch_people)
+        ]
+        for mask, start in show_progress(pieces, "people"):
+            some = slice(start, start + batch_people)
+            found = _copy_from_panel(chromosome, mask, people[some], count_threads(threads))
+            file["probability"][METHODS.index("li_stephens"), mask, some] = found
     log.info("%d people, %d masks, %s", len(people), shape[1], ", ".join(METHODS))
 
 
 def _copy_from_panel(
-    chromosome: ChromosomeData, items: np.ndarray, panel_typed: int, threads: int
+    chromosome: ChromosomeData, mask: int, people: np.ndarray, threads: int
 ) -> np.ndarray:
-    """Li and Stephens' probability of ALT, float32 [2n, core], of items that share a window."""
-    no_neighbours = np.empty((2 * len(items), 0), dtype=np.int32)
+    """Li and Stephens' probability of ALT, float32 [n, site, 2], NaN where not hidden."""
+    hidden = chromosome.hidden[mask]
+    typed = np.flatnonzero(~hidden)
+    core = np.flatnonzero(hidden)
     # Test people are not in the panel.
-    no_owner = np.full(2 * len(items), -1)
-    window = chromosome.view(items)
-    haplotypes = chromosome.read(items)
-    return trace_window(window, haplotypes, no_neighbours, no_owner, panel_typed, threads).alternate
+    nobody = np.full(2 * len(people), -1)
+    queries = Queries(chromosome.read_sites(people, typed), nobody)
+    model = chromosome.copying[mask]
+    found = np.full((2 * len(people), len(hidden)), np.nan, dtype=np.float32)
+    found[:, core] = impute_sites(queries, chromosome.shards, typed, core, model, threads)
+    return found.reshape(len(people), 2, -1).swapaxes(1, 2)
 
 
 def _write_window(
     file: h5py.File,
     chromosome: ChromosomeData,
     items: np.ndarray,
-    mosaic: np.ndarray,
     vote_neighbours: int,
 ) -> None:
-    """Write what all methods say of items that share mask and window; all test people do."""
+    """Write what the plainest methods say of items that share mask and window: all test people."""
     mask = chromosome.retrieved.mask[items[0]]
     core = slice(*chromosome.windows.cores[chromosome.retrieved.window[items[0]]])
     alleles = _read_neighbour_alleles(chromosome, items)
     distances = chromosome.retrieved.read("distances", items)
     typed = ~chromosome.hidden[mask][core]
-    probability = np.empty((len(METHODS), *mosaic.shape), dtype=np.float32)
+    probability = np.empty((3, len(alleles), alleles.shape[2]), dtype=np.float32)
     probability[0] = chromosome.frequencies.frequency[core]
     probability[1] = copy_nearest(alleles, distances, 1)
     probability[2] = copy_nearest(alleles, distances, vote_neighbours)
-    probability[3] = mosaic
     probability[:, :, typed] = np.nan
     carriers = alleles.mean(axis=1, dtype=np.float32)
     carriers[:, typed] = np.nan
-    by_person = probability.reshape(len(METHODS), len(items), 2, -1)
-    file["probability"][:, mask, :, core] = by_person.swapaxes(2, 3)
+    by_person = probability.reshape(len(probability), len(items), 2, -1)
+    file["probability"][: len(probability), mask, :, core] = by_person.swapaxes(2, 3)
     file["carriers"][mask, :, core] = carriers.reshape(len(items), 2, -1).swapaxes(1, 2)
 
 

@@ -33,7 +33,7 @@ from haplorag.panel.samples import find_samples, read_samples
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import EvaluationSettings
-from haplorag.training.history import list_epochs, read_history
+from haplorag.training.history import COLUMNS, list_epochs, read_history
 
 
 def evaluation(
@@ -70,9 +70,8 @@ def evaluation(
         _count_chromosome(counts, chromosome, blocks, paths)
     models = [read_history(path) for path in histories]
     accuracy = _write_counts(tables, counts, list_site_groups(settings.maf_bins))
-    write_table(
-        tables.learning, pd.DataFrame([row for history in models for row in list_epochs(history)])
-    )
+    learned = [row for history in models for row in list_epochs(history)]
+    write_table(tables.learning, pd.DataFrame(learned, columns=COLUMNS))
     write_table(
         tables.masks, _join_rates(dict(zip(product(draws, chromosomes), rates, strict=True)))
     )

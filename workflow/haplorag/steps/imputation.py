@@ -57,7 +57,7 @@ def imputation(
         with writing_imputed(output, lengths, people) as writer:
             for part in read:
                 panel = open_panel_chromosome(opened, part.chromosome)
-                impute_chromosome(engine, panel, part, writer, settings.batch_people, show_progress)
+                impute_chromosome(engine, panel, part, writer, show_progress)
                 written += len(panel.position)
     _write_fates(sites, read)
     pace = written * len(people) / (time.perf_counter() - started)
@@ -67,13 +67,13 @@ def imputation(
 def _build_engine(
     imputer: Imputer, settings: ImputationSettings, threads: int, gpus: int
 ) -> Engine:
-    """The network, or the model it starts from."""
-    if settings.network == "copying_only":
-        return build_panel_engine(imputer, threads)
+    """The model over the panel, alone or under the network."""
+    if imputer.reads is None:
+        return build_panel_engine(imputer, settings.batch_people, threads)
     # Loading torch takes seconds, and only the network asks for it.
     from haplorag.imputation.network_engine import build_network_engine
 
-    return build_network_engine(imputer, threads, gpus)
+    return build_network_engine(imputer, settings.batch_people, threads, gpus)
 
 
 def _write_fates(path: Path, read: list[TargetChromosome]) -> None:

@@ -14,15 +14,27 @@ from haplorag.io.hdf5 import read_arrays, write_arrays
 from haplorag.io.metadata import read_facts, write_facts
 from haplorag.io.provenance import check_provenance
 from haplorag.pipeline.cli import run_step
-from haplorag.settings import NeighbourSettings, NetworkSettings
+from haplorag.settings import LiStephensSettings, NeighbourSettings, NetworkSettings
 from haplorag.training.history import MaskScores, TrainingHistory, read_history
 
 log = logging.getLogger(__name__)
 VARIANTS = ("variants/POS", "variants/REF", "variants/ALT", "variants/ID")
 CARD = """# An imputer made by haplorag {version}
 
-Model `{model}`: {parameters} trained numbers, best after epoch {best_epoch} of {epochs}.
 Reference: {haplotypes} haplotypes, chromosomes {chromosomes}, {sites} sites.
+{network}
+## Use
+
+    python -m haplorag.steps.imputation FOLDER TARGET.vcf.gz OUTPUT.vcf.gz SITES.tsv --settings JSON
+
+## Limits
+
+It imputes the sites above and no others, from phased targets on the same genome build, and it is no
+better than its reference is near to the people imputed. What it holds are genotypes of the reference
+people, in `shards/` and wherever it has weights: guard this folder as you guard the panel.
+"""
+NETWORK = """
+Network `{model}`: {parameters} trained numbers, best after epoch {best_epoch} of {epochs}.
 
 ## Accuracy on validation people, by hidden sites
 
@@ -30,24 +42,12 @@ Reference: {haplotypes} haplotypes, chromosomes {chromosomes}, {sites} sites.
 |---|---|---|---|---|
 {rows}
 
-These people took no part in training or in the reference, but training stopped where it served them best. The report of the
-run has the figures on test people, beside other methods.
-
-## Use
-
-    python -m haplorag.steps.imputation FOLDER TARGET.vcf.gz OUTPUT.vcf.gz SITES.tsv --settings JSON
-
-## Limits
-
-It imputes the sites above and no others, from phased targets on the same genome build, and it is no better than its reference
-is near to the people imputed. `shards/` and `weights.safetensors` carry genotypes of the reference people: guard this folder
-as you guard the panel.
+These people took no part in training or in the reference, but training stopped where it served them
+best. The report of the run has the figures on test people, beside other methods.
 """
 
 
 def imputer(
-    weights: Path,
-    history: Path,
     output: Path,
     *,
     genotypes: list[Path],
@@ -55,42 +55,53 @@ def imputer(
     windows: list[Path],
     shards: list[Path],
     chromosomes: list[str],
-    network: NetworkSettings,
+    model: str,
     neighbours: NeighbourSettings,
+    copying: LiStephensSettings,
+    seed: int,
+    network: NetworkSettings | None = None,
+    weights: Path | None = None,
+    history: Path | None = None,
 ) -> None:
-    """Write weights.safetensors, imputer.json (settings, checksums), README.md, and by chromosome
-    sites, windows and shards.
+    """Write imputer.json (settings, checksums), README.md, and by chromosome sites, windows and
+    shards; with a network also weights.safetensors.
 
     Lists have one path a chromosome. Raises InputError where a file is damaged or comes from
     another run.
     """
-    learned = read_history(history)
-    check_checksum(weights, learned.files[weights.name], "remove its folder and run again")
     haplotypes = 0
     sites = 0
     by_chromosome = zip(chromosomes, genotypes, frequencies, windows, shards, strict=True)
     for chromosome, *paths in by_chromosome:
         haplotypes, more = _gather_chromosome(output / chromosome, chromosome, *paths)
         sites += more
-    shutil.copyfile(weights, output / "weights.safetensors")
+    learned = _copy_network(weights, history, output)
     card = _write_card(learned, chromosomes, haplotypes, sites)
     (output / "README.md").write_text(card)
     facts = {
         "version": version("haplorag"),
-        "model": learned.model,
+        "model": model,
         "chromosomes": chromosomes,
-        "network": network.model_dump(mode="json"),
+        "network": network and network.model_dump(mode="json"),
         "neighbours": neighbours.model_dump(mode="json"),
+        "li_stephens": copying.model_dump(mode="json"),
+        "seed": seed,
         "files": checksum_files(output),
     }
     write_facts(output / "imputer.json", "imputer", facts)
-    log.info(
-        "%s: %d sites on %d chromosomes, best epoch %03d",
-        learned.model,
-        sites,
-        len(chromosomes),
-        learned.best_epoch,
-    )
+    log.info("%s: %d sites on %d chromosomes", model, sites, len(chromosomes))
+
+
+def _copy_network(
+    weights: Path | None, history: Path | None, output: Path
+) -> TrainingHistory | None:
+    """Copy a trained network, where there is one; gives what is known of it."""
+    if weights is None or history is None:
+        return None
+    learned = read_history(history)
+    check_checksum(weights, learned.files[weights.name], "remove its folder and run again")
+    shutil.copyfile(weights, output / "weights.safetensors")
+    return learned
 
 
 def _gather_chromosome(
@@ -121,18 +132,24 @@ def _gather_chromosome(
 
 
 def _write_card(
-    history: TrainingHistory, chromosomes: list[str], haplotypes: int, sites: int
+    history: TrainingHistory | None, chromosomes: list[str], haplotypes: int, sites: int
 ) -> str:
     """What people are told of an imputer."""
     return CARD.format(
         version=version("haplorag"),
+        haplotypes=haplotypes,
+        chromosomes=", ".join(chromosomes),
+        sites=sites,
+        network=_describe_network(history) if history else "",
+    )
+
+
+def _describe_network(history: TrainingHistory) -> str:
+    return NETWORK.format(
         model=history.model,
         parameters=history.parameters,
         best_epoch=history.best_epoch,
         epochs=history.trained_epochs,
-        haplotypes=haplotypes,
-        chromosomes=", ".join(chromosomes),
-        sites=sites,
         rows="\n".join(_list_rows(history.epochs[history.best_epoch].validation)),
     )
 
