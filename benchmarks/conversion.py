@@ -1,11 +1,13 @@
-"""Is our conversion of a phased VCF faster than that of other tools, and are its files and its memory small?
+"""Is our conversion of a phased VCF faster than that of other tools, and are its files and its
+memory small?
 
     python benchmarks/conversion.py --vcf FILE --people PANEL --peers-python PATH
 
-Ours and its peers run in turn, three times each; a figure is the least CPU time (user + system) of a whole process with its
-start. `--peers-python` names the interpreter with scikit-allel and bio2zarr (`pip install scikit-allel 'bio2zarr[vcf]'`);
-bcftools must be on the path. Two halves of the file, converted at once by a process each, bound what splitting a chromosome
-could gain. Exits 1 where a goal is missed, 2 where something is lacking.
+Ours and its peers run in turn, three times each; a figure is the least CPU time (user + system) of
+a whole process with its start. `--peers-python` names the interpreter with scikit-allel and
+bio2zarr (`pip install scikit-allel 'bio2zarr[vcf]'`); bcftools must be on the path. Two halves of
+the file, converted at once by a process each, bound what splitting a chromosome could gain. Exits 1
+where a goal is missed, 2 where something is lacking.
 """
 
 import argparse
@@ -23,7 +25,8 @@ import yaml
 
 from goals import ROOT, count_bytes, judge, measure
 
-# Nothing of haplorag is imported: a child's peak memory starts at that of the process that started it.
+# Nothing of haplorag is imported: a child's peak memory starts at that of the process that started
+# it.
 STEP = (sys.executable, "-m")
 ALLEL = "import sys, allel; allel.vcf_to_hdf5(sys.argv[1], sys.argv[2], overwrite=True)"
 BIO2ZARR = "from bio2zarr.cli import vcf2zarr_main; vcf2zarr_main()"
@@ -72,10 +75,12 @@ def main() -> None:
     print_tables(best, peak, sizes)
     shards_mb = sizes["our shards"] / 1e6 * SITES / sites * HAPLOTYPES / haplotypes
     print(
-        f"shards: {sites:,} sites x {haplotypes:,} haplotypes; extrapolated to {SITES:,} x {HAPLOTYPES:,} in proportion\n"
+        f"shards: {sites:,} sites x {haplotypes:,} haplotypes; extrapolated to {SITES:,} x "
+        f"{HAPLOTYPES:,} in proportion\n"
     )
     print(
-        f"{whole:.2f} s for the whole file, {halves:.2f} s for its halves at once, each to a store of its own: no split of a "
+        f"{whole:.2f} s for the whole file, {halves:.2f} s for its halves at once, each to a "
+        "store of its own: no split of a "
         f"chromosome between two workers can be {whole / halves:.2f} times as fast\n"
     )
     goals = [
@@ -94,7 +99,8 @@ def check_inputs(arguments: argparse.Namespace) -> None:
     for path in (arguments.vcf, arguments.people):
         if not path.exists():
             stop(
-                f"{path}: no such file; run `snakemake --cores 2` for the demo, or name --vcf and --people"
+                f"{path}: no such file; run `snakemake --cores 2` for the demo, or name --vcf "
+                "and --people"
             )
     if not shutil.which("bcftools"):
         stop("bcftools is not on the path; get it with: apt-get install bcftools")
@@ -103,7 +109,8 @@ def check_inputs(arguments: argparse.Namespace) -> None:
             [arguments.peers_python, "-c", f"import {module}"], capture_output=True
         ).returncode:
             stop(
-                f"{arguments.peers_python} has no {package}; get it with: {arguments.peers_python} -m pip install {package}"
+                f"{arguments.peers_python} has no {package}; get it with: "
+                f"{arguments.peers_python} -m pip install {package}"
             )
 
 
@@ -116,7 +123,9 @@ def stop(message: str) -> None:
 def list_commands(
     arguments: argparse.Namespace, folder: Path, config: dict
 ) -> dict[str, list[str]]:
-    """Make the table of samples and give the command of each tool; every one overwrites its own output."""
+    """Make the table of samples and give the command of each tool; every one overwrites its own
+    output.
+    """
     vcf, samples = str(arguments.vcf), str(folder / "samples.tsv")
     flags = ["--settings", json.dumps(config["samples"]), "--seed", str(config["seed"])]
     measure([*STEP, "haplorag.steps.samples", vcf, str(arguments.people), samples, *flags])
@@ -162,7 +171,9 @@ def measure_all(commands: dict[str, list[str]]) -> tuple[dict[str, float], dict[
 
 
 def measure_halves(command: list[str], vcf: Path, folder: Path) -> tuple[float, float]:
-    """Least wall seconds of three of the command, and of two processes at once that have half of the records each."""
+    """Least wall seconds of three of the command, and of two processes at once that have half of
+    the records each.
+    """
     cut = ["bcftools", "query", "-f", "%CHROM\t%POS\n", str(vcf)]
     places = subprocess.run(cut, check=True, capture_output=True, text=True).stdout.splitlines()
     chromosome, middle = places[len(places) // 2].split("\t")

@@ -24,7 +24,8 @@ def judge(name: str, figure: float, words: str, bound: float, unit: str = "") ->
     """Print one goal and say whether it is met; `words` is one of `MET`."""
     met = MET[words](float(figure), float(bound))
     print(
-        f"goal {name}: {figure:,.4g}{unit}, wanted {words} {bound:,g}{unit} ({'met' if met else 'missed'})",
+        f"goal {name}: {figure:,.4g}{unit}, wanted {words} {bound:,g}{unit} "
+        f"({'met' if met else 'missed'})",
         flush=True,
     )
     return met
@@ -55,9 +56,11 @@ def surroundings() -> dict[str, str]:
 
 
 def measure(command: list[str]) -> tuple[float, float, int]:
-    """Run a command; wall seconds, CPU seconds and peak memory in bytes of it and of what it waited for.
+    """Run a command; wall seconds, CPU seconds and peak memory in bytes of it and of what it waited
+    for.
 
-    A child's peak memory starts at that of the process that started it. Exits with status 2 where the command fails.
+    A child's peak memory starts at that of the process that started it. Exits with status 2 where
+    the command fails.
     """
     started = time.perf_counter()
     with tempfile.TemporaryFile() as errors:

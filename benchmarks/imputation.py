@@ -1,10 +1,12 @@
-"""Is imputing a VCF faster than with Beagle and Minimac4, and how accurate is each on the same people and sites?
+"""Is imputing a VCF faster than with Beagle and Minimac4, and how accurate is each on the same
+people and sites?
 
-    PYTHONPATH=workflow python benchmarks/imputation.py --results results --chromosome 1 --mask array
+    PYTHONPATH=workflow python benchmarks/imputation.py --results results --mask array
 
-Takes a run's test people with a mask's sites removed as the target, and its reference people as the panel. Wall time is that
-of the whole command, reading the panel and writing the compressed VCF in it; Minimac4's panel is prepared beforehand, as ours
-is. A table with the time, the peak memory and the mean dosage r2 by MAF bin of each; exits 1 where a goal is missed.
+Takes a run's test people with a mask's sites removed as the target, and its reference people as the
+panel. Wall time is that of the whole command, reading the panel and writing the compressed VCF in
+it; Minimac4's panel is prepared beforehand, as ours is. A table with the time, the peak memory and
+the mean dosage r2 by MAF bin of each; exits 1 where a goal is missed.
 """
 
 import argparse
@@ -81,11 +83,13 @@ def main() -> None:
                 *bins,
             ]
     print(
-        f"{len(names)} people, {hidden.sum():,} of {len(hidden):,} sites hidden ({given.mask}), {given.threads} threads\n"
+        f"{len(names)} people, {hidden.sum():,} of {len(hidden):,} sites hidden ({given.mask}), "
+        f"{given.threads} threads\n"
     )
     edges = config["evaluation"]["maf_bins"]
     print(
-        f"{'tool':14}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'genotypes/s':>13}  mean r2 by MAF bin {edges}"
+        f"{'tool':14}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'genotypes/s':>13}  mean r2 by MAF "
+        f"bin {edges}"
     )
     for tool, (wall, cpu, peak, pace, *bins) in rows.items():
         print(
@@ -100,7 +104,9 @@ def main() -> None:
 
 
 def read_case(results: Path, chromosome: str, mask: str) -> dict:
-    """Test people, their true alleles int8 [n, site, 2], hidden sites bool [site], frequencies, sites by key, MAF bins."""
+    """Test people, their true alleles int8 [n, site, 2], hidden sites bool [site], frequencies,
+    sites by key, MAF bins.
+    """
     people = find_samples(read_samples(results / "samples/samples.tsv"), "test")
     drawn = read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
     frequency = read_arrays(results / f"frequencies/{chromosome}.h5", "frequencies", "frequency")[
@@ -134,7 +140,9 @@ def read_case(results: Path, chromosome: str, mask: str) -> dict:
 def prepare(
     given: argparse.Namespace, folder: Path, config: dict
 ) -> tuple[dict[str, list[str]], dict[str, Path]]:
-    """Write the panel and the target, and give each tool's command and where its output comes to lie."""
+    """Write the panel and the target, and give each tool's command and where its output comes to
+    lie.
+    """
     run, step = given.results, [sys.executable, "-m"]
     masks = run / f"masks/test/{given.chromosome}.h5"
     names = read_arrays(masks, "masks", "names")["names"].tolist()

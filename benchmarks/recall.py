@@ -1,11 +1,13 @@
-"""Do the retrieved neighbours hold what imputation needs? Li and Stephens' model over K of them beside the full panel.
+"""Do the retrieved neighbours hold what imputation needs? Li and Stephens' model over K of them
+beside the full panel.
 
     python benchmarks/recall.py --results results --chromosome 1
 
-Reads genotypes, samples, frequencies, windows and shards of a run, hides sites of validation people at several rates, and
-runs the model in NumPy over the whole reference, over the K haplotypes that are retrieved, and over the K that hold most
-weight in the full panel, which no retrieval can better. Beside them is what the copying network reads: the K, and all others
-as one more candidate. For each mask it prints how often the haplotype of most weight in the full panel is among the K, and
+Reads genotypes, samples, frequencies, windows and shards of a run, hides sites of validation people
+at several rates, and runs the model in NumPy over the whole reference, over the K haplotypes that
+are retrieved, and over the K that hold most weight in the full panel, which no retrieval can
+better. Beside them is what the copying network reads: the K, and all others as one more candidate.
+For each mask it prints how often the haplotype of most weight in the full panel is among the K, and
 the mean dosage r2 by MAF bin. The goals are those of what the network reads.
 """
 
@@ -59,7 +61,9 @@ def run_li_stephens(alleles, references, typed, hidden, hidden_alleles, mismatch
 
 
 def judge_window(queries, shards, hidden, sites, core, model, settings, counts):
-    """By method probabilities [Q, H] and recall [Q, H] (None where all are looked at), and the core's hidden columns."""
+    """By method probabilities [Q, H] and recall [Q, H] (None where all are looked at), and the
+    core's hidden columns.
+    """
     columns, inside = choose_typed_columns(hidden, core, settings.reach_typed)
     wanted = core[0] + np.flatnonzero(hidden[slice(*core)])
     reference = shards.haplotypes(sites)
@@ -68,7 +72,9 @@ def judge_window(queries, shards, hidden, sites, core, model, settings, counts):
     owner = np.full(len(queries), -1)
 
     def run(choose) -> list[np.ndarray]:
-        """The model over the whole reference, or over the ids [q, K] that `choose` gives for a part of the queries."""
+        """The model over the whole reference, or over the ids [q, K] that `choose` gives for a part
+        of the queries.
+        """
         parts = []
         for start in range(0, len(queries), TOGETHER):
             part = slice(start, start + TOGETHER)
@@ -132,7 +138,8 @@ def main() -> int:
     ]
     windows = np.unique(np.linspace(0, len(cut) - 1, chosen.windows + 2).round().astype(int)[1:-1])
     print(
-        f"{len(people)} people, {packed.reference_haplotypes} reference haplotypes, windows {windows.tolist()}"
+        f"{len(people)} people, {packed.reference_haplotypes} reference haplotypes, windows "
+        f"{windows.tolist()}"
     )
     print(f"{'mask':8} {'method':14} {'recall':>7}  mean r2 by MAF bin: {EDGES}")
     missed = 0
@@ -174,7 +181,8 @@ def main() -> int:
             recalled = [two.ravel() for _, two in measured if two is not None]
             recall = f"{np.concatenate(recalled).mean():.3f}" if recalled else ""
             print(
-                f"{name:8} {method:14} {recall:>7}  {' '.join(f'{value:.4f}' for value in by_bin[method])}",
+                f"{name:8} {method:14} {recall:>7}  "
+                f"{' '.join(f'{value:.4f}' for value in by_bin[method])}",
                 flush=True,
             )
         lost = np.nanmax(by_bin["full panel"] - by_bin[READ])

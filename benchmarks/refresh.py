@@ -1,11 +1,14 @@
-"""How much cheaper is our retrieval than embedding every reference haplotype anew, and does it find the same ones?
+"""How much cheaper is our retrieval than embedding every reference haplotype anew, and does it find
+the same ones?
 
     PYTHONPATH=workflow python benchmarks/refresh.py --results FOLDER --chromosome C
 
-Reads genotypes, samples, windows and shards of a run. One window, half its sites hidden at random, one core: our search of
-packed bits, as configured and over the whole window at once, against the earlier systems' way: embed every reference haplotype
-at D = 384 and search with faiss.IndexFlatL2. Only as many sites are embedded as fit into --memory; the time, proportional to
-the sites, is scaled to the window's. Figures are the least CPU time of three runs in turn. Exits 1 where a goal is missed.
+Reads genotypes, samples, windows and shards of a run. One window, half its sites hidden at random,
+one core: our search of packed bits, as configured and over the whole window at once, against the
+earlier systems' way: embed every reference haplotype at D = 384 and search with faiss.IndexFlatL2.
+Only as many sites are embedded as fit into --memory; the time, proportional to the sites, is scaled
+to the window's. Figures are the least CPU time of three runs in turn. Exits 1 where a goal is
+missed.
 """
 
 import argparse
@@ -37,7 +40,8 @@ WIDTH, BATCH = (
 )  # larger batches are slower: their memory is asked of the system and handed back each time
 # The panel that the earlier systems were built for, and the cores it is refreshed on.
 SITES, HAPLOTYPES, CORES, CORE_SITES = 150_508, 2_008, 8, 512
-# A window: its shards, its number, sites and core columns, queries int8 [Q, C], and hidden, frequency and cM [C].
+# A window: its shards, its number, sites and core columns, queries int8 [Q, C], and hidden,
+# frequency and cM [C].
 Case = namedtuple("Case", "shards window sites core queries hidden frequency centimorgan")
 
 
@@ -61,7 +65,8 @@ def main() -> None:
         case = read_case(arguments.results, arguments.chromosome, arguments.queries)
     except (InputError, OSError) as error:
         parser.error(
-            f"{error}; --results and --chromosome name a run with genotypes, samples, windows and shards"
+            f"{error}; --results and --chromosome name a run with genotypes, samples, windows "
+            "and shards"
         )
     faiss.omp_set_num_threads(1)
     sys.exit(
@@ -96,10 +101,12 @@ def measure(case: Case, settings: NeighbourSettings, memory: float) -> list[tupl
     )
     packed = (case.shards.folder / case.shards.entries[case.window]["file"]).stat().st_size
     print(
-        f"window {case.window}: {len(case.queries)} queries, {case.shards.reference_haplotypes:,} reference haplotypes"
+        f"window {case.window}: {len(case.queries)} queries, "
+        f"{case.shards.reference_haplotypes:,} reference haplotypes"
     )
     print(
-        f"embedded: {embedded:,} of {sites:,} sites; * scaled to all\n\n{'way':22}{'CPU s':>10}{'index bytes':>16}"
+        f"embedded: {embedded:,} of {sites:,} sites; * scaled to "
+        f"all\n\n{'way':22}{'CPU s':>10}{'index bytes':>16}"
     )
     for name, (spent, _) in runs.items():
         print(
@@ -108,13 +115,15 @@ def measure(case: Case, settings: NeighbourSettings, memory: float) -> list[tupl
     print(f"{'embeddings *':22}{old:10.4f}{sites * per_site:16,}\n")
     each, windows = seconds / people, SITES / CORE_SITES
     print(
-        f"refresh: {people:,} haplotypes searched among themselves, {each * 1e3:.3f} ms a query and window on one core,"
+        f"refresh: {people:,} haplotypes searched among themselves, {each * 1e3:.3f} ms a query "
+        "and window on one core,"
     )
     print(
         f"{settings.count / each:,.0f} neighbours/s a core, peak memory {peak * 1024 / 1e6:.0f} MB"
     )
     print(
-        f"extrapolated: {HAPLOTYPES:,} queries x {SITES:,} / {CORE_SITES} = {windows:.0f} windows, {CORES} cores\n"
+        f"extrapolated: {HAPLOTYPES:,} queries x {SITES:,} / {CORE_SITES} = {windows:.0f} "
+        f"windows, {CORES} cores\n"
     )
     return [
         ("less time, configured search", old / runs["ours, configured"][0], "at least", 1_000, "x"),
@@ -144,7 +153,9 @@ def measure(case: Case, settings: NeighbourSettings, memory: float) -> list[tupl
 
 
 def read_case(folder: Path, name: str, queries: int) -> Case:
-    """Read the middle window, hide half of its sites at random and take the first test and validation people as queries."""
+    """Read the middle window, hide half of its sites at random and take the first test and
+    validation people as queries.
+    """
     people = read_samples(folder / "samples/samples.tsv")
     cut, shards = read_windows(folder / f"windows/{name}.h5"), open_shards(folder / "shards" / name)
     window = len(cut) // 2
@@ -173,7 +184,9 @@ def repeat(ways: dict) -> dict[str, tuple]:
 
 
 def search_ours(case: Case, settings: NeighbourSettings, everyone: bool = False) -> int:
-    """Read the window's shards and search them; `everyone` searches up to HAPLOTYPES among themselves. Gives queries."""
+    """Read the window's shards and search them; `everyone` searches up to HAPLOTYPES among
+    themselves. Gives queries.
+    """
     read_shard.cache_clear()
     typed, core = choose_typed_columns(case.hidden, case.core, settings.reach_typed)
     reference, queries = case.shards.haplotypes(case.sites[typed]), case.queries[:, typed]
@@ -185,7 +198,9 @@ def search_ours(case: Case, settings: NeighbourSettings, everyone: bool = False)
 
 
 def search_embeddings(case: Case, block: slice, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Embed all reference haplotypes over a block of columns, index and search them; gives ids and mismatches [Q, K]."""
+    """Embed all reference haplotypes over a block of columns, index and search them; gives ids and
+    mismatches [Q, K].
+    """
     import torch
 
     from haplorag.network.embedding import HaplotypeEmbedding, tokenise
@@ -215,7 +230,9 @@ def search_embeddings(case: Case, block: slice, count: int) -> tuple[np.ndarray,
 def compare(
     case: Case, block: slice, settings: NeighbourSettings, theirs: tuple[np.ndarray, np.ndarray]
 ) -> float:
-    """Share of queries for which both ways find the same distances, and the same haplotypes but for ties at the last."""
+    """Share of queries for which both ways find the same distances, and the same haplotypes but for
+    ties at the last.
+    """
     typed = block.start + np.flatnonzero(~case.hidden[block])
     reference, nobody = case.shards.haplotypes(case.sites[typed]), np.full(len(case.queries), -1)
     found = search_neighbours(case.queries[:, typed], reference, (0, len(typed)), nobody, settings)

@@ -1,11 +1,15 @@
-"""How do time, memory and disk of each stage grow with sites, people, neighbours and the size of a window?
+"""How do time, memory and disk of each stage grow with sites, people, neighbours and the size of a
+window?
 
     PYTHONPATH=workflow python benchmarks/scaling.py
-    PYTHONPATH=workflow python benchmarks/scaling.py --vcf FILE     # of 16,000 sites and 2,000 people or more, not simulated
+    PYTHONPATH=workflow python benchmarks/scaling.py --vcf FILE
 
-Runs every stage at four sizes, each in a process of its own and on one thread, and fits exponents by least squares of the
-logarithms, with their standard errors. Time is the least CPU time of some runs; memory is what a stage takes beyond the loaded
-program. Ten to fifteen minutes. Exits 1 where a goal is missed.
+where FILE has 16,000 sites and 2,000 people or more; without it they are simulated.
+
+Runs every stage at four sizes, each in a process of its own and on one thread, and fits exponents
+by least squares of the logarithms, with their standard errors. Time is the least CPU time of some
+runs; memory is what a stage takes beyond the loaded program. Ten to fifteen minutes. Exits 1 where
+a goal is missed.
 """
 
 import argparse
@@ -50,7 +54,8 @@ OVERLAY = {
     "masks": {"training": {"mixture": {"array": None, "af_guided": None, "random_90": None}}},
     "models": ["copying"],
 }
-# Where sites are few, what lies beside a window ends with the chromosome: a short reach keeps that from looking like growth.
+# Where sites are few, what lies beside a window ends with the chromosome: a short reach keeps that
+# from looking like growth.
 SHORT_REACH = {"neighbours": {"reach_typed": 100}, "network": {"copying": {"panel_typed": 100}}}
 
 
@@ -64,8 +69,9 @@ def main() -> None:
         found = measure_all(Path(scratch), given.vcf)
     exponents = {case: show(*case, sizes) for case, sizes in found.items()}
     print(f"{time.perf_counter() - started:.0f} s in all\n")
-    # What the code says of itself: a VCF is streamed, every window is on its own, a search looks at every haplotype once,
-    # groups of equal haplotypes are followed as one, a training step does not know how large the panel is.
+    # What the code says of itself: a VCF is streamed, every window is on its own, a search looks at
+    # every haplotype once, groups of equal haplotypes are followed as one, a training step does not
+    # know how large the panel is.
     goals = [
         ("genotypes", "sites", "time", "below", 1.1),
         ("genotypes", "sites", "memory", "below", 0.1),
@@ -245,12 +251,14 @@ def show(stage: str, size: str, found: dict[int, dict]) -> dict[str, float]:
     """Print a stage's table and give its exponents of time, memory and disk."""
     unit = next(iter(found.values()))["unit"]
     print(
-        f"{stage} by {size}\n{size:>18}{'CPU s':>10}{'memory MB':>11}{'disk MB':>10}    CPU us and bytes a {unit}"
+        f"{stage} by {size}\n{size:>18}{'CPU s':>10}{'memory MB':>11}{'disk MB':>10}    CPU us "
+        f"and bytes a {unit}"
     )
     for value, row in found.items():
         each = f"{row['cpu'] / row['units'] * 1e6:14.4g}{row['disk'] / row['units']:11.4g}"
         print(
-            f"{value:18,}{row['cpu']:10.3f}{row['memory'] / 1e6:11.1f}{row['disk'] / 1e6:10.3f}{each}"
+            f"{value:18,}{row['cpu']:10.3f}{row['memory'] / 1e6:11.1f}"
+            f"{row['disk'] / 1e6:10.3f}{each}"
         )
     exponents, words = {}, []
     for kind, key in KINDS.items():

@@ -2,9 +2,10 @@
 
     python benchmarks/soak.py --epochs 30
 
-Simulates the panel of tests/tiny.yaml, trains `copying` on one chromosome of it, and watches while Snakemake runs: the peak
-memory of each epoch's job, the files that it and Snakemake hold open, the bytes that an epoch leaves. A figure is flat where
-its slope over the epochs is within three standard errors of none. Exits 1 where a goal is missed, 2 where the run fails.
+Simulates the panel of tests/tiny.yaml, trains `copying` on one chromosome of it, and watches while
+Snakemake runs: the peak memory of each epoch's job, the files that it and Snakemake hold open, the
+bytes that an epoch leaves. A figure is flat where its slope over the epochs is within three
+standard errors of none. Exits 1 where a goal is missed, 2 where the run fails.
 """
 
 import argparse
@@ -80,7 +81,8 @@ def main() -> None:
     for name in FLAT:
         slope, error = fit_slope(table["epoch"], table[name])
         print(
-            f"{name}: {table[name].mean():.4g} on average, {slope:+.2g} an epoch, standard error {error:.2g}"
+            f"{name}: {table[name].mean():.4g} on average, {slope:+.2g} an epoch, standard error "
+            f"{error:.2g}"
         )
         goals.append(
             (
@@ -96,7 +98,9 @@ def main() -> None:
 
 
 def watch(folder: Path, epochs: int, cores: int) -> dict[int, dict[str, float]]:
-    """Run Snakemake up to the last epoch; by epoch, what shows only while it runs. Exits with status 2 where it fails."""
+    """Run Snakemake up to the last epoch; by epoch, what shows only while it runs. Exits with
+    status 2 where it fails.
+    """
     results = folder / "results"
     training = {"epochs": epochs, "patience": epochs}
     values = {
@@ -142,7 +146,9 @@ def watch(folder: Path, epochs: int, cores: int) -> dict[int, dict[str, float]]:
 
 
 def look(running: psutil.Process, folder: Path, seen: dict[int, dict[str, float]]) -> None:
-    """Count the open files of training jobs; where an epoch has just ended, those of Snakemake, and the disk in use."""
+    """Count the open files of training jobs; where an epoch has just ended, those of Snakemake, and
+    the disk in use.
+    """
     # Processes end while one looks at them.
     with suppress(psutil.Error):
         for child in running.children(recursive=True):
@@ -190,7 +196,9 @@ def read(folder: Path, epoch: int) -> dict[str, float]:
 
 
 def in_errors(slope: float, error: float) -> float:
-    """Size of a slope in standard errors; where there is no scatter, any slope is beyond all of them."""
+    """Size of a slope in standard errors; where there is no scatter, any slope is beyond all of
+    them.
+    """
     return abs(slope) / error if error else math.inf if slope else 0.0
 
 

@@ -1,4 +1,6 @@
-"""The stages that scaling.py measures, each at one size, and how their cost is taken; no benchmark of its own."""
+"""The stages that scaling.py measures, each at one size, and how their cost is taken; no benchmark
+of its own.
+"""
 
 import argparse
 import ctypes
@@ -44,7 +46,8 @@ from haplorag.training.history import EpochRecord, begin_history, write_history
 from haplorag.vcf.writer import Site, write_phased
 
 CHROMOSOME, EPOCH, MODEL, SEED = "1", "001", "copying", 17
-# A stage is timed so many times, or until so many CPU seconds are spent: a short one is disturbed most by what else runs.
+# A stage is timed so many times, or until so many CPU seconds are spent: a short one is disturbed
+# most by what else runs.
 MOST_RUNS, ENOUGH_SECONDS = 7, 4.0
 # People kept out of the reference, and how many sites of a target are typed: one of so many.
 TESTED, TRAINED, TARGET, TYPED_EVERY = 32, 40, 8, 10
@@ -85,10 +88,11 @@ class Job:
 
 
 def take(stage: str, folder: Path) -> dict:
-    """Run a stage to load what it needs, then for its CPU seconds, then for its memory; with units and bytes on disk.
+    """Run a stage to load what it needs, then for its CPU seconds, then for its memory; with units
+    and bytes on disk.
 
-    Time is the least of some runs. Memory is the peak of the last above what the process held before it, what was freed
-    given back.
+    Time is the least of some runs. Memory is the peak of the last above what the process held
+    before it, what was freed given back.
     """
     case = Case(
         folder,
@@ -174,7 +178,9 @@ def cut(case: Case) -> Job:
 
 
 def samples(case: Case) -> Job:
-    """The table of samples: some to test and to train on, as many reference people as are wanted, evenly spread."""
+    """The table of samples: some to test and to train on, as many reference people as are wanted,
+    evenly spread.
+    """
     people = case.wanted["people"]
     roles = np.full(people, "validation", dtype=object)
     roles[np.arange(TESTED + TRAINED) * people // (TESTED + TRAINED)] = ["test"] * TESTED + [
@@ -278,7 +284,7 @@ def neighbours(case: Case) -> Job:
 
 
 def tracing(case: Case) -> Job:
-    """The haplotypes of an epoch traced through the whole panel; a unit is a haplotype in a window."""
+    """The haplotypes of an epoch traced through the panel; a unit is a haplotype in a window."""
     order = ("genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "rates")
     chromosome = open_chromosome(case.path("samples"), *case.paths(*order))
     found, typed = chromosome.retrieved, case.settings.network[MODEL].panel_typed
@@ -295,7 +301,9 @@ def tracing(case: Case) -> Job:
 
 
 def step(case: Case) -> Job:
-    """A batch forward, backward and a step of the optimiser, its data ready; a unit is a haplotype in a window."""
+    """A batch forward, backward and a step of the optimiser, its data ready; a unit is a haplotype
+    in a window.
+    """
     known = argparse.Namespace(results=case.folder, chromosome=CHROMOSOME, model=MODEL, threads=1)
     made = training.Case(case.settings, known)
     batch, labels = made.cut()
@@ -369,7 +377,9 @@ def imputer(case: Case) -> Job:
 
 
 def impute(case: Case, name: str, imputer: Path) -> Job:
-    """Imputation of test people of whom one site of ten is typed; a unit is a genotype that comes out."""
+    """Imputation of test people of whom one site of ten is typed; a unit is a genotype that comes
+    out.
+    """
     people = find_samples(read_samples(case.path("samples")), "test")[
         : case.wanted.get("target", TARGET)
     ]

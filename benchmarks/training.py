@@ -1,12 +1,15 @@
-"""How fast does a network train, where does the time go, and how much faster is a step than in the earlier systems?
+"""How fast does a network train, where does the time go, and how much faster is a step than in the
+earlier systems?
 
-    PYTHONPATH=workflow python benchmarks/training.py --results results --chromosome 1 --model embedding_rag_v18
+PYTHONPATH=workflow python benchmarks/training.py --results results --chromosome 1 --model
+embedding_rag_v18
 
-Reads a run's first epoch. On a GPU, where there is one, else on the CPU: the seconds of a step by part (data, retrieval,
-forward, backward, optimiser), tokens and floating-point operations a second beside the device's measured matrix rate, and peak
-memory. Then the same network the earlier way: every haplotype padded to 1,030 sites, attention that writes out its weights, one
-pass a haplotype; both without the genotype head, which needs two haplotypes at once. A figure is the least of the steps.
-Full size: --overlay config/embedding_rag_v18.yaml. Exits 1 where a goal is missed.
+Reads a run's first epoch. On a GPU, where there is one, else on the CPU: the seconds of a step by
+part (data, retrieval, forward, backward, optimiser), tokens and floating-point operations a second
+beside the device's measured matrix rate, and peak memory. Then the same network the earlier way:
+every haplotype padded to 1,030 sites, attention that writes out its weights, one pass a haplotype;
+both without the genotype head, which needs two haplotypes at once. A figure is the least of the
+steps. Full size: --overlay config/embedding_rag_v18.yaml. Exits 1 where a goal is missed.
 """
 
 import argparse
@@ -151,13 +154,15 @@ def measure(case: Case, given: argparse.Namespace) -> list[tuple]:
     rate, peak = counter.get_total_flops() / step, measure_matrix_rate(case)
     tokens = batch.alleles.shape[0] * (batch.core.stop - batch.core.start)
     print(
-        f"{given.model}: D {case.reads.width}, {case.reads.layers} layers, {len(case.items)} people, {case.device}\n"
+        f"{given.model}: D {case.reads.width}, {case.reads.layers} layers, {len(case.items)} "
+        f"people, {case.device}\n"
     )
     print(f"{'part':12}{'ms':>10}{'share':>8}")
     for part, spent in seconds.items():
         print(f"{part:12}{spent * 1e3:10.2f}{spent / sum(seconds.values()):8.1%}")
     print(
-        f"\n{tokens / step:,.0f} tokens/s; {rate / 1e12:.3f} of {peak / 1e12:.3f} TFLOP/s: {rate / peak:.1%}"
+        f"\n{tokens / step:,.0f} tokens/s; {rate / 1e12:.3f} of {peak / 1e12:.3f} TFLOP/s: "
+        f"{rate / peak:.1%}"
     )
     on_gpu = case.device.type == "cuda"
     memory = (
@@ -195,7 +200,9 @@ def measure_matrix_rate(case: Case) -> float:
 
 
 def compare(case: Case, batch: Batch, labels: torch.Tensor, steps: int) -> float:
-    """How many times longer the earlier way takes for the same people and sites; the two take turns."""
+    """How many times longer the earlier way takes for the same people and sites; the two take
+    turns.
+    """
     settings = case.reads.model_copy(update={"genotype_head": False})
     network = build_network(settings).to(case.device).train()
     padded, padded_labels = pad(batch, labels)

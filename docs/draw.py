@@ -40,6 +40,7 @@ RULE_WIDTH, RULE_HEIGHT, RULE_STEP, COLUMN_STEP, HEAD = 340, 88, 116, 420, 28
 LETTERS = 46
 # An arrow is straight for so long before its tip.
 STRAIGHT = 9
+DASHES = ' stroke-dasharray="6 4"'
 
 
 def draw_pictures() -> dict[str, str]:
@@ -313,6 +314,10 @@ def draw_data_flow(rules: dict[str, Rule]) -> str:
     graph = {name: rule.reads for name, rule in rules.items()}
     needed = {"imputation"} | reach(graph, "imputation")
     graph = {name: graph[name] for name in rules if name in needed}
+    # The model over the panel imputes without what training leaves.
+    alone = {**graph, "imputer": graph["imputer"] - {"training"}}
+    always = {"imputation"} | reach(alone, "imputation")
+    short = reduce_graph({name: alone[name] for name in always})
     corner, heads = _place_rules({name: rules[name].act for name in graph})
     parts = [
         _text(MARGIN, 26, "From a panel and a target to an imputed VCF", size=17, weight="bold")
@@ -320,7 +325,7 @@ def draw_data_flow(rules: dict[str, Rule]) -> str:
     notes = (
         "A box is a rule: what it writes under results/, and what it reads. A name with a dot is",
         "a key of the configuration and stands for the file it names. An arrow leads to the rule",
-        "that reads; those that others imply are left out.",
+        "that reads; those that others imply are left out. Dashed is what only a network needs.",
     )
     parts += [
         _text(MARGIN, 48 + 18 * row, note, size=13, fill=SOFT) for row, note in enumerate(notes)
@@ -329,13 +334,12 @@ def draw_data_flow(rules: dict[str, Rule]) -> str:
         head = f"{act}: workflow/rules/{act}.smk"
         parts.append(_text(x, y, head, size=14, weight="bold"))
     for name, ends in reduce_graph(graph).items():
-        for end in sorted(ends):
+        for end in sorted(ends | short.get(name, set())):
             level = corner[end][0] != corner[name][0]
             parts.append(_curve(_join(corner[end], corner[name]), level))
     for name in graph:
-        parts += _draw_rule(
-            name, rules[name], [other for other in graph if other in graph[name]], corner[name]
-        )
+        reads = [other for other in graph if other in graph[name]]
+        parts += _draw_rule(name, rules[name], reads, corner[name], dashed=name not in always)
     bottom = max(y for _, y in corner.values()) + RULE_HEIGHT
     return _svg(2 * MARGIN + COLUMN_STEP + RULE_WIDTH, bottom + MARGIN, parts)
 
@@ -357,10 +361,10 @@ def _place_rules(
     return corner, heads
 
 
-def _draw_rule(name: str, rule: Rule, reads: list[str], corner: Point) -> list[str]:
+def _draw_rule(name: str, rule: Rule, reads: list[str], corner: Point, dashed: bool) -> list[str]:
     """A rule as a box: its name, the first of what it writes, and what it reads."""
     x, y = corner
-    parts = _box(x, y, RULE_WIDTH, RULE_HEIGHT, ACTS[rule.act])
+    parts = _box(x, y, RULE_WIDTH, RULE_HEIGHT, ACTS[rule.act], dashed)
     parts.append(_text(x + 12, y + 22, name, size=15, weight="bold"))
     parts.append(_text(x + 12, y + 41, rule.writes[0], size=13, family=MONO))
     lines = wrap("reads " + ", ".join([*rule.files, *reads]), LETTERS)
@@ -396,10 +400,13 @@ def _curve(points: list[Point], level: bool = False) -> str:
     return f'<path d="{" ".join(path)}" {style}/>'
 
 
-def _box(x: float, y: float, width: float, height: float, colour: tuple[str, str]) -> list[str]:
+def _box(
+    x: float, y: float, width: float, height: float, colour: tuple[str, str], dashed: bool = False
+) -> list[str]:
     fill, frame = colour
     size = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6"'
-    return [f'<rect {size} fill="{fill}" stroke="{frame}" stroke-width="1.5"/>']
+    style = f'fill="{fill}" stroke="{frame}" stroke-width="1.5"'
+    return [f"<rect {size} {style}{DASHES if dashed else ''}/>"]
 
 
 def _text(

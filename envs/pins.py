@@ -14,7 +14,7 @@ COMMAND = "# Made from pyproject.toml by: make pins\n"
 HEADS = {
     "cpu": """\
 # Third-party requirements on a machine without a GPU; every version pinned. Python 3.11 to 3.14,
-# Linux. NVIDIA's packages are left out: where PyTorch's build asks for them, it names their versions.
+# Linux. NVIDIA's packages are left out: where PyTorch's build asks for them, it names versions.
 """,
     "gpu": """\
 # Third-party requirements on a machine with an NVIDIA GPU (driver 580 or newer); every version
@@ -48,7 +48,7 @@ def main(options: list[str]) -> None:
 
 
 def resolve(name: str, options: list[str]) -> list[str]:
-    """All packages of an extra, each with its version: the one that is pinned already, where it fits."""
+    """All packages of an extra, each with its version: the one pinned already, where it fits."""
     command = ["uv", "pip", "compile", "pyproject.toml", "--quiet", "--no-header", "--no-annotate"]
     # The oldest Python: what it can install, newer ones can too.
     command += ["--python-version", "3.11", "--python-platform", "linux", "--extra", name]
@@ -70,7 +70,8 @@ def write(name: str, pins: list[str]) -> None:
 
 def write_conda(name: str) -> None:
     """Write the conda environment with the pins of a file."""
-    head = f"{COMMAND}# For snakemake --sdm conda: the packages of {name}.txt.\nchannels: [conda-forge]\n"
+    head = f"{COMMAND}# For snakemake --sdm conda: the packages of {name}.txt.\n"
+    head += "channels: [conda-forge]\n"
     dependencies = "dependencies:\n  - python=3.11\n  - pip\n  - pip:\n"
     pins = "".join(f"      - {pin}\n" for pin in read(name))
     (ENVS / f"{name}.yaml").write_text(head + dependencies + pins)

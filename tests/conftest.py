@@ -1,4 +1,6 @@
-"""Fixtures that several files of tests use: a small simulated panel, a model trained on it, and what is made of them."""
+"""Fixtures that several files of tests use: a small simulated panel, a model trained on it, and
+what is made of them.
+"""
 
 from pathlib import Path
 
@@ -43,7 +45,9 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory, settings) -> Simulated:
-    """Chromosome 1 of a small simulated panel, from VCF to the neighbours of validation, test and epoch 001."""
+    """Chromosome 1 of a small simulated panel, from VCF to the neighbours of validation, test and
+    epoch 001.
+    """
     made = Simulated(tmp_path_factory.mktemp("simulated"), settings)
     folder = made.folder
     vcf, panel = folder / "demo/1.vcf.gz", folder / "demo/panel.tsv"

@@ -1,4 +1,6 @@
-"""What tests share that is no fixture: the checkout, a simulated panel carried through the data stages, small batches."""
+"""What tests share that is no fixture: the checkout, a simulated panel carried through the data
+stages, small batches.
+"""
 
 import json
 import shutil
@@ -45,7 +47,9 @@ def read_config(*overlays: str) -> dict:
 
 
 def copy_checkout(folder: Path, compiled: bool = False) -> Path:
-    """Copy what a run needs of this checkout into a folder; with the machine code, where time is short."""
+    """Copy what a run needs of this checkout into a folder; with the machine code, where time is
+    short.
+    """
     ignore = None if compiled else shutil.ignore_patterns("__pycache__")
     for name in SOURCES:
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)

@@ -32,7 +32,9 @@ def assume(positions, switches, settings=(PLAIN,)):
 
 
 def trace(alleles, panel, model, core, ids=None, owner=NOBODY):
-    """ALT [Q, setting, L], posterior [Q, setting, L, K] of haplotypes [Q, S], typed where the first is."""
+    """ALT [Q, setting, L], posterior [Q, setting, L, K] of haplotypes [Q, S], typed where the first
+    is.
+    """
     typed = np.flatnonzero(alleles[0] >= 0)
     cut = cut_segments(PlainPanel(panel), typed, core, model.distance)
     queries = Queries(np.ascontiguousarray(alleles[:, typed]), owner)

@@ -211,7 +211,8 @@ def test_the_store_is_compared_with_its_file(simulated, tmp_path):
 
 def test_one_person_under_two_names_is_reported(tmp_path, caplog):
     alleles = np.random.default_rng(3).integers(0, 2, (150, 4, 2))
-    # The third person is the first, their haplotypes exchanged; the fourth shares one haplotype with the second.
+    # The third person is the first, their haplotypes exchanged; the fourth shares one haplotype
+    # with the second.
     alleles[:, 2], alleles[:, 3, 0] = alleles[:, 0, ::-1], alleles[:, 1, 1]
     records = [
         f"1 {10 * site + 10} A C " + " ".join(f"{a}|{b}" for a, b in row)
@@ -241,7 +242,9 @@ def test_an_index_of_another_file_is_refused(simulated, tmp_path):
 
 
 def compare_with_bcftools(store_path, vcf, people):
-    """Every genotype of a store beside what bcftools says of the same site and person; gives how many were compared."""
+    """Every genotype of a store beside what bcftools says of the same site and person; gives how
+    many were compared.
+    """
     arrays = read_arrays(store_path, "genotypes")
     calls = arrays["calldata/GT"]
     keys = zip(

@@ -110,7 +110,9 @@ def test_a_chromosome_keeps_its_length(impute, simulated, tmp_path):
 
 
 def test_a_chromosome_without_records_is_not_in_the_target(impute, simulated, tmp_path):
-    """A header may declare the whole genome; a file without an index tells only by its records what it has."""
+    """A header may declare the whole genome; a file without an index tells only by its records what
+    it has.
+    """
     text = gzip.decompress((simulated.folder / "demo/target.vcf.gz").read_bytes())
     (tmp_path / "t.vcf").write_bytes(text.replace(b"\n1\t", b"\n9\t"))
     with pytest.raises(InputError, match="has none of the imputer's chromosomes 1"):
@@ -265,7 +267,9 @@ def test_every_fate_by_eye(impute, simulated, tmp_path):
 def test_a_target_of_many_chromosomes_is_read_once(
     impute, simulated, tmp_path, monkeypatch, caplog
 ):
-    """Those the imputer lacks are counted; the file is opened once for its header, once for its records."""
+    """Those the imputer lacks are counted; the file is opened once for its header, once for its
+    records.
+    """
     source = simulated.folder / "demo/target.vcf.gz"
     lines = gzip.decompress(source.read_bytes()).splitlines(keepends=True)
     head = [line for line in lines if line.startswith(b"#")]

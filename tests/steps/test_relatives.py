@@ -16,7 +16,9 @@ SITES = 4000
 
 @pytest.fixture
 def families():
-    """Haplotypes 0/1 [2n, SITES]: 40 strangers of two populations, two children of 0 and 1, and person 5 once more."""
+    """Haplotypes 0/1 [2n, SITES]: 40 strangers of two populations, two children of 0 and 1, and
+    person 5 once more.
+    """
     generator = np.random.default_rng(3)
     frequency = generator.uniform(0.1, 0.9, (2, SITES))
     frequency[1] = np.clip(frequency[1] + generator.normal(0, 0.2, SITES), 0.05, 0.95)

@@ -60,7 +60,9 @@ def call(simulated, before, after, *launcher, threads=2, **changes):
 
 
 def test_a_killed_epoch_goes_on(trained, simulated, tmp_path):
-    """Killed in the middle, with its state kept after every step, and begun again, beside one that nobody disturbed."""
+    """Killed in the middle, with its state kept after every step, and begun again, beside one that
+    nobody disturbed.
+    """
     after, undisturbed = tmp_path / "001", tmp_path / "undisturbed"
     command, environment = call(simulated, trained.parent / "000", undisturbed, save_minutes=0)
     subprocess.run(command, env=environment, check=True, capture_output=True)

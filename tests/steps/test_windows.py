@@ -33,7 +33,8 @@ def test_flanks_by_eye():
     position = np.array([1, 100, 150, 160, 200, 210, 220, 290, 301, 5000])
     frequency = np.array([0.5, 0.5, 0.01, 0.97, 0.5, 0.0, 0.0, 0.94, 0.5, 0.5])
     core = np.array([4, 7])
-    # 1 is too far, 150 and 160 too rare; on the right 301 is 81 from the core's last site, 5000 is across a gap.
+    # 1 is too far, 150 and 160 too rare; on the right 301 is 81 from the core's last site, 5000 is
+    # across a gap.
     assert find_context(core, position, frequency, SETTINGS).tolist() == [1, 4, 5, 6, 7, 8]
 
 

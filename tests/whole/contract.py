@@ -1,10 +1,11 @@
 """Runs one case of a corpus of bad inputs: contract.py FOLDER [VCF] [PANEL].
 
-Panels and configurations go through preflight and the stages from samples to relatives, targets through the imputation by the
-imputer that HAPLORAG_IMPUTER names, and artefacts take the place of one of ours.
+Panels and configurations go through preflight and the stages from samples to relatives, targets
+through the imputation by the imputer that HAPLORAG_IMPUTER names, and artefacts take the place of
+one of ours.
 
-The corpus describes its cases in configuration files of its own shape; they are translated into ours, key by key, so that
-a key given twice stays so and an unknown one stays unknown.
+The corpus describes its cases in configuration files of its own shape; they are translated into
+ours, key by key, so that a key given twice stays so and an unknown one stays unknown.
 """
 
 import json
@@ -45,7 +46,8 @@ def translate(key: str, value: Any, people: int) -> dict[str, Any]:
     if key == "contig":
         return {"chromosomes": [value]}
     if key == "windows":
-        # Our windows overlap by their flanks, which have no bound; a core that is all overlap has no site left.
+        # Our windows overlap by their flanks, which have no bound; a core that is all overlap has
+        # no site left.
         return {
             "windows": {
                 "core_sites": min(value["max_sites"], value["max_sites"] - value["overlap"])
@@ -71,7 +73,9 @@ def translate(key: str, value: Any, people: int) -> dict[str, Any]:
 
 
 def write_overlay(case: Path, overlay: Path, people: int) -> list[Path]:
-    """The configuration files of a case: ours beneath, then the case's, translated where it can be read at all."""
+    """The configuration files of a case: ours beneath, then the case's, translated where it can be
+    read at all.
+    """
     base, theirs = ROOT / "config/config.yaml", case / "config.yaml"
     try:
         node = yaml.compose(theirs.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
@@ -155,7 +159,9 @@ def run(settings: Settings, scratch: Path) -> None:
 
 
 def clear(folder: Path, before: set[Path]) -> None:
-    """Remove what an accepted case wrote, which is whole: only what a refused one leaves behind is looked at."""
+    """Remove what an accepted case wrote, which is whole: only what a refused one leaves behind is
+    looked at.
+    """
     for path in sorted(set(folder.rglob("*")) - before, reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
 
@@ -171,7 +177,9 @@ def impute(case: Path, imputer: str) -> None:
 
 
 def load(case: Path, scratch: Path) -> None:
-    """Read the case's artefact as one of ours: a store of genotypes, or a file put in the place of one in an imputer."""
+    """Read the case's artefact as one of ours: a store of genotypes, or a file put in the place of
+    one in an imputer.
+    """
     beside = {"case.json", "mask.json", "w0.json", "secret.h5"}
     artefact = next(path for path in case.iterdir() if path.name not in beside)
 

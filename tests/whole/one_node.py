@@ -1,4 +1,6 @@
-"""A real Slurm of one node with one pretended GPU, in a folder of its own: started for a test, stopped after it."""
+"""A real Slurm of one node with one pretended GPU, in a folder of its own: started for a test,
+stopped after it.
+"""
 
 import os
 import secrets
@@ -60,7 +62,9 @@ PartitionName=all Nodes=node Default=YES MaxTime=60
 
 @contextmanager
 def one_node(folder: Path) -> Iterator[dict[str, str]]:
-    """Start munge, slurmctld and slurmd; give the environment in which Slurm's commands reach them. Skips where it cannot."""
+    """Start munge, slurmctld and slurmd; give the environment in which Slurm's commands reach them.
+    Skips where it cannot.
+    """
     if missing := [name for name in PROGRAMS if not shutil.which(name)]:
         pytest.skip(f"no {', '.join(missing)}; install slurmctld, slurmd, slurm-client and munge")
     if os.geteuid():
@@ -130,7 +134,9 @@ def _write_configuration(folder: Path) -> Path:
 
 
 def _write_srun(folder: Path) -> Path:
-    """A folder whose srun knows the configuration: Snakemake takes SLURM_CONF away, which clusters keep under /etc."""
+    """A folder whose srun knows the configuration: Snakemake takes SLURM_CONF away, which clusters
+    keep under /etc.
+    """
     programs = folder / "bin"
     programs.mkdir()
     script = f"#!/bin/sh\nSLURM_CONF='{folder}/slurm.conf' exec {shutil.which('srun')} \"$@\"\n"
@@ -161,7 +167,9 @@ def _wait(done, seconds: float) -> bool:
 
 
 def _stop(daemons: list[subprocess.Popen], environment: dict[str, str]) -> None:
-    """Cancel what runs, so that no job outlives its daemons, then end these, the last started first."""
+    """Cancel what runs, so that no job outlives its daemons, then end these, the last started
+    first.
+    """
     if len(daemons) == 3:
         _ask(environment, "scancel", "--user=root")
         _wait(lambda: not _ask(environment, "squeue", "--noheader").strip(), 10)

@@ -1,4 +1,6 @@
-"""What a cluster is asked for, how many jobs it gets, what may run beside what; and a real Slurm of one node."""
+"""What a cluster is asked for, how many jobs it gets, what may run beside what; and a real Slurm of
+one node.
+"""
 
 import importlib.util
 import json
@@ -59,7 +61,8 @@ def read_plan(done: subprocess.CompletedProcess) -> tuple[int, int]:
 )
 def test_a_genome_is_hundreds_of_submissions(tmp_path):
     jobs, submitted = read_plan(snakemake(tmp_path, *SLURM, "--dry-run", chromosomes=GENOME))
-    # Three jobs that prepare a chromosome are one, two of each of its four draws, and the nine plots go with the report.
+    # Three jobs that prepare a chromosome are one, two of each of its four draws, and the nine
+    # plots go with the report.
     assert jobs < 500
     assert jobs - submitted == 22 * (2 + 4) + 9
 

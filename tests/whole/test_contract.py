@@ -11,7 +11,8 @@ import yaml
 
 from support import ROOT
 
-# A checkpoint that a GPU wrote is to be accepted; ours are read where history.json names their checksum, foreign ones are not.
+# A checkpoint that a GPU wrote is to be accepted; ours are read where history.json names their
+# checksum, foreign ones are not.
 FOREIGN = {"art_torch_cuda_tag"}
 CORPUS = Path(os.environ.get("HAPLORAG_CORPUS", "corpus"))
 

@@ -1,4 +1,6 @@
-"""What may go wrong around the program: killed runs, full disks, damaged files, two runs at once. See docs/faults.md."""
+"""What may go wrong around the program: killed runs, full disks, damaged files, two runs at once.
+See docs/faults.md.
+"""
 
 import os
 import re
@@ -329,7 +331,9 @@ def test_another_file_of_the_same_size_and_age_shows(tmp_path):
 
 
 def test_names_are_data(tmp_path, caplog):
-    """Names that a shell, a path or a template would act on come back as they were, and nothing else happens."""
+    """Names that a shell, a path or a template would act on come back as they were, and nothing
+    else happens.
+    """
     names = ["$(touch x)", "`touch x`", "; touch x", "../../x", "a'b\"c", "{results}", "%s", "-rf"]
     alleles = np.random.default_rng(1).integers(0, 2, (60, len(names), 2))
     lines = [
@@ -377,7 +381,9 @@ WHERE = {"untrained": "training/copying/000", "training": "training/copying/001"
 
 @dataclass
 class Life:
-    """A pipeline that is started again and again, the same command each time, in an environment that is not ours."""
+    """A pipeline that is started again and again, the same command each time, in an environment
+    that is not ours.
+    """
 
     checkout: Path
     arguments: list[str]
@@ -422,7 +428,9 @@ class Life:
         return found
 
     def end(self, rule: str, how: str, *more: str, watched: str = "", wait: float = 0) -> None:
-        """Start, and once a rule begins to write, or something else is, and some seconds later, end the run or its job."""
+        """Start, and once a rule begins to write, or something else is, and some seconds later, end
+        the run or its job.
+        """
         watched = watched or rule
         before, process = self.list(watched), self.start(*more)
         while process.poll() is None and not self.list(watched) - before:
@@ -468,7 +476,9 @@ def _list_session(session: int, words: str = "") -> list[int]:
 
 
 def assert_same(results: Path, reference: Path, stages: tuple[str, ...]) -> None:
-    """All visible files of some stages are, byte for byte, those of another run; figures of time are left out."""
+    """All visible files of some stages are, byte for byte, those of another run; figures of time
+    are left out.
+    """
     compared = 0
     for stage in stages:
         for path in sorted((results / stage).rglob("*")):
@@ -495,7 +505,9 @@ STAGES = (*DATA, "training", "imputer", "imputation")
 
 @pytest.fixture(scope="module")
 def reference(simulated, trained, imputer_folder):
-    """What nobody disturbed: the stages called one by one in this process, under the names a run gives them."""
+    """What nobody disturbed: the stages called one by one in this process, under the names a run
+    gives them.
+    """
     root = simulated.folder
     (root / "alone").mkdir()
     impute(simulated, imputer_folder, root / "alone/imputation/demo.vcf.gz")
@@ -532,7 +544,9 @@ def life(tmp_path_factory):
 @pytest.mark.whole
 @pytest.mark.timeout(900)
 def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(life, reference):
-    """Killed, stopped and interrupted in the middle of one rule after the other; nothing but the same command goes on."""
+    """Killed, stopped and interrupted in the middle of one rule after the other; nothing but the
+    same command goes on.
+    """
     ended = {"genotypes": "all", "training": "job", "imputer": "all"}
     for rule, how in ended.items():
         # Training ends once it has kept a state; the others in the middle of their first write.
@@ -634,7 +648,9 @@ def undisturbed(tmp_path_factory):
     [("as it begins", "all"), ("as it writes", "all"), ("as it writes", "SIGINT")],
 )
 def test_every_rule_is_killed_in_its_work(undisturbed, tmp_path, moment, how):
-    """Every rule in turn, made to run again where it was done, and killed; then the plain command ends it."""
+    """Every rule in turn, made to run again where it was done, and killed; then the plain command
+    ends it.
+    """
     life = Life(copy_checkout(tmp_path, compiled=True), TINY)
     for rule in RULES:
         place = {"watched": f"logs/{rule}", "wait": 0.5} if moment == "as it begins" else {}

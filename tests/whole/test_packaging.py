@@ -1,4 +1,6 @@
-"""What pip installs and its command, what is pinned, and the workflow as a module of another one, wherever its checkout lies."""
+"""What pip installs and its command, what is pinned, and the workflow as a module of another one,
+wherever its checkout lies.
+"""
 
 import ast
 import os

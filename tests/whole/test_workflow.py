@@ -1,4 +1,6 @@
-"""The plan: what runs, what reruns after a change, what stops before any job; and the tiny pipeline from end to end."""
+"""The plan: what runs, what reruns after a change, what stops before any job; and the tiny pipeline
+from end to end.
+"""
 
 import os
 import re

@@ -16,7 +16,8 @@ from haplorag.settings import Settings
 def read_settings(config: dict[str, Any], source: str = "config") -> Settings:
     """Check a configuration read from YAML; `source` names it in messages.
 
-    Raises InputError with one line for every key that is wrong: the key, what was expected, what was found, the remedy.
+    Raises InputError with one line for every key that is wrong: the key, what was expected, what
+    was found, the remedy.
     """
     try:
         return Settings.model_validate(config)
@@ -26,7 +27,10 @@ def read_settings(config: dict[str, Any], source: str = "config") -> Settings:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a configuration file, building nothing but plain values. Raises InputError where it is not a mapping."""
+    """Read a configuration file, building nothing but plain values.
+
+    Raises InputError where it is not a mapping.
+    """
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
@@ -57,7 +61,8 @@ def _explain(problem: Any) -> str:
         return f"{key}: missing; set it as in config/config.yaml"
     if problem["type"] == "value_error":
         return f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
-    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, found {problem['input']!r}; fix this key"
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{key}: {message}, found {problem['input']!r}; fix this key"
 
 
 def _list_keys(section: Any, path: list[Any]) -> list[str]:

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 
 class InputError(ValueError):
-    """What is wrong with an input, where, and what to do about it; shown without a traceback, exit status 2."""
+    """What is wrong with an input, where, and what to do about it; shown without a traceback, exit
+    status 2.
+    """

@@ -1,4 +1,6 @@
-"""Decides which sites are hidden: pure functions of a seed, names, frequencies and positions, never of a genotype."""
+"""Decides which sites are hidden: pure functions of a seed, names, frequencies and positions, never
+of a genotype.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ RARE_HIDDEN = 0.7
 
 
 def choose_rate(curriculum: Curriculum, epoch: int) -> float:
-    """Share hidden in an epoch (the first is 1): the next of the rates every few epochs, the last for ever."""
+    """Share hidden in an epoch (the first is 1): the next of the rates every few epochs, the last
+    for ever.
+    """
     return curriculum.rates[min((epoch - 1) // curriculum.every, len(curriculum.rates) - 1)]
 
 
@@ -22,8 +26,9 @@ def draw_mask(
 ) -> np.ndarray:
     """Draw which of a window's core sites are hidden.
 
-    `frequency` float [S] is the ALT frequency among reference people, `position` int [S] is in bp; gives bool [S], True
-    where hidden. `rate` is the share hidden, but for `af_guided`, where it is the share hidden of common sites.
+    `frequency` float [S] is the ALT frequency among reference people, `position` int [S] is in bp;
+    gives bool [S], True where hidden. `rate` is the share hidden, but for `af_guided`, where it is
+    the share hidden of common sites.
     """
     generator = np.random.default_rng(seed)
     maf = np.minimum(frequency, 1 - frequency)
@@ -50,10 +55,11 @@ def draw_chromosome(
     seed: int,
     *names: object,
 ) -> np.ndarray:
-    """Draw a mask over a whole chromosome, each window's core on its own: bool [site], True where hidden.
+    """Draw a mask over a whole chromosome, each window's core on its own: bool [site], True where
+    hidden.
 
-    `cores` int [W, 2] are half-open site ranges that tile the chromosome, so that windows agree where their flanks overlap;
-    window `w` depends on (seed, names, w) only.
+    `cores` int [W, 2] are half-open site ranges that tile the chromosome, so that windows agree
+    where their flanks overlap; window `w` depends on (seed, names, w) only.
     """
     hidden = np.zeros(len(frequency), dtype=bool)
     for window, (start, stop) in enumerate(cores):
@@ -98,7 +104,8 @@ def _hide_stratified(maf: np.ndarray, rate: float, generator: np.random.Generato
     maf_class = np.digitize(maf, MAF_EDGES)
     for number in range(len(MAF_EDGES) + 1):
         members = np.flatnonzero(maf_class == number)
-        # The fraction of a site left over is hidden by chance, so that small windows keep the rate on average.
+        # The fraction of a site left over is hidden by chance, so that small windows keep the rate
+        # on average.
         count = int(np.floor(rate * len(members) + generator.random()))
         hidden[generator.permutation(members)[:count]] = True
     return hidden
@@ -107,7 +114,9 @@ def _hide_stratified(maf: np.ndarray, rate: float, generator: np.random.Generato
 def _hide_all_but_array(
     maf: np.ndarray, position: np.ndarray, rate: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """Keep common sites typed, about evenly spaced along the positions as on a SNP array, at most (1 - rate) of all sites."""
+    """Keep common sites typed, about evenly spaced along the positions as on a SNP array, at most
+    (1 - rate) of all sites.
+    """
     common = np.flatnonzero(maf > COMMON_MAF)
     count = min(len(common), int(np.floor((1 - rate) * len(maf) + generator.random())))
     hidden = np.ones(len(maf), dtype=bool)

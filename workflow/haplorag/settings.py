@@ -1,4 +1,4 @@
-"""Meaning and range of every configuration key; the values themselves live in config/config.yaml."""
+"""Meaning and range of every configuration key; the values themselves are in config/config.yaml."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ class DemoSettings(Section):
 
 
 class SampleSettings(Section):
-    """Share of people held out; the rest is the reference. `roles` names a file that decides instead."""
+    """Share of people held out; the rest is the reference. `roles` names a file that decides
+    instead.
+    """
 
     validation: Fraction
     test: Fraction
@@ -73,7 +75,8 @@ class SampleSettings(Section):
     def _leaves_a_reference(self) -> SampleSettings:
         if self.validation + self.test >= 1:
             raise ValueError(
-                "validation + test must stay below 1, the rest is the reference panel; lower one of them"
+                "validation + test must stay below 1, the rest is the reference panel; lower one "
+                "of them"
             )
         return self
 
@@ -99,7 +102,9 @@ class WindowSettings(Section):
 
 
 class Mask(Section):
-    """One way of hiding sites; `rate` is the share hidden, empty for the curriculum's rate of the epoch."""
+    """One way of hiding sites; `rate` is the share hidden, empty for the curriculum's rate of the
+    epoch.
+    """
 
     strategy: Literal["random", "span", "maf_stratified", "af_guided", "array", "given"]
     rate: Fraction | None = None
@@ -127,7 +132,8 @@ class Curriculum(Section):
     def _sees_no_fixed_file(self) -> Curriculum:
         if any(mask.strategy == "given" for mask in self.mixture.values()):
             raise ValueError(
-                "strategy `given` is for validation and test; training draws its masks anew each epoch"
+                "strategy `given` is for validation and test; training draws its masks anew each "
+                "epoch"
             )
         return self
 
@@ -139,7 +145,9 @@ class FixedMasks(Section):
 
 
 class MaskSettings(Section):
-    """Which sites are hidden: anew each epoch for training, once and for all for validation and test."""
+    """Which sites are hidden: anew each epoch for training, once and for all for validation and
+    test.
+    """
 
     training: Curriculum
     validation: Named[Mask] = Field(min_length=1)
@@ -213,7 +221,9 @@ class NetworkSettings(Section):
 
     @property
     def copies(self) -> bool:
-        """Whether the network copies, and so needs to know what the model over the whole panel says."""
+        """Whether the network copies, and so needs to know what the model over the whole panel
+        says.
+        """
         return self.fusion == "copying"
 
     @model_validator(mode="after")
@@ -222,13 +232,16 @@ class NetworkSettings(Section):
             raise ValueError(f"width {self.width} must be a multiple of heads {self.heads}")
         if (self.references == "none") != (self.neighbours == 0 or self.fusion == "none"):
             raise ValueError(
-                "references `none` goes with neighbours 0 and fusion `none`, and the other way round"
+                "references `none` goes with neighbours 0 and fusion `none`, and the other way "
+                "round"
             )
         return self
 
 
 class OptimisationSettings(Section):
-    """Loss, schedule and stopping, all that an epoch needs to know; a model's own `training` keys replace single values."""
+    """Loss, schedule and stopping, all that an epoch needs to know; a model's own `training` keys
+    replace single values.
+    """
 
     batch_people: Count
     accumulate: Count
@@ -251,7 +264,7 @@ class OptimisationSettings(Section):
 
 
 class TrainingSettings(OptimisationSettings):
-    """The same, and how many epochs: told to no job, so that raising it trains only the new ones."""
+    """The same, and how many epochs: told to no job, so that more train only the new ones."""
 
     epochs: Natural
     gpus: Count
@@ -259,7 +272,9 @@ class TrainingSettings(OptimisationSettings):
 
 
 class PeerSettings(Section):
-    """Another imputation tool: run with extra arguments, or a VCF it wrote (`{mask}`, `{chromosome}` filled in)."""
+    """Another imputation tool: run with extra arguments, or a VCF it wrote (`{mask}`,
+    `{chromosome}` filled in).
+    """
 
     tool: Literal["beagle", "minimac4"] | None = None
     arguments: str = ""
@@ -269,7 +284,8 @@ class PeerSettings(Section):
     def _runs_or_reads(self) -> PeerSettings:
         if (self.tool is None) == (self.file is None):
             raise ValueError(
-                "name either `tool` (beagle or minimac4) or `file`, an imputed VCF for the same people and masks"
+                "name either `tool` (beagle or minimac4) or `file`, an imputed VCF for the same "
+                "people and masks"
             )
         return self
 
@@ -354,7 +370,8 @@ class Settings(Section):
         unknown = [name for name in (*self.models,) if name not in self.network]
         if unknown:
             raise ValueError(
-                f"models: {', '.join(unknown)} not described under network ({', '.join(self.network)})"
+                f"models: {', '.join(unknown)} not described under network "
+                f"({', '.join(self.network)})"
             )
         model = self.imputation.model
         if model not in (*self.models, PANEL_ONLY):
@@ -372,7 +389,8 @@ class Settings(Section):
             asked = self.network[name].neighbours
             if asked > self.neighbours.count:
                 raise ValueError(
-                    f"network.{name}.neighbours: {asked} is more than neighbours.count {self.neighbours.count} provides"
+                    f"network.{name}.neighbours: {asked} is more than neighbours.count "
+                    f"{self.neighbours.count} provides"
                 )
             self.training_of(name)
         return self

@@ -32,7 +32,8 @@ class ChromosomeData:
 
     `population` int [person] are rows of `frequencies`, `owner` int32 [person] ranks among the
     reference people (-1 for nobody), `names` those of the masks, `hidden` bool [mask, site],
-    `copying` how haplotypes copy under each mask, and `sources` what the files were made from, as text.
+    `copying` how haplotypes copy under each mask, and `sources` what the files were made from, as
+    text.
     """
 
     genotypes: Path

@@ -20,8 +20,9 @@ class PanelFiles:
 
 @dataclass(frozen=True)
 class DrawFiles:
-    """Masks of a draw, the neighbours that were retrieved under them, and how haplotypes copy there;
-    one path a chromosome."""
+    """Masks of a draw, the neighbours that were retrieved under them, and how haplotypes copy
+    there; one path a chromosome.
+    """
 
     masks: list[Path]
     neighbours: list[Path]

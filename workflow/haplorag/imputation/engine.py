@@ -68,7 +68,7 @@ def estimate_copying(
 
 
 def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.ndarray:
-    """Room for probabilities in thousandths, uint16 [2n, L], on disk: memory does not grow with it."""
+    """Room on disk for probabilities in thousandths, uint16 [2n, L]."""
     if not sites:
         return np.empty((haplotypes, 0), dtype=np.uint16)
     path = target.path.with_suffix(".levels")

@@ -1,4 +1,6 @@
-"""An imputer as it travels: a folder with settings, sites, packed reference haplotypes, and weights."""
+"""An imputer as it travels: a folder with settings, sites, packed reference haplotypes, and
+weights.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Imputer:
 
 @dataclass(frozen=True)
 class PanelChromosome:
-    """One chromosome of the reference as an imputer knows it: sites, frequencies, windows and haplotypes."""
+    """One chromosome of the reference as an imputer knows it: sites, frequencies, windows and
+    haplotypes.
+    """
 
     position: np.ndarray
     ref: np.ndarray
@@ -45,7 +49,10 @@ class PanelChromosome:
 
 
 def open_imputer(folder: Path) -> Imputer:
-    """Open an imputer's folder. Raises InputError where a file is missing, damaged or of another format."""
+    """Open an imputer's folder.
+
+    Raises InputError where a file is missing, damaged or of another format.
+    """
     facts = read_facts(folder / "imputer.json", "imputer")
     for name, expected in facts["files"].items():
         check_checksum(
@@ -83,7 +90,9 @@ def open_panel_chromosome(imputer: Imputer, chromosome: str) -> PanelChromosome:
 
 
 def checksum_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of all files of an imputer but imputer.json and the shards, which their own table of contents guards."""
+    """SHA-256 of all files of an imputer but imputer.json and the shards, which their own table of
+    contents guards.
+    """
     paths = sorted(
         path
         for path in folder.rglob("*")

@@ -12,7 +12,8 @@ FATES = {
     "ref_alt_swapped": "REF and ALT were the other way round; alleles recoded, then used",
     "strand_flip": "alleles were those of the other strand; renamed, then used",
     "strand_flip_swapped": "other strand and other way round; recoded, then used",
-    "palindromic_mismatch": "A/T or C/G with REF and ALT the other way round: strand flip or swap, not guessed; not used",
+    "palindromic_mismatch": "A/T or C/G with REF and ALT the other way round: strand flip or "
+    "swap, not guessed; not used",
     "allele_mismatch": "the panel has other alleles at this position; not used",
     "target_only": "the panel has no site at this position; not used",
     "duplicate_site": "an earlier record is the same panel site; not used",
@@ -30,7 +31,9 @@ class SiteMatcher:
         self._taken: set[int] = set()
 
     def match(self, position: int, ref: str, alt: str) -> tuple[int, str]:
-        """Row of the panel site that a target site is (-1 if not used), and its fate, one of `FATES`."""
+        """Row of the panel site that a target site is (-1 if not used), and its fate, one of
+        `FATES`.
+        """
         row, fate = self._find(position, ref.upper(), alt.upper())
         if row in self._taken:
             return -1, "duplicate_site"

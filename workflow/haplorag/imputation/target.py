@@ -1,4 +1,4 @@
-"""A user's target file, matched to the panel and held on disk so that memory does not grow with it."""
+"""A user's target file, matched to the panel and held on disk: memory does not grow with it."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ PHASE = (
 
 @dataclass(frozen=True)
 class TargetChromosome:
-    """One chromosome of a target, as the imputer calls it (`chromosome`) and as its file does (`name`).
+    """One chromosome of a target, as the imputer calls it (`chromosome`) and as its file does
+    (`name`).
 
     Its genotypes are in a store at `path`; `record` int64 [site] is the record that each panel site
-    is (-1 untyped), `swapped` bool [record] whether its alleles change places, and `fates` has a row
-    for each record of the store, then for each that was left out while reading.
+    is (-1 untyped), `swapped` bool [record] whether its alleles change places, and `fates` has a
+    row for each record of the store, then for each that was left out while reading.
     """
 
     chromosome: str
@@ -131,7 +132,7 @@ def _warn_of_chromosomes(
 
 
 class _SiteLog:
-    """Matches a chromosome's sites to the panel's, block by block, and keeps what became of each."""
+    """Matches a chromosome's sites to the panel's, block by block, and keeps each one's fate."""
 
     def __init__(self, panel: PanelChromosome, people: int) -> None:
         self._frequency = panel.frequencies.frequency
@@ -177,8 +178,8 @@ def _read_chromosome(
     if not sites.frequencies:
         raise InputError(
             f"{reader.path}: overlap=0: none of its {len(sites.rows)} records on chromosome "
-            f"{reader.chromosome} (the first at {sites.rows[0][0]}) is a site of the panel; use the "
-            "panel's genome build, or an imputer that was made for this one"
+            f"{reader.chromosome} (the first at {sites.rows[0][0]}) is a site of the panel; use "
+            "the panel's genome build, or an imputer that was made for this one"
         )
     for oddity in _find_oddities(reader.chromosome, sites, kept):
         log.warning("%s: %s", reader.path, oddity)
@@ -208,8 +209,8 @@ def _find_oddities(chromosome: str, sites: _SiteLog, kept: int) -> Iterator[str]
     correlation = _correlate(np.array(sites.frequencies))
     if used >= FEW_SITES and correlation < LEAST_CORRELATION:
         yield (
-            f"its frequencies at {used} sites of chromosome {chromosome} correlate with the panel's "
-            f"by {correlation:.2f} only; fix REF and ALT, or use a panel nearer to these people"
+            f"its frequencies at {used} sites of chromosome {chromosome} correlate with the "
+            f"panel's by {correlation:.2f} only; fix REF and ALT, or use a panel nearer to these people"
         )
 
 

@@ -1,4 +1,4 @@
-"""Files whole or not at all: written beside their place and moved there, swept up after the dead."""
+"""Files whole or not at all: written beside their place, moved there, swept up after the dead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPORARY = re.compile(r"\.(\d+)\.part\.")
 
 
 def name_temporary(path: Path) -> Path:
-    """The name under which this process writes a file before it is whole; it ends as `path` does."""
+    """The name under which this process writes a file before it is whole; it ends like `path`."""
     return path.with_name(f".{os.getpid()}.part.{path.name}")
 
 

@@ -46,7 +46,7 @@ def creating_arrays(path: Path, word: str, **facts: Any) -> Iterator[h5py.File]:
 
 
 def write_arrays(path: Path, word: str, arrays: dict[str, np.ndarray], **facts: Any) -> None:
-    """Write arrays (compressed; text as UTF-8) and facts (attributes) to a file of format `word`."""
+    """Write arrays (compressed; text as UTF-8) and facts (attributes) to a file of a format."""
     with creating_arrays(path, word, **facts) as file:
         for name, values in arrays.items():
             put_array(file, name, values)
@@ -108,7 +108,8 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
 def _open_all(path: Path, file: h5py.File) -> list[Any]:
     """Open all that lies in a file: HDF5 forgets the chunks of an array that nobody keeps open.
 
-    Raises InputError where something is not in the file itself: a link, external or virtual storage.
+    Raises InputError where something is not in the file itself: a link, external or virtual
+    storage.
     """
     items = []
 

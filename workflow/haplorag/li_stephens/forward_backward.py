@@ -4,8 +4,9 @@ A haplotype is a mosaic of those in the panel. Along a block of sites, equal hap
 state they entered with times one number and gain another, so that a whole group is followed at the
 cost of one, and exactly so.
 
-`LANES` haplotypes under a setting are followed side by side, and a chromosome segment by segment. States of haplotypes are handed on from one segment to
-the next by `LaneStates`; within a segment, those that each block is entered with are kept.
+`LANES` haplotypes under a setting are followed side by side, and a chromosome segment by segment.
+States of haplotypes are handed on from one segment to the next by `LaneStates`; within a segment,
+those that each block is entered with are kept.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def pass_back(lanes, panel, behind, scratch):
 def count_events(lanes, panel, ahead, behind, scratch, mismatches, switches):
     """Follow lanes along a segment and back, adding up what is expected to have happened.
 
-    As `read_segment`; to `mismatches` float64 [T] is added the probability that the copied allele is
-    another one, to `switches` float64 [T] that of a switch in the gap before the typed site.
+    As `read_segment`; to `mismatches` float64 [T] is added the probability that the copied allele
+    is another one, to `switches` float64 [T] that of a switch in the gap before the typed site.
     """
     _follow(lanes, panel, ahead, scratch)
     for block in range(len(panel.group) - 1, -1, -1):
@@ -107,7 +108,9 @@ def _follow(lanes, panel, ahead, scratch):
 
 @jit
 def _leave(lanes, panel, scratch, block, entered, total):
-    """Go forward along a block with all lanes, to the states [N, lane] that the next is entered with."""
+    """Go forward along a block with all lanes, to the states [N, lane] that the next is entered
+    with.
+    """
     for lane in range(LANES):
         sites = _go_forward(lanes, panel, scratch, block, lane)
         _keep(scratch, panel, block, lane, scratch.kept[sites], scratch.gained[sites])

@@ -16,8 +16,9 @@ from haplorag.li_stephens.states import LANES, Lanes, LaneStates, Scratch, start
 
 
 class Queries(NamedTuple):
-    """Haplotypes that are followed: typed alleles int8 [Q, T], -1 where missing, and the rank int [Q]
-    of each one's sample among the reference samples, -1 for nobody; whose two are never copied."""
+    """Haplotypes that are followed: typed alleles int8 [Q, T], -1 where missing, and the rank int
+    [Q] of each one's sample among the reference samples, -1 for nobody; whose two are never copied.
+    """
 
     alleles: np.ndarray
     owner: np.ndarray
@@ -27,7 +28,8 @@ class Queries(NamedTuple):
 class Chunk:
     """So many haplotypes under a setting as there are lanes, of which the first `size` count.
 
-    `query` and `setting` int64 [lane] number them; `chances` has those of every setting and segment.
+    `query` and `setting` int64 [lane] number them; `chances` has those of every setting and
+    segment.
     """
 
     queries: Queries
@@ -83,7 +85,8 @@ def follow_chunks(
 ) -> None:
     """Call `run` with chunks that hold every query under every setting, in threads of our own.
 
-    Settings of one query lie in neighbouring lanes. What a lane gives does not depend on the others.
+    Settings of one query lie in neighbouring lanes. What a lane gives does not depend on the
+    others.
     """
     chances = panel.compute_chances(model)
     settings = len(model.settings)

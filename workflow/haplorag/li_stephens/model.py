@@ -1,4 +1,4 @@
-"""Li and Stephens' model over the whole panel: along a chromosome, or what is in sight of a window."""
+"""Li and Stephens' model over the whole panel: along a chromosome, or in sight of a window."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def run_forward_backward(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run haplotypes through the whole panel, forward and backward over its typed sites.
 
-    Gives, under each setting, the probability of ALT float32 [Q, setting, L] at core sites, and that
-    of copying each of `ids` int [Q, K] (-1 for none) float32 [Q, setting, P, K] at each group of core
-    sites. After Li and Stephens 2003 (doi:10.1093/genetics/165.4.2213).
+    Gives, under each setting, the probability of ALT float32 [Q, setting, L] at core sites, and
+    that of copying each of `ids` int [Q, K] (-1 for none) float32 [Q, setting, P, K] at each group
+    of core sites. After Li and Stephens 2003 (doi:10.1093/genetics/165.4.2213).
     """
     haplotypes = len(queries.alleles)
     ids = np.empty((haplotypes, 0)) if ids is None else ids

@@ -20,7 +20,7 @@ def jit(function: Callable) -> Callable:
 
 
 def jit_inline(function: Callable) -> Callable:
-    """As `jit`, put in place of every call: to hand so many arrays on costs more than to use them."""
+    """As `jit`, put in place of every call: handing many arrays on costs more than using them."""
     return _compile(function, inline="always")
 
 

@@ -15,12 +15,13 @@ def weigh_haplotypes(
 ) -> np.ndarray:
     """Posterior of copying each haplotype at each core site: float64 [Q, L, N].
 
-    `alleles` int8 [Q, T] (-1 where missing) and `panel` 0/1 [Q or 1, N, T] are those of typed sites,
-    which lie at `typed_distance` [T], in switches expected from some start on, as core sites do at
-    `core_distance` [L]; both rise. `mismatch` is the chance of an allele that is not the copied one,
-    of all typed sites or of each [T]. `own` is the rank of the queries' sample in the panel, whose
-    two haplotypes are never copied, -1 for nobody. Every state of every site is held in memory.
-    After Li and Stephens 2003 (doi:10.1093/genetics/165.4.2213); docs/method.md has the recursion.
+    `alleles` int8 [Q, T] (-1 where missing) and `panel` 0/1 [Q or 1, N, T] are those of typed
+    sites, which lie at `typed_distance` [T], in switches expected from some start on, as core sites
+    do at `core_distance` [L]; both rise. `mismatch` is the chance of an allele that is not the
+    copied one, of all typed sites or of each [T]. `own` is the rank of the queries' sample in the
+    panel, whose two haplotypes are never copied, -1 for nobody. Every state of every site is held
+    in memory. After Li and Stephens 2003 (doi:10.1093/genetics/165.4.2213); docs/method.md has the
+    recursion.
     """
     prior = _start(panel.shape[1], own)
     emission = _emit(alleles, panel, mismatch)
@@ -46,7 +47,8 @@ def expect_events_plainly(
     mismatch: float | np.ndarray,
     own: int = -1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities that a haplotype errs at typed sites [Q, T], and switches between them [Q, T - 1].
+    """Probabilities that a haplotype errs at typed sites [Q, T], and switches between them [Q, T -
+    1].
 
     As `weigh_haplotypes`. A switch may lead back to the haplotype that was copied.
     """

@@ -29,10 +29,11 @@ class Chances(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Consecutive typed sites, those numbered `typed`, and the core sites `core` that belong to them.
+    """Consecutive typed sites, those numbered `typed`, and the core sites `core` that belong to
+    them.
 
-    A core site belongs to the segment of the typed site before it, those before the first typed site
-    to the first segment.
+    A core site belongs to the segment of the typed site before it, those before the first typed
+    site to the first segment.
     """
 
     typed: slice
@@ -47,7 +48,7 @@ class Segment(NamedTuple):
 
 
 class PanelSegments(NamedTuple):
-    """The panel at `typed` int [T] and `core` int [L] sites, in segments; all groups of core sites."""
+    """The panel at `typed` int [T] and `core` int [L] sites, in segments; and all groups."""
 
     typed: np.ndarray
     core: np.ndarray

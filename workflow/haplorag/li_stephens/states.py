@@ -53,17 +53,18 @@ class LaneStates(NamedTuple):
 class Scratch(NamedTuple):
     """Memory of one thread for a segment, float32; see `allocate_scratch`.
 
-    `entered` [block, N, lane], `total` [block, lane] and `by_group` [lane, groups of all blocks] are
-    the states that each block is entered with from the left, and their sums. Of a block, `members`,
-    `behind` and `products` [lane, group] are the groups' sizes without a lane's own haplotypes, and
-    sums of the states that haplotypes come with from the right and of their products with `entered`.
+    `entered` [block, N, lane], `total` [block, lane] and `by_group` [lane, groups of all blocks]
+    are the states that each block is entered with from the left, and their sums. Of a block,
+    `members`, `behind` and `products` [lane, group] are the groups' sizes without a lane's own
+    haplotypes, and sums of the states that haplotypes come with from the right and of their
+    products with `entered`.
 
-    Lane after lane goes through a block, so that what it needs stays near the processor. After none,
-    one, two, ... of its typed sites, `kept` and `gained` [sites + 1, group] are what groups keep of
-    the states they entered with and what they gain, `sums` [sites + 1] the sum over all haplotypes.
-    From the right `stays` and `gains` [2, group] are the same, one row read while the other is
-    written. `weight` [group] are weights of copying. `keeps` and `adds` [group, lane] hold sums, or
-    what groups keep and gain, while haplotypes are gone through.
+    Lane after lane goes through a block, so that what it needs stays near the processor. After
+    none, one, two, ... of its typed sites, `kept` and `gained` [sites + 1, group] are what groups
+    keep of the states they entered with and what they gain, `sums` [sites + 1] the sum over all
+    haplotypes. From the right `stays` and `gains` [2, group] are the same, one row read while the
+    other is written. `weight` [group] are weights of copying. `keeps` and `adds` [group, lane] hold
+    sums, or what groups keep and gain, while haplotypes are gone through.
     """
 
     entered: np.ndarray

@@ -11,7 +11,9 @@ from torch import Tensor
 
 @dataclass
 class PanelPosterior:
-    """What Li and Stephens' model says of the core over the whole panel, at P places that share their weights."""
+    """What Li and Stephens' model says of the core over the whole panel, at P places that share
+    their weights.
+    """
 
     alternate: Tensor
     """float32 [2B, L]: probability of ALT."""
@@ -53,7 +55,7 @@ class Batch:
     frequency: Tensor
     """float32 [C]: of ALT among reference people."""
     population_frequency: Tensor
-    """float32 [2B, L]: of ALT in the person's super-population, or overall where that is unknown."""
+    """float32 [2B, L]: of ALT in the person's super-population, overall where that is unknown."""
     genotype_frequency: Tensor
     """float32 [B, L, 3]: of genotypes 0, 1, 2, likewise."""
     mosaic: PanelPosterior | None = None
@@ -72,7 +74,9 @@ class Batch:
 
 @dataclass
 class Output:
-    """Logits: of alleles [2B, L, 2], and of phased genotypes 2 * h1 + h2 [B, L, 4] where the network has that head."""
+    """Logits: of alleles [2B, L, 2], and of phased genotypes 2 * h1 + h2 [B, L, 4] where the
+    network has that head.
+    """
 
     haplotypes: Tensor
     genotypes: Tensor | None

@@ -1,4 +1,6 @@
-"""Copies alleles from the panel: what Li and Stephens' model says, corrected by how well the neighbours match."""
+"""Copies alleles from the panel: what Li and Stephens' model says, corrected by how well the
+neighbours match.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def silence(layers: nn.Sequential) -> None:
 
 @dataclass
 class Copies:
-    """What copying says of core sites: ALT logit [N, L], entropy of the copying weights [N, L], the weights [L, N, K]."""
+    """What copying says of core sites: ALT logit [N, L], entropy of the copying weights [N, L], the
+    weights [L, N, K].
+    """
 
     logit: Tensor
     entropy: Tensor
@@ -42,11 +46,12 @@ def describe_matches(
 ) -> Tensor:
     """Describe how well each neighbour matches around each core site: features [L, N, K, 7].
 
-    `mismatch` bool [T, N, K], `surprise` [T, N] is -log of the frequency of the allele held, `typed_cm` [T] and `core_cm`
-    [L] genetic positions, `left` and `right` int [L] the typed sites around. The features: log distance to the first and
-    second mismatch on the left, then on the right (FAR_CENTIMORGAN beyond the last typed site if there is none); between the
-    first mismatches the surprise matched (sharing rare alleles counts for much) and the typed sites matched, in logs; and
-    on how many sides there is no mismatch at all.
+    `mismatch` bool [T, N, K], `surprise` [T, N] is -log of the frequency of the allele held,
+    `typed_cm` [T] and `core_cm` [L] genetic positions, `left` and `right` int [L] the typed sites
+    around. The features: log distance to the first and second mismatch on the left, then on the
+    right (FAR_CENTIMORGAN beyond the last typed site if there is none); between the first
+    mismatches the surprise matched (sharing rare alleles counts for much) and the typed sites
+    matched, in logs; and on how many sides there is no mismatch at all.
     """
     sites = len(mismatch)
     number = torch.arange(sites, dtype=torch.int32, device=mismatch.device)
@@ -81,9 +86,11 @@ def describe_matches(
 
 
 class CopyingLayer(nn.Module):
-    """Scores every neighbour at every core site, and the rest of the panel as one more; copies by the scores, and calibrates.
+    """Scores every neighbour at every core site, and the rest of the panel as one more; copies by
+    the scores, and calibrates.
 
-    All networks inside end in zeros, so that the untrained layer is Li and Stephens' model over the whole panel.
+    All networks inside end in zeros, so that the untrained layer is Li and Stephens' model over the
+    whole panel.
     """
 
     def __init__(self, hidden: int) -> None:
@@ -103,7 +110,10 @@ class CopyingLayer(nn.Module):
             silence(layers)
 
     def forward(self, batch: Batch) -> Copies:
-        """Copy for every core site of a batch. Computed in float32 whatever the autocast: posteriors are small numbers."""
+        """Copy for every core site of a batch.
+
+        Computed in float32 whatever the autocast: posteriors are small numbers.
+        """
         with torch.autocast(batch.alleles.device.type, enabled=False):
             return self._copy(batch)
 
@@ -113,7 +123,8 @@ class CopyingLayer(nn.Module):
         alleles = batch.references[:, :, batch.core].permute(2, 0, 1).float()
         frequency = batch.frequency[batch.core, None]
         alternate = batch.mosaic.alternate.T
-        # What the model gives to haplotypes that are not among the neighbours, and what these say of each site.
+        # What the model gives to haplotypes that are not among the neighbours, and what these say
+        # of each site.
         rest = (1 - posterior.sum(-1)).clamp(min=TINY)
         elsewhere = ((alternate - (posterior[place] * alleles).sum(-1)) / rest[place]).clamp(0, 1)
         known = torch.log(posterior + TINY)
@@ -149,7 +160,9 @@ class CopyingLayer(nn.Module):
 
 @torch.no_grad()
 def describe_neighbours(batch: Batch) -> Tensor:
-    """Describe how well each neighbour matches around each place of the core: [P, N, K, 8], the last its standing."""
+    """Describe how well each neighbour matches around each place of the core: [P, N, K, 8], the
+    last its standing.
+    """
     assert batch.mosaic is not None
     posterior = batch.mosaic.posterior.transpose(0, 1)
     typed = torch.nonzero(~batch.hidden).squeeze(1)

@@ -39,7 +39,8 @@ def configure_runtime(device: torch.device, threads: int) -> None:
     if device.type == "cpu":
         # Otherwise threads add up gradients in whatever order they come.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        # As use_deterministic_algorithms(True), without loading a compiler, which takes two seconds.
+        # As use_deterministic_algorithms(True), without loading a compiler, which takes two
+        # seconds.
         torch.set_deterministic_debug_mode("error")
     log.info("on %s, %d threads", device, threads)
 

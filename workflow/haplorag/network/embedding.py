@@ -12,7 +12,9 @@ FREQUENCIES = 32
 
 
 class FourierFeatures(nn.Module):
-    """sin and cos of a number in [0, 1] at learnable frequencies, log-spaced 1..100 at the start, then a small MLP."""
+    """sin and cos of a number in [0, 1] at learnable frequencies, log-spaced 1..100 at the start,
+    then a small MLP.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -33,8 +35,9 @@ class FourierFeatures(nn.Module):
 class HaplotypeEmbedding(nn.Module):
     """Sum of a token's, a frequency's and a position's embedding.
 
-    Frequency and position are the same for every haplotype at a site, so that two haplotypes differ only by their tokens:
-    the distance between embeddings is their number of mismatches, times a constant.
+    Frequency and position are the same for every haplotype at a site, so that two haplotypes differ
+    only by their tokens: the distance between embeddings is their number of mismatches, times a
+    constant.
     """
 
     def __init__(self, width: int) -> None:

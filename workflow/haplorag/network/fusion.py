@@ -34,7 +34,9 @@ class Concat(nn.Module):
     def forward(
         self, own: Tensor, references: Tensor, valid: Tensor, frequency: Tensor, population: Tensor
     ) -> Tensor:
-        """own [N, L, D], references [N, K, L, D], valid [N, K], frequency [L], population [N, L], to [N, L, D]."""
+        """own [N, L, D], references [N, K, L, D], valid [N, K], frequency [L], population [N, L],
+        to [N, L, D].
+        """
         return own + self.project(
             torch.cat([mean_over(references, valid), max_over(references, valid)], dim=-1)
         )
@@ -91,7 +93,9 @@ class CrossAttention(nn.Module):
 
 
 class RareVariant(nn.Module):
-    """References weighted by a function of AF, 0.7 mean and 0.3 maximum, added in proportion to how rare the site is."""
+    """References weighted by a function of AF, 0.7 mean and 0.3 maximum, added in proportion to how
+    rare the site is.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -123,7 +127,9 @@ class CrossFrequency(nn.Module):
 
 
 class EnhancedRareVariant(nn.Module):
-    """The fusion of the published systems: references weighted by both frequencies, softmax-pooled, scaled by rarity."""
+    """The fusion of the published systems: references weighted by both frequencies, softmax-pooled,
+    scaled by rarity.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Networks that read hidden alleles from a haplotype's typed sites and from retrieved haplotypes."""
+"""Networks that read hidden alleles from a haplotype's typed sites and retrieved haplotypes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from haplorag.settings import NetworkSettings
 
 
 class RetrievalNetwork(nn.Module):
-    """A transformer over core sites into which references enter `early` (after the embedding), `late` (after it) or not."""
+    """A transformer over core sites into which references enter `early` (after the embedding),
+    `late` (after it) or not.
+    """
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -66,7 +68,9 @@ class RetrievalNetwork(nn.Module):
 
 
 class CopyingNetwork(nn.Module):
-    """The copying layer and a transformer that reads what was copied and corrects it, by nothing at the start."""
+    """The copying layer and a transformer that reads what was copied and corrects it, by nothing at
+    the start.
+    """
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -116,5 +120,7 @@ def count_parameters(network: nn.Module) -> int:
 
 @torch.inference_mode()
 def predict(network: nn.Module, batch: Batch) -> Tensor:
-    """Probability of ALT at each core site: float32 [2B, L]. The only place where a softmax follows a head."""
+    """Probability of ALT at each core site: float32 [2B, L]. The only place where a softmax follows
+    a head.
+    """
     return torch.softmax(network.eval()(batch).haplotypes.float(), dim=-1)[..., 1]

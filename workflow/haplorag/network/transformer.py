@@ -8,7 +8,9 @@ from torch.utils.checkpoint import checkpoint
 
 
 class Block(nn.Module):
-    """Self-attention, then a GELU feed-forward layer of four times the width; dropout inside the branches only."""
+    """Self-attention, then a GELU feed-forward layer of four times the width; dropout inside the
+    branches only.
+    """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -44,7 +46,9 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Tensor, recompute: bool = False) -> Tensor:
-        """[N, L, D] to [N, L, D]; `recompute` keeps no activations for the backward pass, to save memory."""
+        """[N, L, D] to [N, L, D]; `recompute` keeps no activations for the backward pass, to save
+        memory.
+        """
         for block in self.blocks:
             features = (
                 checkpoint(block, features, use_reentrant=False)

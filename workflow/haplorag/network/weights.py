@@ -21,7 +21,10 @@ def save_weights(path: Path, network: nn.Module) -> None:
 
 
 def load_weights(path: Path, network: nn.Module) -> None:
-    """Read weights into a network. Raises InputError where they do not fit or the file is damaged."""
+    """Read weights into a network.
+
+    Raises InputError where they do not fit or the file is damaged.
+    """
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)

@@ -12,7 +12,9 @@ CENTIMORGAN_PER_BP = 1e-6
 
 
 def locate_sites(position: np.ndarray, genetic_map: Path | None) -> np.ndarray:
-    """Genetic position of each site in cM, float64 [site]: from a PLINK map, beyond its ends and without one 1 cM per Mb."""
+    """Genetic position of each site in cM, float64 [site]: from a PLINK map, beyond its ends and
+    without one 1 cM per Mb.
+    """
     if genetic_map is None:
         return position * CENTIMORGAN_PER_BP
     try:

@@ -19,7 +19,8 @@ class GenotypeAppender:
     """Appends blocks of sites to an open genotype store: calldata/GT and variants/*."""
 
     def __init__(self, file: h5py.File, calls: tuple[int, int]) -> None:
-        # A chunk of about 1 MB holds some hundred sites of all people, as they are read window by window.
+        # A chunk of about 1 MB holds some hundred sites of all people, as they are read window by
+        # window.
         rows = max(1, 2**20 // max(1, calls[0] * calls[1]))
         packing = {"compression": "gzip", "compression_opts": 4, "fletcher32": True}
         options: dict[str, Any] = {

@@ -90,7 +90,7 @@ def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def write_shard(path: Path, packed: np.ndarray) -> str:
-    """Write packed haplotypes uint8 [N, bytes] as a FAISS binary index; gives the file's SHA-256."""
+    """Write packed haplotypes uint8 [N, bytes] as a FAISS binary index; gives its SHA-256."""
     rows, width = packed.shape
     head = FLAT_INDEX.pack(FLAT_WORD, 8 * width, width, rows, True, METRIC, rows * width)
     data = head + np.ascontiguousarray(packed).tobytes()

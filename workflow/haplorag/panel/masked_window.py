@@ -12,10 +12,11 @@ from haplorag.panel.haplotypes import ShardSet
 def choose_typed_columns(
     hidden: np.ndarray, core: tuple[int, int], flank_typed: int
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """Choose the typed columns a window is read by: all of its core and the nearest `flank_typed` on each side.
+    """Choose the typed columns a window is read by: all of its core and the nearest `flank_typed`
+    on each side.
 
-    `hidden` bool [C] covers the window's context, `core` is the half-open range of core columns in it. Gives the columns
-    int [T], sorted, and the half-open range of those in the core.
+    `hidden` bool [C] covers the window's context, `core` is the half-open range of core columns in
+    it. Gives the columns int [T], sorted, and the half-open range of those in the core.
     """
     typed = ~hidden
     left = np.flatnonzero(typed[: core[0]])
@@ -31,8 +32,8 @@ def choose_typed_columns(
 class MaskedWindow:
     """A stretch of windows under one mask, without people.
 
-    Sorted sites int32 [S] in sight, the half-open range of core columns among them, which are hidden
-    bool [S], genetic positions in cM of all the chromosome's sites, and the reference there.
+    Sorted sites int32 [S] in sight, the half-open range of core columns among them, which are
+    hidden bool [S], genetic positions in cM of all the chromosome's sites, and the reference there.
     """
 
     sites: np.ndarray

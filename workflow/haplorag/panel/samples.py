@@ -21,22 +21,26 @@ COLUMNS = {"sample": "sample", "pop": "population", "super_pop": "super_populati
 
 
 def read_panel_file(path: Path) -> pd.DataFrame:
-    """Read a panel file of the 1000 Genomes form: columns sample, population and super_population, all text.
+    """Read a panel file of the 1000 Genomes form: columns sample, population and super_population,
+    all text.
 
-    Columns are found by the names sample, pop and super_pop, whatever their order; tabs or spaces, any line end and a byte
-    order mark are all taken. Raises InputError where a column is missing, a row is short or a sample stands twice.
+    Columns are found by the names sample, pop and super_pop, whatever their order; tabs or spaces,
+    any line end and a byte order mark are all taken. Raises InputError where a column is missing, a
+    row is short or a sample stands twice.
     """
     table = _read_columns(path, "sample pop super_pop gender")
     missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise InputError(
-            f"{path}: line 1 lacks the column {' and '.join(missing)}; set the header to: sample pop super_pop gender"
+            f"{path}: line 1 lacks the column {' and '.join(missing)}; set the header to: sample "
+            "pop super_pop gender"
         )
     for column in COLUMNS:
         if blank := int((table[column] == "").sum()):
             line = int(np.argmax(table[column] == "")) + 2
             raise InputError(
-                f"{path}: line {line} has no {column}, {blank} lines in all; fix them, any word stands for unknown"
+                f"{path}: line {line} has no {column}, {blank} lines in all; fix them, any word "
+                "stands for unknown"
             )
     counts = table["pop"].value_counts()
     if small := int((counts < 2).sum()):
@@ -60,7 +64,10 @@ def read_panel_file(path: Path) -> pd.DataFrame:
 
 
 def read_roles(path: Path) -> dict[str, str]:
-    """Read a role file, columns sample and role. Raises InputError where a role is unknown or a sample stands twice."""
+    """Read a role file, columns sample and role.
+
+    Raises InputError where a role is unknown or a sample stands twice.
+    """
     table = _read_columns(path, "sample role", unique=False)
     if "role" not in table:
         raise InputError(f"{path}: line 1 lacks the column role; set the header to: sample role")
@@ -75,7 +82,8 @@ def read_roles(path: Path) -> dict[str, str]:
         line = int(np.argmax(table["sample"].isin(by_name[by_name.map(len) > 1].index))) + 2
         raise InputError(
             f"{path}: line {line} names one of split_overlap={both} people with several roles "
-            f"(test_in_reference={with_reference}); remove all but one role of each, samples.roles must part people"
+            f"(test_in_reference={with_reference}); remove all but one role of each, "
+            "samples.roles must part people"
         )
     _refuse_repeats(path, enumerate(table["sample"], start=2))
     return dict(zip(table["sample"], table["role"], strict=True))
@@ -87,7 +95,9 @@ def read_samples(path: Path) -> pd.DataFrame:
 
 
 def find_samples(samples: pd.DataFrame, role: str) -> np.ndarray:
-    """Rows of the table with a role, int32; `training` falls back on the reference people where nobody is kept for it."""
+    """Rows of the table with a role, int32; `training` falls back on the reference people where
+    nobody is kept for it.
+    """
     rows = np.flatnonzero(samples["role"] == role)
     if role == "training" and not len(rows):
         rows = np.flatnonzero(samples["role"] == "reference")
@@ -146,7 +156,8 @@ def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
     for number, row in kept:
         if len(row) < len(names) and not (separator is None and len(row) > names.index("sample")):
             raise InputError(
-                f"{path}: line {number} has {len(row)} columns, the header has {len(names)}; fix the line"
+                f"{path}: line {number} has {len(row)} columns, the header has {len(names)}; fix "
+                "the line"
             )
     if unique:
         _refuse_repeats(path, ((number, row[names.index("sample")]) for number, row in kept))
@@ -154,7 +165,9 @@ def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
 
 
 def draw_roles(table: pd.DataFrame, settings: SampleSettings, seed: int) -> np.ndarray:
-    """Draw a role per row, each population cut in the same shares; the shares hold over all people to within one."""
+    """Draw a role per row, each population cut in the same shares; the shares hold over all people
+    to within one.
+    """
     roles = np.full(len(table), "reference", dtype=object)
     taken = np.zeros(2)
     seen = 0
@@ -182,7 +195,8 @@ def assign_roles(table: pd.DataFrame, path: Path) -> pd.Series:
     strangers = [line for line, name in enumerate(given, start=2) if name not in known]
     if strangers:
         raise InputError(
-            f"{path}: line {strangers[0]} names one of split_unknown={len(strangers)} people who are not in both the VCF "
+            f"{path}: line {strangers[0]} names one of split_unknown={len(strangers)} people who "
+            "are not in both the VCF "
             f"and the panel file; remove them"
         )
     if without := int((roles == "").sum()):

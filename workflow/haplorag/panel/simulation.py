@@ -14,7 +14,9 @@ POPULATIONS = {"YRI": "AFR", "CEU": "EUR", "CHB": "EAS"}
 def simulate_chromosome(
     settings: DemoSettings, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Positions int [S] from 1, REF and ALT [S, 2], panel haplotypes int8 [S, n, 2], the target's int8 [S, m, 2]."""
+    """Positions int [S] from 1, REF and ALT [S, 2], panel haplotypes int8 [S, n, 2], the target's
+    int8 [S, m, 2].
+    """
     extra = -(-settings.target_people // len(POPULATIONS))
     ancestry, mutation = np.random.default_rng(seed).integers(1, 2**31, size=2)
     trees = msprime.sim_ancestry(
@@ -57,7 +59,10 @@ def _count_minor(haplotypes: np.ndarray) -> np.ndarray:
 
 
 def _describe_history() -> msprime.Demography:
-    """The out-of-Africa model of Gutenkunst et al. 2009 (doi:10.1371/journal.pgen.1000695), 25 years a generation."""
+    """The out-of-Africa model of Gutenkunst et al.
+
+    2009 (doi:10.1371/journal.pgen.1000695), 25 years a generation.
+    """
     history = msprime.Demography()
     history.add_population(name="YRI", initial_size=12300)
     history.add_population(name="CEU", initial_size=1000 * np.exp(0.004 * 848), growth_rate=0.004)

@@ -17,7 +17,9 @@ SMALLEST_SHARE = 0.25
 
 @dataclass(frozen=True)
 class WindowSet:
-    """All windows of a chromosome: cores int32 [W, 2] of sites, the sites each window sees, genetic positions in cM."""
+    """All windows of a chromosome: cores int32 [W, 2] of sites, the sites each window sees, genetic
+    positions in cM.
+    """
 
     cores: np.ndarray
     sites: np.ndarray
@@ -44,7 +46,9 @@ def read_windows(path: Path) -> WindowSet:
 
 
 def cut_cores(position: np.ndarray, settings: WindowSettings) -> np.ndarray:
-    """Cut sites into cores of `core_sites`, none across a gap of `gap_bp`: half-open ranges int32 [W, 2] that tile them."""
+    """Cut sites into cores of `core_sites`, none across a gap of `gap_bp`: half-open ranges int32
+    [W, 2] that tile them.
+    """
     edges = [0, *(np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1), len(position)]
     cores: list[tuple[int, int]] = []
     for start, stop in pairwise(edges):
@@ -58,9 +62,11 @@ def cut_cores(position: np.ndarray, settings: WindowSettings) -> np.ndarray:
 def find_context(
     core: np.ndarray, position: np.ndarray, frequency: np.ndarray, settings: WindowSettings
 ) -> np.ndarray:
-    """Find the sites a window sees, sorted: its core and, on each side, the nearest common sites within reach.
+    """Find the sites a window sees, sorted: its core and, on each side, the nearest common sites
+    within reach.
 
-    Reach ends `flank_bp` beyond the core, at a gap of `gap_bp`, and after `flank_sites` sites of MAF >= `flank_maf`.
+    Reach ends `flank_bp` beyond the core, at a gap of `gap_bp`, and after `flank_sites` sites of
+    MAF >= `flank_maf`.
     """
     start, stop = core
     gaps = np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1

@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-# First degree and closer: parent and child, full siblings, one person twice (Manichaikul et al. 2010).
+# First degree and closer: parent and child, full siblings, one person twice (Manichaikul et al.
+# 2010).
 RELATED = 0.177
 ROWS = 512
 
 
 class KinshipEstimates(NamedTuple):
-    """Pairs of people int64 [pairs, 2] of first degree or closer, their kinship float32 [pairs], and how widely the estimate
-    spreads among people of one population (standard deviation, from the median distance to the median; nan if there is no
-    pair)."""
+    """Pairs of people int64 [pairs, 2] of first degree or closer, their kinship float32 [pairs],
+    and how widely the estimate spreads among people of one population (standard deviation, from the
+    median distance to the median; nan if there is no pair).
+    """
 
     pairs: np.ndarray
     kinship: np.ndarray
@@ -24,9 +26,10 @@ class KinshipEstimates(NamedTuple):
 def find_relatives(dosage: np.ndarray, population: np.ndarray) -> KinshipEstimates:
     """Find relatives among all pairs of people.
 
-    `dosage` int8 [n, S] counts ALT alleles at common sites, -1 where one is missing; `population` [n]. The estimate is
-    KING-robust between families (Manichaikul et al. 2010, doi:10.1093/bioinformatics/btq559): shared heterozygotes count for
-    kinship, opposite homozygotes against it, and no allele frequency is assumed, so that people of one population are not
+    `dosage` int8 [n, S] counts ALT alleles at common sites, -1 where one is missing; `population`
+    [n]. The estimate is KING-robust between families (Manichaikul et al. 2010,
+    doi:10.1093/bioinformatics/btq559): shared heterozygotes count for kinship, opposite homozygotes
+    against it, and no allele frequency is assumed, so that people of one population are not
     mistaken for relatives beside those of another. Strangers have about 0.
     """
     none, one, two, known = (

@@ -99,14 +99,16 @@ def _check_results(folder: Path) -> None:
         )
     if ".." in folder.parts:
         log.warning(
-            "%s: leads out of this folder; everything is written to %s; set `results` if this is not meant",
+            "%s: leads out of this folder; everything is written to %s; set `results` if this is "
+            "not meant",
             folder,
             there,
         )
     for link in folder.glob("*"):
         if link.is_symlink():
             log.warning(
-                "%s: is a link; what belongs there is written to %s; remove it if this is not meant",
+                "%s: is a link; what belongs there is written to %s; remove it if this is not "
+                "meant",
                 link,
                 link.resolve(),
             )
@@ -131,12 +133,15 @@ def _check_vcf(path: Path, chromosome: str) -> None:
         first = next(read_records(path, header), None)
         begins = f" (its first record is {first.chromosome}:{first.position})" if first else ""
         raise InputError(
-            f"{path}: has no chromosome {chromosome}, only {', '.join(names[:5])}{begins}; fix `chromosomes` or panel.vcf"
+            f"{path}: has no chromosome {chromosome}, only {', '.join(names[:5])}{begins}; fix "
+            "`chromosomes` or panel.vcf"
         )
 
 
 def _warn_of_others(path: Path, chromosomes: list[str]) -> None:
-    """Warn of chromosomes in a file of several that the configuration does not name, as far as its index tells."""
+    """Warn of chromosomes in a file of several that the configuration does not name, as far as its
+    index tells.
+    """
     counted = [name for name, records in (count_indexed(path) or {}).items() if records]
     others = [name for name in counted if match_chromosome(name, chromosomes) is None]
     if others:

@@ -1,4 +1,6 @@
-"""Checks a new store of genotypes against the VCF it came from, with another reader than the one that filled it."""
+"""Checks a new store of genotypes against the VCF it came from, with another reader than the one
+that filled it.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,11 @@ SITES = 8
 
 
 def verify_store(vcf: Path, file: File, chromosome: str) -> int:
-    """Compare some sites, evenly spread, of an open store with what cyvcf2 reads there; gives how many were compared.
+    """Compare some sites, evenly spread, of an open store with what cyvcf2 reads there; gives how
+    many were compared.
 
-    Only an indexed file can be read here and there; of others none is compared. Raises InputError where a site differs.
+    Only an indexed file can be read here and there; of others none is compared. Raises InputError
+    where a site differs.
     """
     indexed = count_indexed(vcf)
     name = match_chromosome(chromosome, list(indexed)) if indexed else None
@@ -44,6 +48,7 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
         stored = file["calldata/GT"][row]
         if not found or not (found[0] == stored[:, : found[0].shape[1]]).all():
             raise InputError(
-                f"{vcf}: record {name}:{place} reads otherwise through its index; index it again: tabix -f"
+                f"{vcf}: record {name}:{place} reads otherwise through its index; index it "
+                "again: tabix -f"
             )
     return len(rows)

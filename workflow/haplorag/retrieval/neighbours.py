@@ -15,7 +15,9 @@ from haplorag.settings import Curriculum, NeighbourSettings
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What a draw retrieved: mask, window and person int32 [n] of each item. Its neighbours stay in the file."""
+    """What a draw retrieved: mask, window and person int32 [n] of each item. Its neighbours stay in
+    the file.
+    """
 
     path: Path
     mask: np.ndarray
@@ -35,7 +37,9 @@ class Neighbours:
 def create_neighbours(
     file: h5py.File, mask: np.ndarray, window: np.ndarray, person: np.ndarray, count: int
 ) -> None:
-    """Write a draw's items, int32 [n] each, and lay out their neighbours: ids and distances int32 [n, 2, K], to fill in."""
+    """Write a draw's items, int32 [n] each, and lay out their neighbours: ids and distances int32
+    [n, 2, K], to fill in.
+    """
     for name, values in (("mask", mask), ("window", window), ("person", person)):
         put_array(file, name, values)
     chunk = max(1, min(len(person), 2**15 // count)), 2, count
@@ -58,9 +62,11 @@ def choose_items(
     seed: int,
     *names: object,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose what an epoch trains on: for a share of the windows one mask of the mixture and some people each.
+    """Choose what an epoch trains on: for a share of the windows one mask of the mixture and some
+    people each.
 
-    `people` int [n] are the people to choose from; gives mask, window and person, int32 [items] each, sorted in that order.
+    `people` int [n] are the people to choose from; gives mask, window and person, int32 [items]
+    each, sorted in that order.
     """
     weights = np.array([mask.weight for mask in curriculum.mixture.values()])
     items = [np.zeros((3, 0), dtype=np.int32)]

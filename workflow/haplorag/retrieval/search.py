@@ -1,4 +1,6 @@
-"""Retrieves reference haplotypes: typed columns become packed codes, FAISS finds the nearest, and nobody finds themselves."""
+"""Retrieves reference haplotypes: typed columns become packed codes, FAISS finds the nearest, and
+nobody finds themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,14 @@ import numpy as np
 from haplorag.panel.haplotypes import pack
 from haplorag.settings import NeighbourSettings
 
-# Within its segment a column counts several times what it counts in the whole context, so that the context decides among
-# haplotypes a segment cannot tell apart. Such ties are the rule where few sites are typed; see docs/retrieval.md. The copies
-# make a code longer and its search slower, so that a wide segment, where ties are rarer, gets fewer.
+# Within its segment a column counts several times what it counts in the whole context, so that the
+# context decides among haplotypes a segment cannot tell apart. Such ties are the rule where few
+# sites are typed; see docs/retrieval.md. The copies make a code longer and its search slower, so
+# that a wide segment, where ties are rarer, gets fewer.
 MOST_COPIES, FEWEST_COPIES, COPIED_BITS = 64, 8, 2048
-# The counting search has room for K ids at every distance, for each query of a batch. Up to 32 MB of it glibc gives again what
-# was freed; beyond, every batch gets fresh pages, which takes longer than the search.
+# The counting search has room for K ids at every distance, for each query of a batch. Up to 32 MB
+# of it glibc gives again what was freed; beyond, every batch gets fresh pages, which takes longer
+# than the search.
 BATCH_IDS = 3 * 2**20
 
 
@@ -25,15 +29,18 @@ def search_neighbours(
     settings: NeighbourSettings,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the reference haplotypes most alike at the typed sites of a window, around each part of it.
+    """Find the reference haplotypes most alike at the typed sites of a window, around each part of
+    it.
 
-    `queries` int8 [Q, T] (-1 where missing, which counts as the reference's major allele), `reference` 0/1 uint8 [N, T],
-    `core` the half-open range of the columns in the core, `owner` int [Q] the rank of the query's person among the
-    reference people, -1 for nobody. A person's own two haplotypes (2 * owner, 2 * owner + 1) are never returned.
+    `queries` int8 [Q, T] (-1 where missing, which counts as the reference's major allele),
+    `reference` 0/1 uint8 [N, T], `core` the half-open range of the columns in the core, `owner` int
+    [Q] the rank of the query's person among the reference people, -1 for nobody. A person's own two
+    haplotypes (2 * owner, 2 * owner + 1) are never returned.
 
-    Each segment at each scale orders all haplotypes by mismatches within it, then by mismatches in the whole typed context,
-    then by id; the K returned have the best rank in any of these orders. Gives ids int32 [Q, K], best first and -1 where the
-    panel has fewer, and mismatches over the whole typed context int32 [Q, K] (-1 there).
+    Each segment at each scale orders all haplotypes by mismatches within it, then by mismatches in
+    the whole typed context, then by id; the K returned have the best rank in any of these orders.
+    Gives ids int32 [Q, K], best first and -1 where the panel has fewer, and mismatches over the
+    whole typed context int32 [Q, K] (-1 there).
     """
     columns = queries.shape[1]
     wanted = min(settings.count, max(len(reference) - 2 * bool((owner >= 0).any()), 0))
@@ -60,8 +67,9 @@ def cut_segments(
 ) -> list[tuple[int, int]]:
     """Cut the typed columns into overlapping half-open segments, at every scale.
 
-    The segments tile the core's typed columns [start, stop) and `flank_typed` beyond on each side, evenly and with no fewer
-    than `min_typed` columns each where there are so many; a scale widens each about its centre, within [0, columns).
+    The segments tile the core's typed columns [start, stop) and `flank_typed` beyond on each side,
+    evenly and with no fewer than `min_typed` columns each where there are so many; a scale widens
+    each about its centre, within [0, columns).
     """
     low, high = max(start - settings.flank_typed, 0), min(stop + settings.flank_typed, columns)
     if high == low:
@@ -81,7 +89,9 @@ def cut_segments(
 def _rank_segment(
     asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], owner: np.ndarray, wanted: int
 ) -> np.ndarray:
-    """Ids of the `wanted` nearest for one segment, int32 [Q, wanted], in order of (segment, context, id)."""
+    """Ids of the `wanted` nearest for one segment, int32 [Q, wanted], in order of (segment,
+    context, id).
+    """
 
     first, last = segment
     copies = min(max(COPIED_BITS // (last - first), FEWEST_COPIES), MOST_COPIES) - 1
@@ -107,7 +117,9 @@ def _rank_segment(
 def _merge_ranks(
     ranked: np.ndarray, asked: np.ndarray, known: np.ndarray, wanted: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keep the `wanted` ids of best rank over all searches; `ranked` int32 [Q, searches, wanted], packed haplotypes."""
+    """Keep the `wanted` ids of best rank over all searches; `ranked` int32 [Q, searches, wanted],
+    packed haplotypes.
+    """
     queries, searches, depth = ranked.shape
     keys = ranked.astype(np.int64) * depth + np.arange(depth)
     keys = np.sort(keys.reshape(queries, searches * depth), axis=1)
@@ -115,7 +127,8 @@ def _merge_ranks(
     repeated = np.zeros(ids.shape, dtype=bool)
     repeated[:, 1:] = ids[:, 1:] == ids[:, :-1]
     ranks[repeated] = depth
-    # A rank is held by one haplotype of each search, so that no more than these can be among the wanted.
+    # A rank is held by one haplotype of each search, so that no more than these can be among the
+    # wanted.
     kept = np.argsort(ranks, axis=1, kind="stable")[:, : wanted + searches]
     ids, ranks = np.take_along_axis(ids, kept, axis=1), np.take_along_axis(ranks, kept, axis=1)
     distances = np.bitwise_count(known[ids] ^ asked[:, None]).sum(axis=2, dtype=np.int64)
@@ -124,7 +137,9 @@ def _merge_ranks(
 
 
 def _spread_ids(haplotypes: int, wanted: int, owner: np.ndarray) -> np.ndarray:
-    """With no site typed nobody is near: ids spread evenly over the panel, the owner's own left out."""
+    """With no site typed nobody is near: ids spread evenly over the panel, the owner's own left
+    out.
+    """
     others = np.arange(haplotypes - 2 * bool((owner >= 0).any()))
     ids = np.tile(others[np.arange(wanted) * len(others) // max(wanted, 1)], (len(owner), 1))
     return np.where((owner[:, None] >= 0) & (ids >= 2 * owner[:, None]), ids + 2, ids)

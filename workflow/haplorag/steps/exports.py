@@ -33,9 +33,9 @@ def exports(
 ) -> None:
     """Write the reference VCF and one target VCF for each of `target_masks`.
 
-    People are called p0, p1, ... by their row in the table of samples. A missing reference allele is
-    written as the site's major allele, as the models read it. Genotypes are read in blocks of sites,
-    so that memory does not grow with the people times the sites.
+    People are called p0, p1, ... by their row in the table of samples. A missing reference allele
+    is written as the site's major allele, as the models read it. Genotypes are read in blocks of
+    sites, so that memory does not grow with the people times the sites.
     """
     check_provenance(("samples", samples), ("genotypes", genotypes), ("masks", masks))
     people = read_samples(samples)

@@ -1,4 +1,6 @@
-"""Computes allele and genotype frequencies, of reference people only, global and per super-population."""
+"""Computes allele and genotype frequencies, of reference people only, global and per
+super-population.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ log = logging.getLogger(__name__)
 
 
 def frequencies(genotypes: Path, samples: Path, output: Path) -> None:
-    """Write ALT frequency [site], genotype frequencies [site, 3], and both per super-population [P, site(, 3)], float32.
+    """Write ALT frequency [site], genotype frequencies [site, 3], and both per super-population [P,
+    site(, 3)], float32.
 
-    Missing alleles do not count; where a super-population has none known, it takes the global frequency.
+    Missing alleles do not count; where a super-population has none known, it takes the global
+    frequency.
     """
     sources = describe_provenance(("samples", samples), ("genotypes", genotypes))
     table = read_samples(samples)

@@ -41,10 +41,10 @@ def genotypes(
 ) -> None:
     """Write the store of genotypes, and the tally of records by fate.
 
-    The store has calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples. Sites with
-    too many missing alleles or too few minor alleles among reference people are dropped and counted.
-    Genotypes are in memory a block at a time, positions and alleles of all sites until the end.
-    Raises InputError where too many heterozygotes are unphased or no site is left.
+    The store has calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples. Sites
+    with too many missing alleles or too few minor alleles among reference people are dropped and
+    counted. Genotypes are in memory a block at a time, positions and alleles of all sites until the
+    end. Raises InputError where too many heterozygotes are unphased or no site is left.
     """
     table = read_samples(samples)
     people = table["sample"].tolist()

@@ -30,8 +30,9 @@ Reference: {haplotypes} haplotypes, chromosomes {chromosomes}, {sites} sites.
 ## Limits
 
 It imputes the sites above and no others, from phased targets on the same genome build, and it is no
-better than its reference is near to the people imputed. What it holds are genotypes of the reference
-people, in `shards/` and wherever it has weights: guard this folder as you guard the panel.
+better than its reference is near to the people imputed. What it holds are genotypes of the
+reference people, in `shards/` and wherever it has weights: guard this folder as you guard the
+panel.
 """
 NETWORK = """
 Network `{model}`: {parameters} trained numbers, best after epoch {best_epoch} of {epochs}.

@@ -17,9 +17,11 @@ log = logging.getLogger(__name__)
 
 
 def preflight(config: list[Path], *, set_values: list[str] | None = None) -> None:
-    """Check configuration files (later ones replace single keys of earlier ones) and all inputs they name.
+    """Check configuration files (later ones replace single keys of earlier ones) and all inputs
+    they name.
 
-    `set_values` are KEY=VALUE pairs as Snakemake's --config takes them. Raises InputError with every problem found.
+    `set_values` are KEY=VALUE pairs as Snakemake's --config takes them. Raises InputError with
+    every problem found.
     """
     merged: dict[str, Any] = {}
     for path in config:

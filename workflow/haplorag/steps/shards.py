@@ -22,10 +22,12 @@ log = logging.getLogger(__name__)
 
 
 def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
-    """Write window_0000.faiss and so on into a folder, and last shards.json, the table of contents with their checksums.
+    """Write window_0000.faiss and so on into a folder, and last shards.json, the table of contents
+    with their checksums.
 
-    Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele at the s-th site
-    of the window's core. A missing allele is packed as the site's major allele. Flanks are read from the shards beside.
+    Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele
+    at the s-th site of the window's core. A missing allele is packed as the site's major allele.
+    Flanks are read from the shards beside.
     """
     sources = check_provenance(("samples", samples), ("genotypes", genotypes), ("windows", windows))
     people = find_samples(read_samples(samples), "reference")

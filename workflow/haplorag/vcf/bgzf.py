@@ -1,4 +1,6 @@
-"""Reads the bytes of VCF files: which kind a file is, whether its blocks are whole, and what its index counts."""
+"""Reads the bytes of VCF files: which kind a file is, whether its blocks are whole, and what its
+index counts.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ FOREIGN_FORMATS = {
     b"\x1f\x8b": "block gzip within gzip; run: gunzip -c OLD > new.vcf.gz",
     b"\xff\xfe": "UTF-16 text; run: iconv -f UTF-16 -t UTF-8 OLD | bgzip > new.vcf.gz",
     b"\xfe\xff": "UTF-16 text; run: iconv -f UTF-16 -t UTF-8 OLD | bgzip > new.vcf.gz",
-    b"\xef\xbb\xbf": "text with a byte order mark; remove the mark from line 1: sed '1s/^\\xef\\xbb\\xbf//'",
+    b"\xef\xbb\xbf": "text with a byte order mark; remove the mark from line 1: sed "
+    "'1s/^\\xef\\xbb\\xbf//'",
     b"version https://git-lfs": "a git-LFS pointer, not the data; run: git lfs pull",
     b"<": "a web page, not a VCF; run the download again, signed in where the site asks for it",
     b"#CHROM": "a VCF without its line 1; set it to ##fileformat=VCFv4.2",
@@ -30,9 +33,11 @@ FOREIGN_FORMATS = {
 
 
 def check_container(path: Path) -> str:
-    """Check what can be seen without unpacking a file; gives its kind: `text`, `bgzf` (text within) or `bcf`.
+    """Check what can be seen without unpacking a file; gives its kind: `text`, `bgzf` (text within)
+    or `bcf`.
 
-    Raises InputError where it is no VCF, is packed otherwise, or where a block is cut, filled with zeros or followed by more.
+    Raises InputError where it is no VCF, is packed otherwise, or where a block is cut, filled with
+    zeros or followed by more.
     """
     check_path(path)
     with path.open("rb") as handle:
@@ -49,7 +54,8 @@ def check_container(path: Path) -> str:
             _refuse_foreign_formats(path, head + handle.read(100))
             if path.suffix in (".gz", ".bgz"):
                 raise InputError(
-                    f"{path}: plain text in spite of its name; run: bgzip < OLD > new.vcf.gz, or rename it"
+                    f"{path}: plain text in spite of its name; run: bgzip < OLD > new.vcf.gz, or "
+                    "rename it"
                 )
             return "text"
         handle.seek(0)
@@ -63,7 +69,9 @@ def check_container(path: Path) -> str:
 
 
 def check_path(path: Path) -> None:
-    """Raise InputError where a path is none that can be read: no file, a folder, a pipe, a broken link, an odd name."""
+    """Raise InputError where a path is none that can be read: no file, a folder, a pipe, a broken
+    link, an odd name.
+    """
     shown = ascii(str(path)) if not str(path).isprintable() else str(path)
     if shown != str(path) or "##idx##" in shown:
         raise InputError(
@@ -83,9 +91,11 @@ def check_path(path: Path) -> None:
 
 
 def iterate_blocks(path: Path, handle: BinaryIO, unpack: bool = True) -> Iterator[bytes]:
-    """Walk the blocks of a block-gzipped file from its start; give each one's text, checked, or nothing but the walk.
+    """Walk the blocks of a block-gzipped file from its start; give each one's text, checked, or
+    nothing but the walk.
 
-    Raises InputError where a block is cut, damaged or missing at the end; the message says after which line.
+    Raises InputError where a block is cut, damaged or missing at the end; the message says after
+    which line.
     """
     offset, lines, last = 0, 0, b""
     size = path.stat().st_size
@@ -115,7 +125,10 @@ def iterate_blocks(path: Path, handle: BinaryIO, unpack: bool = True) -> Iterato
 
 
 def read_pieces(path: Path) -> Iterator[bytes]:
-    """The unpacked bytes of a file, about 1 MB at a time. Raises InputError where a block is damaged."""
+    """The unpacked bytes of a file, about 1 MB at a time.
+
+    Raises InputError where a block is damaged.
+    """
     with path.open("rb") as handle, unchanged(path):
         packed = _is_block(handle.read(18))
         handle.seek(0)
@@ -136,7 +149,9 @@ def read_pieces(path: Path) -> Iterator[bytes]:
 
 @contextmanager
 def unchanged(path: Path) -> Iterator[None]:
-    """Raise InputError where a file is not after the block what it was before, as far as size and time of change tell."""
+    """Raise InputError where a file is not after the block what it was before, as far as size and
+    time of change tell.
+    """
 
     def look() -> tuple[int, int, int]:
         found = path.stat()

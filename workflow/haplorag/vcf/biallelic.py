@@ -1,4 +1,6 @@
-"""Cuts a chromosome of a VCF into blocks of biallelic sites, and counts what becomes of every record."""
+"""Cuts a chromosome of a VCF into blocks of biallelic sites, and counts what becomes of every
+record.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ VERSIONS = {f"VCFv4.{minor}" for minor in range(6)}
 
 @dataclass
 class Block:
-    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing) and whether each genotype is phased, bool [S, n]."""
+    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing) and whether each genotype is
+    phased, bool [S, n].
+    """
 
     positions: np.ndarray
     refs: list[str]
@@ -51,13 +55,15 @@ class Block:
 
 @dataclass
 class BiallelicReader:
-    """Streams one chromosome of a VCF as blocks of biallelic sites; `tally` counts records by fate as it goes.
+    """Streams one chromosome of a VCF as blocks of biallelic sites; `tally` counts records by fate
+    as it goes.
 
-    People come in the order of `people`; `variants` is `snps` or `all_biallelic`, `multiallelic` is `split` or `skip`.
-    `first` names the first record of each fate, `notes` tells what is odd about the file as a whole. With `listing`,
-    `dropped` lists what was left out: position, REF, ALT, reason. The file is opened, unless its
-    `header` and the chromosome's `records` are given.
-    Raises InputError where the file is cut, unsorted, not a VCF or not of its index, or lacks the chromosome or a person.
+    People come in the order of `people`; `variants` is `snps` or `all_biallelic`, `multiallelic` is
+    `split` or `skip`. `first` names the first record of each fate, `notes` tells what is odd about
+    the file as a whole. With `listing`, `dropped` lists what was left out: position, REF, ALT,
+    reason. The file is opened, unless its `header` and the chromosome's `records` are given. Raises
+    InputError where the file is cut, unsorted, not a VCF or not of its index, or lacks the
+    chromosome or a person.
     """
 
     path: Path
@@ -103,7 +109,9 @@ class BiallelicReader:
             )
 
     def check_phase(self, allowed: float, remedy: str) -> None:
-        """Raise InputError where more than `allowed` of the heterozygous genotypes read so far are unphased."""
+        """Raise InputError where more than `allowed` of the heterozygous genotypes read so far are
+        unphased.
+        """
         unphased, heterozygous = self.tally["unphased_heterozygotes"], self.tally["heterozygotes"]
         if unphased > allowed * heterozygous:
             raise InputError(
@@ -160,7 +168,8 @@ class BiallelicReader:
         read = self.tally["read"]
         if not read:
             raise InputError(
-                f"{self.path}: no record on chromosome {self.chromosome}; fix the names in `chromosomes`"
+                f"{self.path}: no record on chromosome {self.chromosome}; fix the names in "
+                "`chromosomes`"
             )
         if not header.has_genotypes:
             self.notes["header_gt_missing"] = "its header does not declare GT"
@@ -173,7 +182,8 @@ class BiallelicReader:
         ]
         if indexed is not None and UNCOUNTED not in counts and sum(counts) != read:
             raise InputError(
-                f"{self.path}: has {read} records on chromosome {self.chromosome}, its index counts {sum(counts)}; "
+                f"{self.path}: has {read} records on chromosome {self.chromosome}, its index "
+                f"counts {sum(counts)}; "
                 f"one is not of the other: run the download again, or index again: tabix -f"
             )
 
@@ -211,7 +221,10 @@ class BiallelicReader:
             self.dropped.append((record.position, record.ref, alt, reason))
 
     def _refuse(self, record: Record, alt: str) -> str | None:
-        """Why an allele is left out. Raises InputError where it says that the file is of another kind."""
+        """Why an allele is left out.
+
+        Raises InputError where it says that the file is of another kind.
+        """
         ref = record.ref
         if len(ref) == len(alt) == 1 and ref != alt and ref in BASES and alt in BASES:
             return None
@@ -243,7 +256,8 @@ class BiallelicReader:
             alleles,
             np.stack(phase),
         )
-        # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are 1 and 256.
+        # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are
+        # 1 and 256.
         genotype = alleles.view(np.uint16)[..., 0]
         different = (genotype == 1) | (genotype == 256)
         self.tally["heterozygotes"] += int(np.count_nonzero(different))
@@ -268,6 +282,7 @@ def _read_calls(
         )
     if alleles.max(initial=-1) > len(record.alts):
         raise InputError(
-            f"{where} has a genotype with an allele that is not listed in ALT; fix or remove the record"
+            f"{where} has a genotype with an allele that is not listed in ALT; fix or remove the "
+            "record"
         )
     return np.maximum(alleles, -1), phased

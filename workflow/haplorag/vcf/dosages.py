@@ -19,10 +19,11 @@ def read_imputed(
     people: list[str],
     into: np.ndarray,
 ) -> np.ndarray:
-    """Fill `into` float [n, site, 2] with the probabilities of ALT that another tool's VCF holds; gives which sites it has.
+    """Fill `into` float [n, site, 2] with the probabilities of ALT that another tool's VCF holds;
+    gives which sites it has.
 
-    `sites` maps (position, REF, ALT) to the site's number. Per haplotype from HDS or AP1 and AP2, else half of DS each.
-    Raises InputError where a person is missing or there is no such field.
+    `sites` maps (position, REF, ALT) to the site's number. Per haplotype from HDS or AP1 and AP2,
+    else half of DS each. Raises InputError where a person is missing or there is no such field.
     """
     columns = read_vcf_header(path).find_columns(path, people)
     found = np.zeros(into.shape[1], dtype=bool)

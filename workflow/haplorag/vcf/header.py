@@ -17,7 +17,8 @@ COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMA
 
 @dataclass(frozen=True)
 class Header:
-    """What a VCF's header declares: samples, chromosomes with their lengths (0 unknown), version, whether GT is declared.
+    """What a VCF's header declares: samples, chromosomes with their lengths (0 unknown), version,
+    whether GT is declared.
 
     `lines` is how many lines it takes, `kind` the file's kind as `check_container` gives it.
     """
@@ -30,7 +31,10 @@ class Header:
     kind: str
 
     def find_columns(self, path: Path, people: list[str]) -> np.ndarray:
-        """Column int64 [n] of each person among the samples. Raises InputError where one is lacking or stands twice."""
+        """Column int64 [n] of each person among the samples.
+
+        Raises InputError where one is lacking or stands twice.
+        """
         column = {name: number for number, name in enumerate(self.samples)}
         if len(column) < len(self.samples):
             raise InputError(
@@ -39,13 +43,17 @@ class Header:
         missing = sum(name not in column for name in people)
         if missing:
             raise InputError(
-                f"{path}: lacks {missing} of the {len(people)} people wanted; use files with the same samples"
+                f"{path}: lacks {missing} of the {len(people)} people wanted; use files with the "
+                "same samples"
             )
         return np.array([column[name] for name in people], dtype=np.int64)
 
 
 def read_header(path: Path, kind: str) -> Header:
-    """Read the header of a VCF that is text within. Raises InputError where it is none or names samples badly."""
+    """Read the header of a VCF that is text within.
+
+    Raises InputError where it is none or names samples badly.
+    """
     return _parse_header(path, next(split_header(path, read_pieces(path))), kind)
 
 
@@ -88,12 +96,14 @@ def _parse_header(path: Path, text: bytes, kind: str) -> Header:
         raise InputError(f"{path}: line 1 is not ##fileformat=VCFv4.x; set it so")
     if not lines[-1].startswith(b"#CHROM"):
         raise InputError(
-            f"{path}: line {number + 1} is a record, but no line #CHROM stands before it; fix the header"
+            f"{path}: line {number + 1} is a record, but no line #CHROM stands before it; fix "
+            "the header"
         )
     columns = lines[-1].split(b"\t")
     if len(columns) < 8 or columns[:8] != [name.encode() for name in COLUMNS[:8]]:
         raise InputError(
-            f"{path}: line {number} does not part {' '.join(COLUMNS[:4])}... by tabs; fix the header"
+            f"{path}: line {number} does not part {' '.join(COLUMNS[:4])}... by tabs; fix the "
+            "header"
         )
     if len(columns) < 10:
         raise InputError(f"{path}: line {number} names no samples; use a VCF with genotypes")
@@ -102,7 +112,8 @@ def _parse_header(path: Path, text: bytes, kind: str) -> Header:
     found = re.search(rb"Type=(\w+)", genotype) if genotype else None
     if found and found[1] != b"String":
         raise InputError(
-            f"{path}: declares GT as {found[1].decode()}; fix the header: ##FORMAT=<ID=GT,Number=1,Type=String,...>"
+            f"{path}: declares GT as {found[1].decode()}; fix the header: "
+            "##FORMAT=<ID=GT,Number=1,Type=String,...>"
         )
     samples = _read_samples(path, columns[9:], number)
     return Header(samples, dict(declared), version[1].decode(), genotype is not None, number, kind)
@@ -118,11 +129,13 @@ def _read_samples(path: Path, names: list[bytes], line: int) -> list[str]:
     for column, name in enumerate(names, start=10):
         if not name.strip():
             raise InputError(
-                f"{path}: line {line}, column {column} is an empty sample name; run: bcftools reheader -s NAMES"
+                f"{path}: line {line}, column {column} is an empty sample name; run: bcftools "
+                "reheader -s NAMES"
             )
         if name in first:
             raise InputError(
-                f"{path}: line {line}, columns {first[name]} and {column} are the same sample; rename or remove one of them"
+                f"{path}: line {line}, columns {first[name]} and {column} are the same sample; "
+                "rename or remove one of them"
             )
         first[name] = column
         try:

@@ -12,7 +12,8 @@ UNCOUNTED = -1
 
 
 def count_indexed(path: Path) -> dict[str, int] | None:
-    """Records by chromosome as the file's index (tbi or csi) counts them, UNCOUNTED where it does not; None without an index.
+    """Records by chromosome as the file's index (tbi or csi) counts them, UNCOUNTED where it does
+    not; None without an index.
 
     Raises InputError where the index cannot be read.
     """
@@ -57,7 +58,9 @@ def _count_csi(data: bytes) -> dict[str, int] | None:
 def _count_bins(
     data: bytes, at: int, names: list[bytes], special: int, csi: bool
 ) -> dict[str, int]:
-    """Walk the bins; the one numbered `special` counts a chromosome's records instead of pointing at them."""
+    """Walk the bins; the one numbered `special` counts a chromosome's records instead of pointing
+    at them.
+    """
     counts = {name.decode(): UNCOUNTED for name in names}
     for name in names:
         bins = struct.unpack_from("<i", data, at)[0]

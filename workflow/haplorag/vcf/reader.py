@@ -19,7 +19,10 @@ from haplorag.vcf.records import ABSENT, Record, RecordReader
 
 
 def read_vcf_header(path: Path) -> Header:
-    """Check a file's container and header. Raises InputError where it is neither a VCF nor a BCF, or a damaged one."""
+    """Check a file's container and header.
+
+    Raises InputError where it is neither a VCF nor a BCF, or a damaged one.
+    """
     kind = check_container(path)
     if kind != "bcf":
         return read_header(path, kind)
@@ -42,7 +45,9 @@ def read_vcf_header(path: Path) -> Header:
 
 
 def name_chromosomes(path: Path, header: Header) -> list[str]:
-    """Chromosomes that a file's index counts, else those its header declares, else those of its records."""
+    """Chromosomes that a file's index counts, else those its header declares, else those of its
+    records.
+    """
     return list(count_indexed(path) or header.lengths) or find_chromosomes(path, header)
 
 
@@ -99,13 +104,15 @@ def _read_bcf(path: Path) -> Iterator[Record]:
                 )
             if "GT" not in record.FORMAT:
                 raise InputError(
-                    f"{path}: {last} has no GT in its FORMAT; use a file with genotypes, or remove the record"
+                    f"{path}: {last} has no GT in its FORMAT; use a file with genotypes, or "
+                    "remove the record"
                 )
             calls = record.genotype.array()
             ploidy = calls.shape[1] - 1
             if ploidy > 2:
                 raise InputError(
-                    f"{path}: {last} has {ploidy} alleles a person; haplorag knows one and two; fix the ploidy"
+                    f"{path}: {last} has {ploidy} alleles a person; haplorag knows one and two; "
+                    "fix the ploidy"
                 )
             alleles = (
                 calls[:, :2]

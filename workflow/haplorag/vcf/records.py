@@ -26,7 +26,9 @@ PLAIN_CALL, PLAIN_BITS = (
 
 
 class Record(NamedTuple):
-    """One line: alleles int16 or int8 [n, 2] (-1 missing, ABSENT no second one) and phase bool [n], in the file's order."""
+    """One line: alleles int16 or int8 [n, 2] (-1 missing, ABSENT no second one) and phase bool [n],
+    in the file's order.
+    """
 
     chromosome: str
     position: int
@@ -41,7 +43,10 @@ class Record(NamedTuple):
 
 @dataclass
 class RecordReader:
-    """The records of a VCF that is text within, read once. Raises InputError that names the line and what to do about it."""
+    """The records of a VCF that is text within, read once.
+
+    Raises InputError that names the line and what to do about it.
+    """
 
     path: Path
     header: Header
@@ -93,14 +98,16 @@ class RecordReader:
         for piece in pieces:
             if b"\0" in piece:
                 raise InputError(
-                    f"{self.path}: NUL bytes after line {self.line}; run the download or the program that wrote it again"
+                    f"{self.path}: NUL bytes after line {self.line}; run the download or the "
+                    "program that wrote it again"
                 )
             first, *more = piece.split(b"\n")
             rest.append(first)
             length += len(first)
             if length > LONGEST_LINE:
                 raise InputError(
-                    f"{self.path}: line {self.line + 1} exceeds {LONGEST_LINE} bytes; remove what fills it"
+                    f"{self.path}: line {self.line + 1} exceeds {LONGEST_LINE} bytes; remove "
+                    "what fills it"
                 )
             if more:
                 yield b"".join(rest).removesuffix(b"\r")
@@ -121,7 +128,8 @@ def _describe_columns(line: bytes, people: int) -> str | None:
     columns = line.count(b"\t") + 1
     if columns == people + 9:
         return None
-    return f"has {columns} columns{_name_record(line)}, the header {people + 9}; fix or remove the record"
+    found = f"has {columns} columns{_name_record(line)}"
+    return f"{found}, the header {people + 9}; fix or remove the record"
 
 
 def _read_plain(calls: bytes, people: int) -> np.ndarray | None:
@@ -135,7 +143,10 @@ def _read_plain(calls: bytes, people: int) -> np.ndarray | None:
 
 
 def _read_calls(calls: bytes, people: int, place: int) -> tuple[np.ndarray, np.ndarray]:
-    """Alleles int16 [n, 2] and phase bool [n] of genotypes in the `place`-th field. Raises ValueError where one is odd."""
+    """Alleles int16 [n, 2] and phase bool [n] of genotypes in the `place`-th field.
+
+    Raises ValueError where one is odd.
+    """
     cells = calls.split(b"\t")
     if len(cells) != people:
         raise ValueError("has too many or too few columns; fix the record")
@@ -174,7 +185,8 @@ def _find_fault(fields: list[bytes], words: list[bytes]) -> str | None:
     if not chromosome:
         return "has no chromosome; fix the record"
     if not position.isdigit() or not 0 < int(position[:12]) < 2**31 or len(position) > 12:
-        return f"has the position {position[:30].decode('ascii', 'replace')!r}; fix it to a whole number from 1 to 2147483647"
+        found = position[:30].decode("ascii", "replace")
+        return f"has the position {found!r}; fix it to a whole number from 1 to 2147483647"
     if ref in (b"", b"."):
         return "has no REF allele; fix or remove the record"
     if not alt:

@@ -13,7 +13,8 @@ import pysam.bcftools
 
 from haplorag.io.atomic import flush, replacing
 
-# Probabilities are written in thousandths, so that a person's whole entry is a function of two numbers.
+# Probabilities are written in thousandths, so that a person's whole entry is a function of two
+# numbers.
 LEVELS = 1000
 # Phased genotypes, each with the tab before it, by 3 (first allele + 1) + second allele + 1.
 PHASED = np.array([f"\t{first}|{second}" for first in ".01" for second in ".01"], dtype="S4")
@@ -60,7 +61,9 @@ class ImputedWriter:
     def format_imputed(
         self, chromosome: str, sites: list[Site], probability: np.ndarray, typed: np.ndarray
     ) -> Iterator[bytes]:
-        """Lines of panel sites: probability float [L, n, 2] of ALT on each haplotype, exactly 0 or 1 where known; typed [L]."""
+        """Lines of panel sites: probability float [L, n, 2] of ALT on each haplotype, exactly 0 or
+        1 where known; typed [L].
+        """
         levels = np.rint(probability * LEVELS).astype(np.int32)
         codes = levels[:, :, 0] * (LEVELS + 1) + levels[:, :, 1]
         for code in np.unique(codes[~self._known[codes]]):
@@ -97,19 +100,22 @@ def _format_phased(chromosome: str, site: Site, facts: str, alleles: np.ndarray)
 def format_entry(first: int, second: int) -> str:
     """GT:DS:GP:HDS of two haplotypes' probabilities in thousandths.
 
-    DS is their sum, and GP what independent haplotypes give; each is rounded to three digits, so that DS is within 0.0015 of
-    GP1 + 2 GP2.
+    DS is their sum, and GP what independent haplotypes give; each is rounded to three digits, so
+    that DS is within 0.0015 of GP1 + 2 GP2.
     """
     p, q = first / LEVELS, second / LEVELS
     chances = (1 - p) * (1 - q), p * (1 - q) + q * (1 - p), p * q
     genotype = f"{int(first > LEVELS // 2)}|{int(second > LEVELS // 2)}"
-    return f"{genotype}:{p + q:.4g}:{','.join(f'{chance:.3f}'.rstrip('0').rstrip('.') for chance in chances)}:{p:g},{q:g}"
+    shown = ",".join(f"{chance:.3f}".rstrip("0").rstrip(".") for chance in chances)
+    return f"{genotype}:{p + q:.4g}:{shown}:{p:g},{q:g}"
 
 
 def estimate_r2(dosages: np.ndarray) -> np.ndarray:
-    """Estimate the r2 of sites from haplotype dosages [L, 2n]: their variance over that of certain alleles, p (1 - p).
+    """Estimate the r2 of sites from haplotype dosages [L, 2n]: their variance over that of certain
+    alleles, p (1 - p).
 
-    The estimate of Minimac (Das et al. 2016, doi:10.1038/ng.3656); 0 where all dosages are equal, as nothing is told apart.
+    The estimate of Minimac (Das et al. 2016, doi:10.1038/ng.3656); 0 where all dosages are equal,
+    as nothing is told apart.
     """
     mean = dosages.mean(axis=1)
     certain = mean * (1 - mean)
@@ -122,7 +128,8 @@ def estimate_r2(dosages: np.ndarray) -> np.ndarray:
 def writing_imputed(
     path: Path, lengths: dict[str, int], people: list[str]
 ) -> Iterator[ImputedWriter]:
-    """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all went well.
+    """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all
+    went well.
 
     `lengths` has the length of each chromosome in bp, 0 where it is not known.
     """
@@ -155,7 +162,9 @@ def writing_imputed(
 def format_header(
     people: list[str], lengths: dict[str, int], fields: str, source: str = ""
 ) -> bytes:
-    """A VCF's header: `source` lines, chromosomes with their lengths (0 unknown), lines of `fields`."""
+    """A VCF's header: `source` lines, chromosomes with their lengths (0 unknown), lines of
+    `fields`.
+    """
     contigs = "".join(
         f"##contig=<ID={name}{f',length={length}' if length else ''}>\n"
         for name, length in lengths.items()
@@ -198,8 +207,8 @@ def write_vcf(
 ) -> None:
     """Write a stretch of each chromosome as one bgzipped, indexed VCF.
 
-    A stretch is positions int [S], REF and ALT [S, 2] and haplotypes 0/1 [S, n, 2]; a site is called
-    by its chromosome, position and alleles.
+    A stretch is positions int [S], REF and ALT [S, 2] and haplotypes 0/1 [S, n, 2]; a site is
+    called by its chromosome, position and alleles.
     """
     chromosomes = {
         chromosome: zip(_name_sites(chromosome, positions, alleles), calls, strict=True)
