@@ -125,7 +125,7 @@ def test_editing_figures_plans_plots_and_report_only(finished, edited):
 def test_editing_the_network_spares_the_data_stages(finished, edited):
     edited("workflow/haplorag/network/copying.py", "import torch", "import torch\nSPARE = 1")
     jobs = set(plan(finished))
-    assert {"untrained", "training", "imputer", "predictions", "evaluation", "report"} <= jobs
+    assert {"untrained", "training", "predictions", "evaluation", "report"} <= jobs
     assert not jobs & {
         "genotypes",
         "frequencies",

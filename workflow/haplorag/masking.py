@@ -1,5 +1,6 @@
-"""Decides which sites are hidden: pure functions of a seed, names, frequencies and positions, never
-of a genotype.
+"""Decides which sites are hidden.
+
+Pure functions of a seed, names, frequencies and positions, never of a genotype.
 """
 
 from __future__ import annotations

@@ -163,6 +163,23 @@ def previous_epoch(wildcards):
     return {f"from_{name}": file for name, file in files.items()}
 
 
+def trained_network(wildcards):
+    """What training leaves of a model; nothing where the model over the panel goes alone."""
+    if wildcards.model == PANEL_ONLY:
+        return {}
+    last = files_of_epoch(wildcards.model, epochs[-1])
+    return {"best": last["best"], "history": last["history"]}
+
+
+def network_flags(wildcards, input):
+    """The flags of a trained network."""
+    if wildcards.model == PANEL_ONLY:
+        return ""
+    network = shlex.quote(as_json(settings.network[wildcards.model]))
+    files = shlex.quote(str(input.best)), shlex.quote(str(input.history))
+    return "--network {} --weights {} --history {}".format(network, *files)
+
+
 def peer_of(wildcards):
     """A peer's settings, its file filled in but for the mask."""
     peer = settings.peers[wildcards.peer]

@@ -1,6 +1,4 @@
-"""An imputer as it travels: a folder with settings, sites, packed reference haplotypes, and
-weights.
-"""
+"""An imputer as it travels: a folder of settings, sites, reference haplotypes and weights."""
 
 from __future__ import annotations
 

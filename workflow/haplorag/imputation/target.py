@@ -210,7 +210,8 @@ def _find_oddities(chromosome: str, sites: _SiteLog, kept: int) -> Iterator[str]
     if used >= FEW_SITES and correlation < LEAST_CORRELATION:
         yield (
             f"its frequencies at {used} sites of chromosome {chromosome} correlate with the "
-            f"panel's by {correlation:.2f} only; fix REF and ALT, or use a panel nearer to these people"
+            f"panel's by {correlation:.2f} only; fix REF and ALT, or use a panel nearer to these "
+            "people"
         )
 
 

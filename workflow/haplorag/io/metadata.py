@@ -10,7 +10,7 @@ from typing import Any
 from haplorag.errors import InputError
 from haplorag.io.atomic import write_bytes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def write_facts(path: Path, word: str, facts: dict[str, Any]) -> None:

@@ -1,6 +1,4 @@
-"""Copies alleles from the panel: what Li and Stephens' model says, corrected by how well the
-neighbours match.
-"""
+"""Copies alleles from the panel: what Li and Stephens' model says, corrected by the neighbours."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Finds people who stand in a panel twice: whose two haplotypes are the same over a whole
-chromosome.
-"""
+"""Finds people who stand in a panel twice: with the same haplotypes over a whole chromosome."""
 
 from __future__ import annotations
 

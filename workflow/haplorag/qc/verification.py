@@ -1,6 +1,4 @@
-"""Checks a new store of genotypes against the VCF it came from, with another reader than the one
-that filled it.
-"""
+"""Checks a new store of genotypes against its VCF, with another reader than filled it."""
 
 from __future__ import annotations
 

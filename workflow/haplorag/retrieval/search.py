@@ -1,5 +1,6 @@
-"""Retrieves reference haplotypes: typed columns become packed codes, FAISS finds the nearest, and
-nobody finds themselves.
+"""Retrieves reference haplotypes.
+
+Typed columns become packed codes, FAISS finds the nearest, and nobody finds themselves.
 """
 
 from __future__ import annotations

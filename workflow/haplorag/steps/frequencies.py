@@ -1,6 +1,4 @@
-"""Computes allele and genotype frequencies, of reference people only, global and per
-super-population.
-"""
+"""Computes frequencies of alleles and genotypes, of reference people, all and by population."""
 
 from __future__ import annotations
 

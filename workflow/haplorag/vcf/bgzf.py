@@ -1,6 +1,4 @@
-"""Reads the bytes of VCF files: which kind a file is, whether its blocks are whole, and what its
-index counts.
-"""
+"""Reads the bytes of VCF files: of which kind a file is, and whether its blocks are whole."""
 
 from __future__ import annotations
 

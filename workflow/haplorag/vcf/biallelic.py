@@ -1,6 +1,4 @@
-"""Cuts a chromosome of a VCF into blocks of biallelic sites, and counts what becomes of every
-record.
-"""
+"""Cuts a chromosome of a VCF into blocks of biallelic sites, and counts every record's fate."""
 
 from __future__ import annotations
 
