@@ -132,7 +132,7 @@ def jobs_of(plan: str) -> Counter:
 def checkout(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("checkouts") / request.param
     folder.mkdir()
-    return copy_checkout(folder)
+    return copy_checkout(folder, compiled=True)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def plan(folder: Path, *arguments: str) -> Counter:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    return copy_checkout(tmp_path_factory.mktemp("check out"))
+    return copy_checkout(tmp_path_factory.mktemp("check out"), compiled=True)
 
 
 @pytest.fixture(scope="module")

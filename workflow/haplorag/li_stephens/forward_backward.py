@@ -14,8 +14,10 @@ from __future__ import annotations
 import numpy as np
 
 from haplorag.li_stephens.numba_jit import jit, jit_inline
-from haplorag.li_stephens.states import LANES
 
+# Eight float32 are one vector of AVX2. It stands here, and all kernels in one module, because
+# numba keeps machine code until this file changes, whatever it was made of.
+LANES = 8
 # With whole numbers of Python numba would reckon in float64.
 NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 
@@ -60,7 +62,7 @@ def pass_back(lanes, panel, behind, scratch):
     """Take the LaneStates `behind` from a segment's end to its start, reading out nothing."""
     for block in range(len(panel.group) - 1, -1, -1):
         _count_members(lanes, panel, scratch, block)
-        _sum_by_group(scratch, panel, block, behind.entered, scratch.behind)
+        _sum_by_group(scratch, panel, block, behind.entered, scratch.behind, 0)
         for lane in range(LANES):
             row = _start_back(panel, scratch, block)
             for site in range(panel.typed[block + 1] - panel.typed[block], 0, -1):
@@ -94,11 +96,12 @@ def count_events(lanes, panel, ahead, behind, scratch, mismatches, switches):
 @jit
 def _follow(lanes, panel, ahead, scratch):
     """Go forward, keeping the states that each block is entered with."""
-    scratch.entered[0] = ahead.entered
-    scratch.total[0] = ahead.total
+    _copy(ahead.entered, scratch.entered[0])
+    for lane in range(LANES):
+        scratch.total[0, lane] = ahead.total[lane]
     for block in range(len(panel.group)):
-        by_group = scratch.by_group[:, panel.offset[block] : panel.offset[block + 1]]
-        _sum_by_group(scratch, panel, block, scratch.entered[block], by_group)
+        first = panel.offset[block]
+        _sum_by_group(scratch, panel, block, scratch.entered[block], scratch.by_group, first)
         if block + 1 < len(panel.group):
             _count_members(lanes, panel, scratch, block)
             _leave(
@@ -134,8 +137,9 @@ def _go_forward(lanes, panel, scratch, block, lane):
     groups = panel.offset[block + 1] - panel.offset[block]
     sites = panel.typed[block + 1] - start
     kept, gained, sums = scratch.kept, scratch.gained, scratch.sums
-    kept[0, :groups] = 1
-    gained[0, :groups] = 0
+    for group in range(groups):
+        kept[0, group] = ONE
+        gained[0, group] = NONE
     sums[0] = scratch.total[block, lane]
     for site in range(sites):
         chance = lanes.switch[lane, start + site]
@@ -155,8 +159,9 @@ def _go_forward(lanes, panel, scratch, block, lane):
 def _start_back(panel, scratch, block):
     """Begin a block from behind; gives the row of `stays` and `gains` to go on from."""
     groups = panel.offset[block + 1] - panel.offset[block]
-    scratch.stays[0, :groups] = 1
-    scratch.gains[0, :groups] = 0
+    for group in range(groups):
+        scratch.stays[0, group] = ONE
+        scratch.gains[0, group] = NONE
     return 0
 
 
@@ -339,7 +344,8 @@ def _count_members(lanes, panel, scratch, block):
     sizes = panel.members[panel.offset[block] : panel.offset[block + 1]]
     for lane in range(LANES):
         members = scratch.members[lane]
-        members[:groups] = sizes
+        for group in range(groups):
+            members[group] = sizes[group]
         own = lanes.own[lane]
         if own >= 0:
             members[panel.group[block, own]] -= 1
@@ -347,17 +353,17 @@ def _count_members(lanes, panel, scratch, block):
 
 
 @jit
-def _sum_by_group(scratch, panel, block, state, by_group):
-    """Sums [lane, group] of states [N, lane]."""
+def _sum_by_group(scratch, panel, block, state, by_group, first):
+    """Sums of states [N, lane] by group, into [lane, group] from the group numbered `first` on."""
     group = panel.group[block]
     groups = panel.offset[block + 1] - panel.offset[block]
     sums = scratch.keeps
-    sums[:groups] = 0
+    _clear(sums, groups)
     for row in range(len(group)):
         of = group[row]
         for lane in range(LANES):
             sums[of, lane] += state[row, lane]
-    by_group[:, :groups] = sums[:groups].T
+    _turn(sums, groups, by_group, first)
 
 
 @jit
@@ -366,15 +372,37 @@ def _sum_both(scratch, panel, block, state):
     group = panel.group[block]
     groups = panel.offset[block + 1] - panel.offset[block]
     entered, sums, products = scratch.entered[block], scratch.keeps, scratch.adds
-    sums[:groups] = 0
-    products[:groups] = 0
+    _clear(sums, groups)
+    _clear(products, groups)
     for row in range(len(group)):
         of = group[row]
         for lane in range(LANES):
             sums[of, lane] += state[row, lane]
             products[of, lane] += state[row, lane] * entered[row, lane]
-    scratch.behind[:, :groups] = sums[:groups].T
-    scratch.products[:, :groups] = products[:groups].T
+    _turn(sums, groups, scratch.behind, 0)
+    _turn(products, groups, scratch.products, 0)
+
+
+@jit
+def _clear(sums, groups):
+    for group in range(groups):
+        for lane in range(LANES):
+            sums[group, lane] = NONE
+
+
+@jit
+def _turn(sums, groups, by_group, first):
+    """Turn [group, lane] into [lane, group]."""
+    for lane in range(LANES):
+        for group in range(groups):
+            by_group[lane, first + group] = sums[group, lane]
+
+
+@jit
+def _copy(state, onward):
+    for row in range(len(state)):
+        for lane in range(LANES):
+            onward[row, lane] = state[row, lane]
 
 
 @jit

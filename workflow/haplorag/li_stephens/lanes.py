@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.li_stephens.forward_backward import pass_back
+from haplorag.li_stephens.forward_backward import LANES, pass_back
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import Chances, PanelSegments, Segment
-from haplorag.li_stephens.states import LANES, Lanes, LaneStates, Scratch, start_states
+from haplorag.li_stephens.states import Lanes, LaneStates, Scratch, start_states
 
 
 class Queries(NamedTuple):

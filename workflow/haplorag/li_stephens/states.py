@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Eight float32 are one vector of AVX2.
-LANES = 8
+from haplorag.li_stephens.forward_backward import LANES
 
 
 class Lanes(NamedTuple):

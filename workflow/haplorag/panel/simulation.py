@@ -59,9 +59,9 @@ def _count_minor(haplotypes: np.ndarray) -> np.ndarray:
 
 
 def _describe_history() -> msprime.Demography:
-    """The out-of-Africa model of Gutenkunst et al.
+    """The out-of-Africa model, 25 years a generation.
 
-    2009 (doi:10.1371/journal.pgen.1000695), 25 years a generation.
+    After Gutenkunst et al. 2009 (doi:10.1371/journal.pgen.1000695).
     """
     history = msprime.Demography()
     history.add_population(name="YRI", initial_size=12300)
