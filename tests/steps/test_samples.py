@@ -36,6 +36,14 @@ def test_roles_depend_on_the_seed_only():
     assert (draw_roles(table, SHARES, 1) != draw_roles(table, SHARES, 2)).any()
 
 
+def test_who_only_imputes_holds_nobody_out(simulated, tmp_path):
+    demo = simulated.folder / "demo"
+    settings = SampleSettings(validation=0, test=0, roles=None)
+    vcf, panel = demo / "1.vcf.gz", demo / "panel.tsv"
+    samples(vcf, panel, tmp_path / "s.tsv", settings=settings, seed=1)
+    assert set(pd.read_csv(tmp_path / "s.tsv", sep="\t")["role"]) == {"reference"}
+
+
 def test_a_role_file_decides(simulated, tmp_path):
     names = simulated.people["sample"].tolist()
     lines = [

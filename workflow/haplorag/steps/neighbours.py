@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from haplorag.errors import InputError
 from haplorag.io.hdf5 import creating_arrays, opening_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.panel.genotype_store import read_haplotypes
@@ -59,7 +60,7 @@ def neighbours(
 
     An epoch (told by `curriculum`) takes one mask and some training people a window; validation and
     test take all masks and everyone of the role. Reference people never retrieve their own
-    haplotypes. Raises InputError where the files come from two runs.
+    haplotypes. Raises InputError where the files come from two runs, or nobody has the role.
     """
     panel = ("samples", samples), ("genotypes", genotypes), ("windows", windows), ("shards", shards)
     sources = describe_provenance(*panel, ("masks", masks))
@@ -72,7 +73,13 @@ def neighbours(
         names = "items", draw, chromosome
         items = choose_items(curriculum, trained, len(window_set), settings, seed, *names)
     else:
-        items = _list_all(find_samples(people, draw), len(window_set), len(hidden))
+        judged = find_samples(people, draw)
+        if not len(judged):
+            raise InputError(
+                f"{samples}: nobody has the role {draw}, and without nothing is trained or judged; "
+                f"raise samples.{draw}, or run: snakemake impute"
+            )
+        items = _list_all(judged, len(window_set), len(hidden))
     started = time.perf_counter()
     creating = creating_arrays(output, "neighbours", draw=draw, sources=sources)
     with creating as file, opening_arrays(genotypes, "genotypes") as stored:

@@ -49,7 +49,8 @@ def samples(
     )
     table = table[table["role"] != ""]
     counts = table["role"].value_counts()
-    _check_roles(counts, roles or people, vcf, len(shared))
+    wanted = ["reference", "validation", "test"] if roles else _list_drawn(settings)
+    _check_roles(wanted, counts, roles or people, vcf, len(shared))
     log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
     write_table(output, table[["sample", "population", "super_population", "role"]])
 
@@ -66,9 +67,17 @@ def _warn_of_missing(word: str, path: Path, other: Path, missing: int) -> None:
         )
 
 
-def _check_roles(counts: pd.Series, source: Path, vcf: Path, shared: int) -> None:
+def _list_drawn(settings: SampleSettings) -> list[str]:
+    """Roles that people are drawn for; who only imputes may hold nobody out."""
+    shares = {"validation": settings.validation, "test": settings.test}
+    return ["reference", *(role for role, share in shares.items() if share)]
+
+
+def _check_roles(
+    wanted: list[str], counts: pd.Series, source: Path, vcf: Path, shared: int
+) -> None:
     """Raise InputError where a role that is needed has too few people; `source` decided roles."""
-    for role in ("reference", "validation", "test"):
+    for role in wanted:
         if not counts.get(role, 0):
             raise InputError(
                 f"{source}: of the {shared} people who are in {vcf} too, nobody is left for the "
