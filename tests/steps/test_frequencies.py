@@ -76,7 +76,7 @@ def test_held_out_people_change_nothing(simulated, tmp_path):
         for name, values in read_arrays(path, word).items():
             np.testing.assert_array_equal(values, expected.pop(name))
         assert not expected
-    packed = sorted(simulated.shards.glob("*.faiss"))
+    packed = sorted(simulated.shards.glob("*.faiss.gz"))
     assert packed and [path.read_bytes() for path in packed] == [
         (tmp_path / "shards" / path.name).read_bytes() for path in packed
     ]

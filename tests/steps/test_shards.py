@@ -1,5 +1,7 @@
 """Shards hold the reference's bits exactly, in the order of the samples, and notice damage."""
 
+import gzip
+
 import faiss
 import numpy as np
 import pytest
@@ -24,11 +26,11 @@ def test_packing_is_exact(seed, rows, sites):
 @pytest.mark.parametrize(("rows", "sites"), [(1, 1), (5, 8), (6, 333)])
 def test_a_shard_is_what_faiss_writes(rows, sites, tmp_path):
     packed = pack(np.random.default_rng(1).integers(0, 2, (rows, sites), dtype=np.uint8))
-    path = tmp_path / "window_0000.faiss"
+    path = tmp_path / "window_0000.faiss.gz"
     digest = write_shard(path, packed)
     index = faiss.IndexBinaryFlat(8 * packed.shape[1])
     index.add(packed)
-    assert path.read_bytes() == faiss.serialize_index_binary(index).tobytes()
+    assert gzip.decompress(path.read_bytes()) == faiss.serialize_index_binary(index).tobytes()
     np.testing.assert_array_equal(read_shard(path, digest), packed)
 
 
@@ -54,12 +56,12 @@ def test_missing_alleles_take_the_major_one():
 def test_a_flipped_bit_is_noticed(simulated, tmp_path):
     for path in simulated.shards.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    shard = tmp_path / "window_0001.faiss"
+    shard = tmp_path / "window_0001.faiss.gz"
     data = bytearray(shard.read_bytes())
     data[-3] ^= 4
     shard.write_bytes(data)
     shards = open_shards(tmp_path)
     first = shards.entries[1]["first"]
     shards.haplotypes(np.arange(first))
-    with pytest.raises(InputError, match=r"window_0001\.faiss: damaged"):
+    with pytest.raises(InputError, match=r"window_0001\.faiss\.gz: damaged"):
         shards.haplotypes(np.arange(first, first + 1))

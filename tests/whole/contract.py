@@ -190,8 +190,8 @@ def load(case: Path, scratch: Path) -> None:
             return
         imputer = Path(shutil.copytree(os.environ["HAPLORAG_IMPUTER"], scratch / "imputer"))
         place = (
-            next(imputer.rglob("*.faiss"))
-            if artefact.suffix == ".faiss"
+            next(imputer.rglob("*.faiss.gz"))
+            if artefact.suffix == ".gz"
             else imputer / "weights.safetensors"
         )
         shutil.copyfile(artefact, place)

@@ -152,8 +152,8 @@ def damage(data: bytes):
         ("masks/test/1.h5", "neighbours"),
         ("masks/test/1.h5", "rates"),
         ("shards/1/shards.json", "neighbours"),
-        ("shards/1/window_0000.faiss", "neighbours"),
-        ("shards/1/window_0000.faiss", "imputer"),
+        ("shards/1/window_0000.faiss.gz", "neighbours"),
+        ("shards/1/window_0000.faiss.gz", "imputer"),
         ("rates/test/1.h5", "predictions"),
         ("neighbours/test/1.h5", "predictions"),
         ("training/copying/000/weights.safetensors", "training"),
@@ -166,7 +166,7 @@ def damage(data: bytes):
         ("imputer/copying/imputer.json", "imputation"),
         ("imputer/copying/weights.safetensors", "imputation"),
         ("imputer/copying/1/panel.h5", "imputation"),
-        ("imputer/copying/1/shards/window_0000.faiss", "imputation"),
+        ("imputer/copying/1/shards/window_0000.faiss.gz", "imputation"),
     ],
 )
 def test_a_damaged_file_is_refused_by_name(world, name, consumer):

@@ -11,7 +11,7 @@ from haplorag.io.checksums import check_checksum, checksum
 from haplorag.io.hdf5 import read_arrays
 from haplorag.io.metadata import read_facts
 from haplorag.panel.frequencies import Frequencies
-from haplorag.panel.haplotypes import ShardSet, open_shards
+from haplorag.panel.haplotypes import SHARD_SUFFIX, ShardSet, open_shards
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.settings import LiStephensSettings, NeighbourSettings, NetworkSettings
 
@@ -94,6 +94,6 @@ def checksum_files(folder: Path) -> dict[str, str]:
     paths = sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".faiss" and path.name != "imputer.json"
+        if path.is_file() and not path.name.endswith(SHARD_SUFFIX) and path.name != "imputer.json"
     )
     return {str(path.relative_to(folder)): checksum(path) for path in paths}

@@ -12,7 +12,7 @@ from haplorag.io.metadata import write_facts
 from haplorag.io.provenance import check_provenance
 from haplorag.panel.frequencies import fill_major
 from haplorag.panel.genotype_store import read_haplotypes
-from haplorag.panel.haplotypes import pack, write_shard
+from haplorag.panel.haplotypes import SHARD_SUFFIX, pack, write_shard
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.panel.windows import read_windows
 from haplorag.pipeline.cli import run_step
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
-    """Write window_0000.faiss and so on into a folder, and last shards.json, the table of contents
-    with their checksums.
+    """Write window_0000.faiss.gz and so on into a folder, and last shards.json, the table of
+    contents with their checksums.
 
     Row 2 i + h of every index is haplotype h of the i-th reference person; bit s is the ALT allele
     at the s-th site of the window's core. A missing allele is packed as the site's major allele.
@@ -36,7 +36,7 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
     with opening_arrays(genotypes, "genotypes") as file:
         for window, (start, stop) in enumerate(show_progress(cut.cores.tolist(), "windows")):
             haplotypes = read_haplotypes(file, np.arange(start, stop), people)
-            name = f"window_{window:04d}.faiss"
+            name = f"window_{window:04d}{SHARD_SUFFIX}"
             sha256 = write_shard(output / name, pack(fill_major(haplotypes)))
             entries.append({"file": name, "first": start, "sites": stop - start, "sha256": sha256})
     facts = {"reference_haplotypes": 2 * len(people), "sources": sources, "windows": entries}
