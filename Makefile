@@ -21,7 +21,7 @@ run: .venv/.$(DEVICE)
 	@echo "The report: $(CURDIR)/results/report/report.html"
 
 test: .venv/.dev
-	pytest
+	pytest --numprocesses $(CORES) --dist loadfile
 
 lint: .venv/.dev
 	ruff check $(PYTHONS)
