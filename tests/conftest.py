@@ -33,7 +33,7 @@ from support import (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: workers that share the files end together."""
-    items.sort(key=lambda item: "whole" not in item.path.parts)
+    items.sort(key=lambda item: (item.path.stem != "test_workflow", "whole" not in item.path.parts))
 
 
 @pytest.fixture
