@@ -119,8 +119,13 @@ def read_shard(path: Path, sha256: str) -> np.ndarray:
             f"{path}: damaged, its checksum is not the one written with it; "
             "remove its folder and run again"
         )
-    data = gzip.decompress(data)
-    word, _, width, rows, *_ = FLAT_INDEX.unpack_from(data)
+    try:
+        data = gzip.decompress(data)
+        word, _, width, rows, *_ = FLAT_INDEX.unpack_from(data)
+    except (OSError, EOFError, struct.error) as error:
+        raise InputError(
+            f"{path}: not a gzipped index ({error}); remove its folder and run again"
+        ) from error
     if word != FLAT_WORD:
         raise InputError(f"{path}: not a flat binary index; remove its folder and run again")
     return np.frombuffer(data, np.uint8, rows * width, FLAT_INDEX.size).reshape(rows, width)
