@@ -26,6 +26,7 @@ from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
 from haplorag.li_stephens.parameters import assume_model
 from haplorag.li_stephens.reference import weigh_haplotypes
+from haplorag.li_stephens.segments import cut_segments
 from haplorag.masking import draw_chromosome
 from haplorag.panel.frequencies import read_frequencies
 from haplorag.panel.genotype_store import read_haplotypes
@@ -89,9 +90,8 @@ def judge_window(queries, shards, hidden, sites, core, model, settings, counts):
         return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     probability, best, weight = run(None)
-    network = impute_sites(
-        Queries(asked, owner), shards, sites[columns], sites[wanted], model, threads=2
-    )
+    panel = cut_segments(shards, sites[columns], sites[wanted], model.distance)
+    network = impute_sites(Queries(asked, owner), panel, model, threads=2)
     found = {"full panel": (probability, None), READ: (network, None)}
     for count in counts:
         own = settings.model_copy(update={"count": count})

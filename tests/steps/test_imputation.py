@@ -187,7 +187,7 @@ def test_without_a_network_people_at_a_time_change_nothing(
     target = simulated.folder / "demo/target.vcf.gz"
     together = impute(target, imputer=panel_imputer).read_bytes()
     assert impute(target, "a.vcf.gz", panel_imputer, batch_people=1).read_bytes() == together
-    monkeypatch.setattr("haplorag.imputation.engine.MOST_PROBABILITIES", 1)
+    monkeypatch.setattr("haplorag.li_stephens.model.MOST_PROBABILITIES", 1)
     assert impute(target, "b.vcf.gz", panel_imputer).read_bytes() == together
 
 

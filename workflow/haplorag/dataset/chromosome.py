@@ -15,7 +15,7 @@ from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.panel.frequencies import Frequencies, read_frequencies
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import ShardSet, open_shards
-from haplorag.panel.masked_window import MaskedWindow
+from haplorag.panel.masked_window import MaskedWindow, mask_window
 from haplorag.panel.samples import rank_reference_samples, read_samples
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.retrieval.neighbours import Neighbours
@@ -65,10 +65,7 @@ class ChromosomeData:
         """What is in sight of items that share mask and window."""
         mask = self.retrieved.mask[items[0]]
         window = self.retrieved.window[items[0]]
-        sites = self.windows.context(window)
-        core = self.windows.core_columns(window)
-        hidden = self.hidden[mask][sites]
-        return MaskedWindow(sites, core, hidden, self.windows.centimorgan, self.shards)
+        return mask_window(self.windows, self.shards, window, self.hidden[mask])
 
 
 def open_chromosomes(panel: PanelFiles, draw: DrawFiles) -> list[ChromosomeData]:

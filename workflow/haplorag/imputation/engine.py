@@ -13,11 +13,9 @@ from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
 from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.segments import cut_segments
 from haplorag.seeding import seed_of
 from haplorag.vcf.writer import LEVELS
-
-# Probabilities in memory at a time, under all settings of the model (256 MB).
-MOST_PROBABILITIES = 2**26
 
 # Window, known alleles int8 [2n, L] (-1 where untyped or missing) and probability of ALT float32
 # [2n, L] at its core sites, window by window.
@@ -36,7 +34,7 @@ def build_panel_engine(imputer: Imputer, batch_people: int, threads: int) -> Eng
     """
 
     def impute(panel: PanelChromosome, target: TargetChromosome, progress: Progress) -> Windows:
-        typed = np.flatnonzero(target.record >= 0)
+        typed = target.typed
         known = target.read_haplotypes(typed)
         # Of typed sites only those are imputed where somebody lacks the genotype.
         wanted = np.ones(len(target.record), dtype=bool)
@@ -44,13 +42,12 @@ def build_panel_engine(imputer: Imputer, batch_people: int, threads: int) -> Eng
         core = np.flatnonzero(wanted)
         model = estimate_copying(imputer, panel, target, threads)
         levels = _create_levels(target, len(known), len(core))
-        people = _count_together(batch_people, len(core) * len(model.settings))
-        starts = range(0, len(known), 2 * people)
+        segments = cut_segments(panel.shards, typed, core, model.distance)
+        starts = range(0, len(known), 2 * batch_people)
         for start in progress(starts, f"chromosome {target.name}, people", len(starts)):
-            some = slice(start, start + 2 * people)
+            some = slice(start, start + 2 * batch_people)
             nobody = np.full(len(known[some]), -1)
-            queries = Queries(known[some], nobody)
-            found = impute_sites(queries, panel.shards, typed, core, model, threads)
+            found = impute_sites(Queries(known[some], nobody), segments, model, threads)
             levels[some] = np.rint(found * LEVELS)
         yield from _cut_windows(panel, typed, known, core, levels)
 
@@ -61,10 +58,9 @@ def estimate_copying(
     imputer: Imputer, panel: PanelChromosome, target: TargetChromosome, threads: int
 ) -> CopyingModel:
     """How haplotypes copy where a target's sites are typed, as the panel itself tells."""
-    typed = np.flatnonzero(target.record >= 0)
     seed = seed_of(imputer.seed, "rates", target.chromosome)
     positions = panel.windows.centimorgan
-    return estimate_model(panel.shards, typed, positions, imputer.copying, seed, threads)
+    return estimate_model(panel.shards, target.typed, positions, imputer.copying, seed, threads)
 
 
 def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.ndarray:
@@ -73,11 +69,6 @@ def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.
         return np.empty((haplotypes, 0), dtype=np.uint16)
     path = target.path.with_suffix(".levels")
     return np.memmap(path, dtype=np.uint16, mode="w+", shape=(haplotypes, sites))
-
-
-def _count_together(batch_people: int, each: int) -> int:
-    """How many people go at a time, if each haplotype has so many probabilities."""
-    return max(1, min(batch_people, MOST_PROBABILITIES // (2 * max(1, each))))
 
 
 def _cut_windows(

@@ -13,7 +13,7 @@ from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.network.device import choose_device, configure_runtime
 from haplorag.network.model import build_network, predict
 from haplorag.network.weights import load_weights
-from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
+from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns, mask_window
 from haplorag.retrieval.search import search_neighbours
 
 
@@ -49,9 +49,10 @@ def build_network_engine(imputer: Imputer, batch_people: int, threads: int, gpus
 
     def impute(panel: PanelChromosome, target: TargetChromosome, progress: Progress) -> Windows:
         copying = estimate_copying(imputer, panel, target, threads)
+        untyped = target.record < 0
         count = len(panel.windows)
         for window in progress(range(count), f"chromosome {target.name}, windows", count):
-            view = _view_window(panel, window, target.record >= 0)
+            view = mask_window(panel.windows, panel.shards, window, untyped)
             haplotypes = target.read_haplotypes(view.sites)
             cuts = range(2 * batch_people, len(haplotypes), 2 * batch_people)
             pieces = np.split(haplotypes, cuts)
@@ -59,10 +60,3 @@ def build_network_engine(imputer: Imputer, batch_people: int, threads: int, gpus
             yield window, haplotypes[:, slice(*view.core)], probability
 
     return impute
-
-
-def _view_window(panel: PanelChromosome, window: int, typed: np.ndarray) -> MaskedWindow:
-    """What is in sight of a window; typed bool [site]."""
-    sites = panel.windows.context(window)
-    core = panel.windows.core_columns(window)
-    return MaskedWindow(sites, core, ~typed[sites], panel.windows.centimorgan, panel.shards)

@@ -55,6 +55,11 @@ class TargetChromosome:
     swapped: np.ndarray
     fates: pd.DataFrame
 
+    @property
+    def typed(self) -> np.ndarray:
+        """Panel sites that the target has, int64 [T], in order."""
+        return np.flatnonzero(self.record >= 0)
+
     def read_haplotypes(self, sites: np.ndarray) -> np.ndarray:
         """Alleles int8 [2n, C] at panel sites, in the panel's REF and ALT.
 

@@ -16,7 +16,8 @@ import numpy as np
 from haplorag.li_stephens.numba_jit import jit, jit_inline
 
 # Eight float32 are one vector of AVX2. It stands here, and all kernels in one module, because
-# numba keeps machine code until this file changes, whatever it was made of.
+# numba keeps machine code until this file changes, whatever it was made of. It finds that code by
+# name and line, and cannot read it where a class that a kernel takes is gone: then move the line.
 LANES = 8
 # With whole numbers of Python numba would reckon in float64.
 NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
@@ -26,7 +27,7 @@ NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 def read_segment(lanes, panel, core, ahead, behind, scratch, ids, alternate, posterior):
     """Follow lanes along a segment and back, reading out its core sites.
 
-    `panel` HaplotypeBlocks, `core` CoreGroups, `ids` int64 [lane, I] haplotypes of interest. The
+    `panel` HaplotypeBlocks, `core` SiteGroups, `ids` int64 [lane, I] haplotypes of interest. The
     LaneStates `ahead` are those at the segment's start and are taken to its end; `behind` are those
     at its end and are taken to its start. Fills `alternate` float32 [lane, L], the probability of
     ALT, and `posterior` float32 [lane, P, I], that of copying each of `ids`.

@@ -11,8 +11,10 @@ from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import PanelSegments, cut_segments
 from haplorag.li_stephens.site_groups import SiteGroups
-from haplorag.panel.haplotypes import ShardSet
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
+
+# Probabilities that `impute_sites` has in memory at a time, under all settings of the model.
+MOST_PROBABILITIES = 2**26
 
 
 class TracedWindow(NamedTuple):
@@ -46,19 +48,20 @@ def trace_window(
 
 
 def impute_sites(
-    queries: Queries,
-    shards: ShardSet,
-    typed: np.ndarray,
-    core: np.ndarray,
-    model: CopyingModel,
-    threads: int,
+    queries: Queries, panel: PanelSegments, model: CopyingModel, threads: int
 ) -> np.ndarray:
-    """Probability of ALT float32 [Q, L] at sorted core sites of a chromosome, given all typed ones.
+    """Probability of ALT float32 [Q, L] at the panel's core sites, the mean over the settings.
 
-    `typed` int [T] and `core` int [L] are numbers of sites.
+    So many queries go at a time that probabilities under all settings take no more than 256 MB.
     """
-    panel = cut_segments(shards, typed, core, model.distance)
-    return run_forward_backward(queries, panel, model, threads)[0].mean(axis=1)
+    found = np.empty((len(queries.alleles), len(panel.core)), dtype=np.float32)
+    each = len(panel.core) * len(model.settings)
+    step = max(2, MOST_PROBABILITIES // max(1, each))
+    for start in range(0, len(found), step):
+        some = slice(start, start + step)
+        part = Queries(queries.alleles[some], queries.owner[some])
+        found[some] = run_forward_backward(part, panel, model, threads)[0].mean(axis=1)
+    return found
 
 
 def run_forward_backward(
@@ -84,19 +87,15 @@ def run_forward_backward(
         wanted = np.ascontiguousarray(ids[chunk.query], dtype=np.int64)
         rows = chunk.query[: chunk.size], chunk.setting[: chunk.size]
         for segment, lanes, ahead, behind in chunk.follow():
-            places = slice(
-                *np.searchsorted(panel.groups.first, (segment.core.start, segment.core.stop))
-            )
-            at_sites = np.empty((len(wanted), segment.core.stop - segment.core.start), np.float32)
-            at_groups = np.empty(
-                (len(wanted), places.stop - places.start, ids.shape[1]), np.float32
-            )
+            groups = segment.groups
+            at_sites = np.empty((len(wanted), groups.first[-1]), np.float32)
+            at_groups = np.empty((len(wanted), len(groups.before), ids.shape[1]), np.float32)
             read_segment(
-                lanes, segment.blocks, segment.core_groups, ahead, behind, chunk.scratch, wanted,
+                lanes, segment.blocks, groups, ahead, behind, chunk.scratch, wanted,
                 at_sites, at_groups,
             )  # fmt: skip
             alternate[(*rows, segment.core)] = at_sites[: chunk.size]
-            posterior[(*rows, places)] = at_groups[: chunk.size]
+            posterior[(*rows, segment.places)] = at_groups[: chunk.size]
 
     follow_chunks(read, queries, panel, model, threads)
     return alternate, posterior

@@ -11,7 +11,7 @@ import numpy as np
 from haplorag.li_stephens.haplotype_blocks import HaplotypeBlocks, cut_haplotype_blocks
 from haplorag.li_stephens.parameters import CopyingModel, chance_of_mismatch, chance_of_switch
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
-from haplorag.li_stephens.states import CoreGroups, Scratch, allocate_scratch
+from haplorag.li_stephens.states import Scratch, allocate_scratch
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import CopyingSetting
 
@@ -29,8 +29,8 @@ class Chances(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Consecutive typed sites, those numbered `typed`, and the core sites `core` that belong to
-    them.
+    """Consecutive typed sites, those numbered `typed`, and what belongs to them: core sites `core`,
+    in the groups numbered `places`.
 
     A core site belongs to the segment of the typed site before it, those before the first typed
     site to the first segment.
@@ -38,13 +38,9 @@ class Segment(NamedTuple):
 
     typed: slice
     core: slice
+    places: slice
     blocks: HaplotypeBlocks
     groups: SiteGroups
-
-    @property
-    def core_groups(self) -> CoreGroups:
-        """Where weights are read."""
-        return CoreGroups(self.groups.first, self.groups.before.astype(np.int64))
 
 
 class PanelSegments(NamedTuple):
@@ -101,20 +97,19 @@ def _cut_segments(
     bounds = [0, *(np.flatnonzero(np.diff(size)) + 1), len(typed)]
     segments = []
     for start, stop in pairwise(bounds):
-        low = 0 if start == 0 else until[start]
-        part = core[low : until[stop]]
-        inside = (first[:-1] >= low) & (first[:-1] < until[stop])
-        starts = np.append(first[:-1][inside] - low, len(part))
-        of_site = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        groups = SiteGroups(of_site, starts, before[inside] - start)
+        inside = slice(0 if start == 0 else until[start], until[stop])
+        places = slice(*np.searchsorted(first, (inside.start, inside.stop)))
+        part = core[inside]
+        groups = SiteGroups(
+            first[places.start : places.stop + 1] - inside.start, before[places] - start
+        )
         blocks = cut_haplotype_blocks(
             shards.by_site(typed[start:stop]),
             shards.by_site(part),
             np.searchsorted(typed[start:stop], part, side="right"),
         )
-        segments.append(Segment(slice(start, stop), slice(low, until[stop]), blocks, groups))
-    of_site = np.repeat(np.arange(len(before)), np.diff(first))
-    groups = SiteGroups(of_site, first, before)
+        segments.append(Segment(slice(start, stop), inside, places, blocks, groups))
+    groups = SiteGroups(first, before)
     return PanelSegments(typed, core, groups, segments, shards.reference_haplotypes)
 
 

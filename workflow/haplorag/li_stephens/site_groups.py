@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,17 +11,20 @@ import numpy as np
 GROUP_SWITCHES = 0.01
 
 
-@dataclass(frozen=True)
-class SiteGroups:
+class SiteGroups(NamedTuple):
     """Groups of consecutive core sites that share the weights of copying.
 
-    `of_site` int64 [L] is the group of each core site, `first` int64 [P + 1] where each begins,
+    `first` int64 [P + 1] is the first core site of each, and after the last one how many there are;
     `before` int64 [P] how many typed sites lie up to it.
     """
 
-    of_site: np.ndarray
     first: np.ndarray
     before: np.ndarray
+
+    @property
+    def of_site(self) -> np.ndarray:
+        """The group of each core site: int64 [L]."""
+        return np.repeat(np.arange(len(self.before)), np.diff(self.first))
 
     def average(self, values: np.ndarray) -> np.ndarray:
         """Mean over the core sites of each group: float64 [P] of values [L]."""
@@ -40,6 +43,5 @@ def group_core_sites(typed: np.ndarray, core: np.ndarray, distance: np.ndarray) 
     before = np.searchsorted(typed, core, side="right")
     stretch = np.floor(distance[core] / GROUP_SWITCHES)
     starts = np.append(True, (np.diff(before) != 0) | (np.diff(stretch) != 0))[: len(core)]
-    of_site = np.cumsum(starts) - 1
     first = np.flatnonzero(starts)
-    return SiteGroups(of_site, np.append(first, len(core)), before[first])
+    return SiteGroups(np.append(first, len(core)), before[first])

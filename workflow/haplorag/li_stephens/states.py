@@ -35,13 +35,6 @@ class Lanes(NamedTuple):
     mismatch: np.ndarray
 
 
-class CoreGroups(NamedTuple):
-    """Where weights are read: first core site int64 [P + 1], typed sites up to it int64 [P]."""
-
-    first: np.ndarray
-    before: np.ndarray
-
-
 class LaneStates(NamedTuple):
     """States of all haplotypes float32 [N, lane], on either side of a segment, and their sums."""
 

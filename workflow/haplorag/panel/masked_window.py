@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from haplorag.panel.haplotypes import ShardSet
+from haplorag.panel.windows import WindowSet
 
 
 def choose_typed_columns(
@@ -46,3 +47,12 @@ class MaskedWindow:
     def core_sites(self) -> np.ndarray:
         """Sites of the core, int32 [L]."""
         return self.sites[slice(*self.core)]
+
+
+def mask_window(
+    windows: WindowSet, shards: ShardSet, window: int, hidden: np.ndarray
+) -> MaskedWindow:
+    """What is in sight of a window, where `hidden` bool [site] says which sites are hidden."""
+    sites = windows.context(window)
+    core = windows.core_columns(window)
+    return MaskedWindow(sites, core, hidden[sites], windows.centimorgan, shards)

@@ -19,7 +19,7 @@ from haplorag.errors import InputError
 from haplorag.pipeline.failures import RUN_AGAIN, explain_failure
 from haplorag.pipeline.logs import collecting_warnings, configure_logging
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("haplorag")
 # Exit statuses: input was refused, or the machine could not do what was asked of it.
 EXIT_REFUSED, EXIT_UNABLE = 2, 3
 EXIT_SIGNAL = 128
@@ -38,7 +38,6 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
     # Threads that spin while they wait make shared cores several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     configure_logging()
-    log = logging.getLogger("haplorag")
     # As an exception, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
     try:

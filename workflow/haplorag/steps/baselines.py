@@ -18,6 +18,7 @@ from haplorag.evaluation.predictions import create_predictions, create_shares
 from haplorag.io.hdf5 import creating_arrays
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
+from haplorag.li_stephens.segments import cut_segments
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 
@@ -74,8 +75,9 @@ def _copy_from_panel(
     nobody = np.full(2 * len(people), -1)
     queries = Queries(chromosome.read_sites(people, typed), nobody)
     model = chromosome.copying[mask]
+    panel = cut_segments(chromosome.shards, typed, core, model.distance)
     found = np.full((2 * len(people), len(hidden)), np.nan, dtype=np.float32)
-    found[:, core] = impute_sites(queries, chromosome.shards, typed, core, model, threads)
+    found[:, core] = impute_sites(queries, panel, model, threads)
     return found.reshape(len(people), 2, -1).swapaxes(1, 2)
 
 

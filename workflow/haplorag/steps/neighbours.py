@@ -15,7 +15,7 @@ from haplorag.io.hdf5 import creating_arrays, opening_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import ShardSet, open_shards
-from haplorag.panel.masked_window import choose_typed_columns
+from haplorag.panel.masked_window import choose_typed_columns, mask_window
 from haplorag.panel.samples import find_samples, rank_reference_samples, read_samples
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.pipeline.cli import run_step
@@ -121,11 +121,10 @@ def _search_window(
     Gives ids and distances int32 [2n, K].
     """
     mask, window = place
-    sites = view.windows.context(window)
-    hidden = view.hidden[mask][sites]
-    core = view.windows.core_columns(window)
-    columns, core_columns = choose_typed_columns(hidden, core, settings.reach_typed)
-    typed = sites[columns]
+    masked = mask_window(view.windows, view.shards, window, view.hidden[mask])
+    reach = settings.reach_typed
+    columns, core_columns = choose_typed_columns(masked.hidden, masked.core, reach)
+    typed = masked.sites[columns]
     queries = read_haplotypes(genotypes, typed, person)
     reference = view.shards.haplotypes(typed)
     owner = np.repeat(view.owner[person], 2)

@@ -87,7 +87,7 @@ def _open_checkpoint(
     learner: Learner, task: EpochTask, files: JobFiles, history: TrainingHistory
 ) -> MidEpochCheckpoint:
     """The state in mid-epoch; it belongs to this task, these inputs and the epoch before."""
-    inputs = [*files.draw.masks, *files.draw.neighbours]
+    inputs = [*files.draw.masks, *files.draw.neighbours, *files.draw.rates]
     facts = {
         "files": history.files,
         "seed": task.seed,

@@ -98,42 +98,43 @@ def _read_bcf(path: Path) -> Iterator[Record]:
     try:
         for record in _watch(path, open_vcf(path)):
             last = f"record {record.CHROM}:{record.POS}"
-            if record.POS < 1:
-                raise InputError(
-                    f"{path}: {last} lies before the chromosome's start; fix the position"
-                )
-            if "GT" not in record.FORMAT:
-                raise InputError(
-                    f"{path}: {last} has no GT in its FORMAT; use a file with genotypes, or "
-                    "remove the record"
-                )
-            calls = record.genotype.array()
-            ploidy = calls.shape[1] - 1
-            if ploidy > 2:
-                raise InputError(
-                    f"{path}: {last} has {ploidy} alleles a person; haplorag knows one and two; "
-                    "fix the ploidy"
-                )
-            alleles = (
-                calls[:, :2]
-                if ploidy == 2
-                else np.stack([calls[:, 0], np.full(len(calls), ABSENT)], axis=1)
-            )
-            fields = (
-                record.CHROM,
-                record.POS,
-                record.ID or ".",
-                record.REF,
-                record.ALT,
-                bool(record.FILTER),
-            )
-            yield Record(*fields, "PS" in record.FORMAT, alleles, calls[:, -1].astype(bool))
+            yield _convert_record(record, f"{path}: {last}")
     except InputError:
         raise
     except Exception as error:
         raise InputError(
             f"{path}: unreadable after {last} ({error}); fix or remove the record that follows"
         ) from error
+
+
+def _convert_record(record: Variant, where: str) -> Record:
+    """A record as `RecordReader` gives it. Raises InputError where it cannot be used."""
+    if record.POS < 1:
+        raise InputError(f"{where} lies before the chromosome's start; fix the position")
+    if "GT" not in record.FORMAT:
+        raise InputError(
+            f"{where} has no GT in its FORMAT; use a file with genotypes, or remove the record"
+        )
+    calls = record.genotype.array()
+    ploidy = calls.shape[1] - 1
+    if ploidy > 2:
+        raise InputError(
+            f"{where} has {ploidy} alleles a person; haplorag knows one and two; fix the ploidy"
+        )
+    alleles = calls[:, :2]
+    if ploidy == 1:
+        alleles = np.stack([calls[:, 0], np.full(len(calls), ABSENT)], axis=1)
+    return Record(
+        record.CHROM,
+        record.POS,
+        record.ID or ".",
+        record.REF,
+        record.ALT,
+        bool(record.FILTER),
+        "PS" in record.FORMAT,
+        alleles,
+        calls[:, -1].astype(bool),
+    )
 
 
 def _watch(path: Path, reader: VCF) -> Iterator[Variant]:
