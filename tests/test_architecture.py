@@ -53,7 +53,7 @@ def wing_of(path: Path) -> str:
 
 BASE = {"errors", "seeding", "settings", "io"}
 ALLOWED = {
-    "errors": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "settings"},
+    "errors": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "io", "settings"},
     "io": {"errors"}, "vcf": {"errors", "io"}, "panel": BASE, "masking": {"panel", "seeding", "settings"},
     "qc": BASE | {"panel", "vcf"}, "retrieval": BASE | {"panel"}, "li_stephens": BASE | {"panel"},
     "network": BASE, "evaluation": BASE | {"panel", "vcf"},
@@ -112,7 +112,7 @@ def test_a_stage_has_one_word_everywhere(path):
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
 def test_modules_stay_small(path):
     # Settings hold a line for every key; numba wants all kernels in one place.
-    limits = {"settings": 420, "forward_backward": 440}
+    limits = {"settings": 460, "forward_backward": 440}
     limit = limits.get(path.stem, 180 if path in STEPS else 400)
     lines = len(path.read_text().splitlines())
     assert lines <= limit

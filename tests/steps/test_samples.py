@@ -109,7 +109,9 @@ def test_names_stay_text(tmp_path):
 
 def test_an_unknown_role_is_refused(tmp_path):
     (tmp_path / "roles.tsv").write_text("sample\trole\nA\tvalidate\n")
-    with pytest.raises(InputError, match="line 2 has the role 'validate'; use one of reference"):
+    with pytest.raises(
+        InputError, match="line 2 has no known role in the column role; use one of reference"
+    ):
         read_roles(tmp_path / "roles.tsv")
 
 

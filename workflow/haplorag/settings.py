@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -18,6 +18,22 @@ Chromosome = Annotated[
     Name, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)
 ]
 Kind = TypeVar("Kind")
+# What a path may hold in braces, to be filled in.
+FILLED_IN = ("data", "results", "chromosome", "mask")
+
+
+def _check_markup(path: str) -> str:
+    """Refuse what Snakemake would take for a wildcard or a variable of its own in a path."""
+    odd = re.search(r"<[^<>]*>|\{(?!(?:" + "|".join(FILLED_IN) + r")\})[^{}]*\}", path)
+    if odd:
+        raise ValueError(
+            f"{odd[0]} in a path is not taken literally; rename the file or folder, or use one of "
+            f"{', '.join('{' + name + '}' for name in FILLED_IN)}"
+        )
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(_check_markup)]
 
 
 def _drop_empty(entries: Any) -> Any:
@@ -39,15 +55,15 @@ PANEL_ONLY = "li_stephens"
 class Section(BaseModel):
     """A frozen group of keys in which an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PanelSettings(Section):
     """Where the reference panel lies; `{data}`, `{results}` and `{chromosome}` are filled in."""
 
-    vcf: str
-    people: str
-    map: str | None
+    vcf: FilePath
+    people: FilePath
+    map: FilePath | None
 
 
 class DemoSettings(Section):
@@ -69,7 +85,7 @@ class SampleSettings(Section):
 
     validation: Fraction
     test: Fraction
-    roles: str | None
+    roles: FilePath | None
 
     @model_validator(mode="after")
     def _leaves_a_reference(self) -> SampleSettings:
@@ -108,7 +124,7 @@ class Mask(Section):
 
     strategy: Literal["random", "span", "maf_stratified", "af_guided", "array", "given"]
     rate: Fraction | None = None
-    file: str | None = None
+    file: FilePath | None = None
     column: str | None = None
     weight: Positive = 1.0
 
@@ -209,8 +225,8 @@ class NetworkSettings(Section):
         "copying",
     ]
     neighbours: Natural
-    width: Annotated[int, Field(ge=4)]
-    layers: Natural
+    width: Annotated[int, Field(ge=4, le=2**16)]
+    layers: Annotated[int, Field(ge=0, le=1000)]
     heads: Count
     dropout: Fraction
     flank_typed: Natural
@@ -266,7 +282,7 @@ class OptimisationSettings(Section):
 class TrainingSettings(OptimisationSettings):
     """The same, and how many epochs: told to no job, so that more train only the new ones."""
 
-    epochs: Natural
+    epochs: Annotated[int, Field(ge=0, le=999)]
     gpus: Count
     tensorboard: bool
 
@@ -278,7 +294,7 @@ class PeerSettings(Section):
 
     tool: Literal["beagle", "minimac4"] | None = None
     arguments: str = ""
-    file: str | None = None
+    file: FilePath | None = None
 
     @model_validator(mode="after")
     def _runs_or_reads(self) -> PeerSettings:
@@ -309,7 +325,7 @@ class ImputationSettings(Section):
     """Targets by name, and the model that imputes them."""
 
     model: Name
-    targets: Named[str]
+    targets: Named[FilePath]
     batch_people: Count
     max_unphased: Fraction
     output: Literal["vcf.gz", "bcf"]
@@ -318,10 +334,11 @@ class ImputationSettings(Section):
 class Settings(Section):
     """The whole configuration."""
 
-    results: str
-    data: str
+    results: FilePath
+    data: FilePath
     private: bool
-    target: str | None
+    target: FilePath | None
+    overlay: str | list[str] | None
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     chromosomes: list[Chromosome] = Field(min_length=1)
     panel: PanelSettings
@@ -337,7 +354,7 @@ class Settings(Section):
     training: TrainingSettings
     evaluation: EvaluationSettings
     peers: Named[PeerSettings]
-    comparison: Named[str]
+    comparison: Named[FilePath]
     imputation: ImputationSettings
 
     @model_validator(mode="after")
@@ -383,6 +400,8 @@ class Settings(Section):
             raise ValueError(f"network: {PANEL_ONLY} is the model without a network; rename it")
         if twice := set(self.peers) & set(self.network):
             raise ValueError(f"peers: {', '.join(twice)} is a model's name; rename the peer")
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("models: a name stands twice")
         if len(set(self.chromosomes)) < len(self.chromosomes):
             raise ValueError("chromosomes: a name stands twice")
         for name in self.models:

@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 # Snakemake looks for modules beside the main Snakefile, that of an importing workflow or not.
 import haplorag
 from haplorag.report.captions import CAPTIONS
-from haplorag.configuration import merge, read_settings, read_yaml
+from haplorag.configuration import lay_over, read_settings, read_yaml
 from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
 from haplorag.io.checksums import quick_digest
@@ -22,12 +22,14 @@ from haplorag.pipeline.locking import lock_folder
 
 def check_configuration():
     """The settings: what is configured, by whichever workflow imports this one, laid over the defaults."""
-    complete = read_yaml(Path(workflow.source_path("../../config/config.yaml")))
-    merge(complete, config)
+    source = " + ".join(map(str, workflow.configfiles)) or "config"
     try:
-        checked = read_settings(
-            complete, " + ".join(map(str, workflow.configfiles)) or "config"
-        )
+        # Snakemake has read these in its own way, which takes more than we do.
+        for path in workflow.configfiles:
+            read_yaml(Path(path))
+        complete = read_yaml(Path(workflow.source_path("../../config/config.yaml")))
+        lay_over(complete, config)
+        checked = read_settings(complete, source)
     except InputError as error:
         raise WorkflowError(str(error))
     if workflow.is_main_process and (problems := find_problems(checked)):

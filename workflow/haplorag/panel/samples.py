@@ -12,6 +12,7 @@ import pandas as pd
 
 from haplorag.errors import InputError
 from haplorag.io.tables import read_table
+from haplorag.io.text import read_text
 from haplorag.seeding import seed_of
 from haplorag.settings import SampleSettings
 
@@ -74,7 +75,8 @@ def read_roles(path: Path) -> dict[str, str]:
     for line, role in enumerate(table["role"], start=2):
         if role not in ROLES:
             raise InputError(
-                f"{path}: line {line} has the role {role!r}; use one of {', '.join(ROLES)}"
+                f"{path}: line {line} has no known role in the column role; use one of "
+                f"{', '.join(ROLES)}, or set the columns right where they are swapped"
             )
     by_name = table.groupby("sample")["role"].agg(set)
     if both := int((by_name.map(len) > 1).sum()):
@@ -127,12 +129,9 @@ def _refuse_repeats(path: Path, names: Iterable[tuple[int, str]]) -> None:
 
 
 def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: not readable as text ({error}); write it as UTF-8 with the header: {header}"
-        ) from error
+    text = read_text(path, f"write it as UTF-8 with the header: {header}")
+    # Names may hold what str.splitlines takes for the end of a line.
+    lines = re.split(r"\r\n|\n|\r", text)
     # Names with blanks need tabs; without tabs any blanks part the columns.
     separator = "\t" if lines and "\t" in lines[0] else None
     rows = [[cell.strip() for cell in line.split(separator)] for line in lines]

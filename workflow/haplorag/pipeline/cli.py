@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from haplorag.errors import InputError
+from haplorag.io.text import read_text
 from haplorag.pipeline.failures import RUN_AGAIN, explain_failure
 from haplorag.pipeline.logs import collecting_warnings, configure_logging
 
@@ -144,9 +145,12 @@ def _add_argument(
 
 def _parse_section(section: Any) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        return section.model_validate_json(
-            Path(text[1:]).read_text() if text.startswith("@") else text
-        )
+        if text.startswith("@"):
+            try:
+                text = read_text(Path(text[1:]), "write it as UTF-8")
+            except InputError as error:
+                raise argparse.ArgumentTypeError(str(error)) from error
+        return section.model_validate_json(text)
 
     parse.__name__ = section.__name__
     return parse

@@ -44,12 +44,10 @@ def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
                 yield partial(_check_file, key, Path(path))
     people = settings.fill(settings.panel.people)
     if not is_made_here(people, settings):
-        yield partial(_check_file, "panel.people", Path(people))
-        yield partial(read_panel_file, Path(people))
+        yield partial(_check_table, "panel.people", Path(people), read_panel_file)
     if settings.samples.roles:
         roles = settings.fill(settings.samples.roles)
-        yield partial(_check_file, "samples.roles", Path(roles))
-        yield partial(read_roles, Path(roles))
+        yield partial(_check_table, "samples.roles", Path(roles), read_roles)
     for name, target in settings.imputation.targets.items():
         path = settings.fill(target)
         if not is_made_here(path, settings):
@@ -115,14 +113,21 @@ def _check_results(folder: Path) -> None:
 
 
 def _check_file(key: str, path: Path) -> None:
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; fix {key}")
+    if not path.is_file():
+        raise InputError(f"{path}: a folder, a pipe or a device, not a file; fix {key}")
     # Snakemake would throw away what was made of it, and say so only afterwards.
     if (ahead := path.stat().st_mtime - time.time()) > CLOCK_SKEW:
         remedy = f"set the clock right, or run: touch {shlex.quote(str(path))}"
         raise InputError(
             f"{path}: its time of change lies {ahead:.0f} seconds in the future; {remedy}"
         )
+
+
+def _check_table(key: str, path: Path, read: Callable[[Path], object]) -> None:
+    _check_file(key, path)
+    read(path)
 
 
 def _check_vcf(path: Path, chromosome: str) -> None:

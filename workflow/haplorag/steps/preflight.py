@@ -6,9 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from haplorag.configuration import merge, read_settings, read_yaml
+from haplorag.configuration import lay_over, merge, parse_yaml, read_settings, read_yaml
 from haplorag.errors import InputError
 from haplorag.pipeline.cli import run_step
 from haplorag.qc.preflight import find_problems
@@ -23,12 +21,15 @@ def preflight(config: list[Path], *, set_values: list[str] | None = None) -> Non
     `set_values` are KEY=VALUE pairs as Snakemake's --config takes them. Raises InputError with
     every problem found.
     """
-    merged: dict[str, Any] = {}
-    for path in config:
-        merge(merged, read_yaml(path))
+    first, *others = config
+    given: dict[str, Any] = {}
+    for path in others:
+        merge(given, read_yaml(path))
     for pair in set_values or []:
         key, _, value = pair.partition("=")
-        merge(merged, {key: yaml.safe_load(value)})
+        merge(given, {key: parse_yaml(value, f"--set-values {key}")})
+    merged = read_yaml(first)
+    lay_over(merged, given)
     settings = read_settings(merged, " + ".join(map(str, config)))
     if problems := find_problems(settings):
         raise InputError("\n".join(problems))
