@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from haplorag.vcf.fates import LEFT_OUT, REMARKS, USED
 from support import ROOT
 
 PACKAGE = ROOT / "workflow/haplorag"
@@ -96,3 +97,16 @@ def test_every_wing_is_described():
     wings = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     text = (ROOT / "docs/architecture.md").read_text()
     assert wings == set(re.findall(r"^\| `(\w+)` \|", text, re.M))
+
+
+def test_the_table_of_fates_is_made_from_the_code():
+    words = {"both": "panel, target"}
+    rows = [
+        f"| `{name}` | {words.get(fate.where, fate.where)} | {done} | {meaning} |"
+        for done, fates in (("used", USED), ("left out", LEFT_OUT), ("kept", REMARKS))
+        for name, fate in fates.items()
+        for meaning in [fate.meaning.replace("|", "\\|")]
+    ]
+    text = (ROOT / "docs/input.md").read_text()
+    shown = text.split("vcf/fates.py -->")[1].split("<!-- end of fates")[0].strip().splitlines()[2:]
+    assert shown == rows, "write the rows of vcf/fates.py into docs/input.md"

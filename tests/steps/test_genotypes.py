@@ -305,3 +305,16 @@ def test_bcftools_agrees_on_every_genotype_of_real_people(chromosome, tmp_path):
         )
         > 10**7
     )
+
+
+def test_a_multiallelic_record_that_is_skipped_is_not_compared(tmp_path):
+    """The index is right where a biallelic record stands beside one with the same allele."""
+    records = ["1 10 A C,G 0|2 0|0", "1 10 A C 0|1 1|1", "1 20 A C 0|1 0|0", "1 20 A C .|. 0|1"]
+    settings = PLAIN.model_copy(update={"multiallelic": "skip"})
+    convert(tmp_path, records, settings=settings)
+    pysam.tabix_compress(str(tmp_path / "x.vcf"), str(tmp_path / "i.vcf.gz"))
+    pysam.tabix_index(str(tmp_path / "i.vcf.gz"), preset="vcf")
+    paths = tmp_path / "i.vcf.gz", tmp_path / "samples.tsv", tmp_path / "i.h5", tmp_path / "i.tsv"
+    genotypes(*paths, settings=settings, chromosome="1")
+    arrays = read_arrays(tmp_path / "i.h5", "genotypes")
+    assert arrays["calldata/GT"].tolist() == [[[0, 1], [1, 1]], [[0, 1], [0, 0]]]

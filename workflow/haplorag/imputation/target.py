@@ -24,6 +24,7 @@ from haplorag.panel.genotype_store import (
 from haplorag.vcf.biallelic import BiallelicReader, Block
 from haplorag.vcf.chromosomes import match_chromosome
 from haplorag.vcf.header import Header
+from haplorag.vcf.position import Rules
 from haplorag.vcf.reader import iterate_chromosomes
 from haplorag.vcf.writer import Site
 
@@ -108,8 +109,8 @@ def read_target(
             others[name] += sum(1 for _ in records)
             continue
         reader = BiallelicReader(
-            path, chromosome, header.samples, "all_biallelic", header=header, records=records,
-            listing=True,
+            path, chromosome, header.samples, Rules("all_biallelic"), header=header,
+            records=records, listing=True,
         )  # fmt: skip
         panel = open_panel_chromosome(imputer, chromosome)
         store = scratch / f"{chromosome}.h5"
@@ -178,7 +179,7 @@ def _read_chromosome(
         writer.finish(people)
     reader.check_phase(max_unphased, PHASE)
     kept = len(sites.rows)
-    sites.rows += reader.dropped
+    sites.rows += [(one.position, one.ref, one.alt, one.fate) for one in reader.dropped]
     reader.warn_notes()
     if not sites.frequencies:
         raise InputError(

@@ -147,7 +147,8 @@ def _warn_of_others(path: Path, chromosomes: list[str]) -> None:
     """Warn of chromosomes in a file of several that the configuration does not name, as far as its
     index tells.
     """
-    counted = [name for name, records in (count_indexed(path) or {}).items() if records]
+    indexed = count_indexed(path, read_vcf_header(path)) or {}
+    counted = [name for name, records in indexed.items() if records]
     others = [name for name in counted if match_chromosome(name, chromosomes) is None]
     if others:
         first = others[0]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from haplorag.errors import InputError
 from haplorag.io.hdf5 import File
 from haplorag.vcf.chromosomes import match_chromosome
+from haplorag.vcf.fates import SPANNING_DELETION, is_unknown
 from haplorag.vcf.index import count_indexed
-from haplorag.vcf.reader import open_vcf
+from haplorag.vcf.reader import open_vcf, read_vcf_header
 
 SITES = 8
 
@@ -20,9 +23,9 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
     many were compared.
 
     Only an indexed file can be read here and there; of others none is compared. Raises InputError
-    where a site differs.
+    where no record of a site has the genotypes that are stored.
     """
-    indexed = count_indexed(vcf)
+    indexed = count_indexed(vcf, read_vcf_header(vcf))
     name = match_chromosome(chromosome, list(indexed)) if indexed else None
     if name is None:
         return 0
@@ -37,16 +40,36 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
     rows = np.unique(np.linspace(0, len(position) - 1, SITES).astype(int))
     for row in rows:
         place = int(position[row])
-        found = [
-            np.where(calls < 0, -1, calls == 1 + record.ALT.index(alt[row]))
-            for record in reader(f"{name}:{place}-{place}")
-            if place == record.POS and ref[row] == record.REF and alt[row] in record.ALT
-            for calls in [record.genotype.array()[columns, :-1]]
-        ]
         stored = file["calldata/GT"][row]
-        if not found or not (found[0] == stored[:, : found[0].shape[1]]).all():
+        found = _read_site(reader, f"{name}:{place}-{place}", (place, ref[row], alt[row]))
+        if not any(_agrees(calls[columns], stored) for calls in found):
             raise InputError(
                 f"{vcf}: record {name}:{place} reads otherwise through its index; index it "
                 "again: tabix -f"
             )
     return len(rows)
+
+
+def _read_site(reader: Any, region: str, site: tuple[int, str, str]) -> Iterator[np.ndarray]:
+    """Alleles int [n, ploidy] of each record of a site, -1 where missing or deleted."""
+    position, ref, alt = site
+    records = [record for record in reader(region) if position == record.POS]
+    deleted = [
+        record.genotype.array()[:, :-1] == 1 + record.ALT.index(SPANNING_DELETION)
+        for record in records
+        if SPANNING_DELETION in record.ALT
+    ]
+    for record in records:
+        alts = [one.upper() for one in record.ALT]
+        if record.REF.upper() != ref or alt not in alts:
+            continue
+        calls = record.genotype.array()[:, :-1]
+        unknown = [place for place, one in enumerate(alts, start=1) if is_unknown(one)]
+        missing = (calls < 0) | np.isin(calls, unknown)
+        for gone in deleted:
+            missing |= gone & (calls != 1 + alts.index(alt))
+        yield np.where(missing, -1, calls == 1 + alts.index(alt))
+
+
+def _agrees(calls: np.ndarray, stored: np.ndarray) -> bool:
+    return bool((calls == stored[:, : calls.shape[1]]).all())

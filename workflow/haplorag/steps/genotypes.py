@@ -22,6 +22,7 @@ from haplorag.qc.duplicates import DuplicateFinder
 from haplorag.qc.verification import verify_store
 from haplorag.settings import GenotypeSettings
 from haplorag.vcf.biallelic import BiallelicReader, Block
+from haplorag.vcf.position import Rules
 
 log = logging.getLogger(__name__)
 # What a record can be without anything being odd about its file.
@@ -48,7 +49,8 @@ def genotypes(
     """
     table = read_samples(samples)
     people = table["sample"].tolist()
-    reader = BiallelicReader(vcf, chromosome, people, settings.variants, settings.multiallelic)
+    rules = Rules(settings.variants, settings.multiallelic)
+    reader = BiallelicReader(vcf, chromosome, people, rules)
     sources = describe_provenance(("samples", samples))
     with creating_arrays(output, "genotypes", sources=sources) as file:
         _fill(file, reader, settings, table["role"])

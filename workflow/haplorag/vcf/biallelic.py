@@ -6,29 +6,40 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from haplorag.errors import InputError
 from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.header import Header
-from haplorag.vcf.index import UNCOUNTED, count_indexed
-from haplorag.vcf.reader import iterate_chromosomes, read_vcf_header
+from haplorag.vcf.position import Judged, Rules, Variant, judge_position, list_remarks
+from haplorag.vcf.reader import check_counts, iterate_chromosomes, read_vcf_header
 from haplorag.vcf.records import ABSENT, Record
 
 log = logging.getLogger(__name__)
 BLOCK_RECORDS = 1024
-BASES = frozenset("ACGTacgt")
 HAPLOID = {"X", "Y", "M", "MT", "23", "24", "26"}
 VERSIONS = {f"VCFv4.{minor}" for minor in range(6)}
 
 
+class SiteFate(NamedTuple):
+    """What became of one allele of a record: a fate and remarks of `vcf.fates`."""
+
+    position: int
+    ref: str
+    alt: str
+    fate: str
+    remarks: str
+
+
 @dataclass
 class Block:
-    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing) and whether each genotype is
-    phased, bool [S, n].
+    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing), whether each genotype is
+    phased, bool [S, n], and what is odd about each one's record.
     """
 
     positions: np.ndarray
@@ -37,18 +48,19 @@ class Block:
     ids: list[str]
     alleles: np.ndarray
     phased: np.ndarray
+    remarks: list[str]
 
     def take(self, kept: np.ndarray) -> Block:
         """The sites where `kept` bool [S] is true."""
         if kept.all():
             return self
         chosen = np.flatnonzero(kept)
-        refs, alts, ids = (
-            [words[site] for site in chosen] for words in (self.refs, self.alts, self.ids)
+        refs, alts, ids, remarks = (
+            [words[site] for site in chosen]
+            for words in (self.refs, self.alts, self.ids, self.remarks)
         )
-        return Block(
-            self.positions[chosen], refs, alts, ids, self.alleles[chosen], self.phased[chosen]
-        )
+        calls = self.alleles[chosen], self.phased[chosen]
+        return Block(self.positions[chosen], refs, alts, ids, *calls, remarks)
 
 
 @dataclass
@@ -56,45 +68,38 @@ class BiallelicReader:
     """Streams one chromosome of a VCF as blocks of biallelic sites; `tally` counts records by fate
     as it goes.
 
-    People come in the order of `people`; `variants` is `snps` or `all_biallelic`, `multiallelic` is
-    `split` or `skip`. `first` names the first record of each fate, `notes` tells what is odd about
-    the file as a whole. With `listing`, `dropped` lists what was left out: position, REF, ALT,
-    reason. The file is opened, unless its `header` and the chromosome's `records` are given. Raises
-    InputError where the file is cut, unsorted, not a VCF or not of its index, or lacks the
-    chromosome or a person.
+    People come in the order of `people`. `first` names the first record of each fate, `notes` tells
+    what is odd about the file as a whole. With `listing`, `dropped` lists what was left out. The
+    file is opened, unless its `header` and the chromosome's `records` are given. Raises InputError
+    where the file is cut, unsorted, not a VCF or not of its index, or lacks the chromosome or a
+    person.
     """
 
     path: Path
     chromosome: str
     people: list[str]
-    variants: str = "snps"
-    multiallelic: str = "split"
+    rules: Rules = field(default_factory=Rules)
     listing: bool = False
     tally: Counter[str] = field(default_factory=Counter)
     notes: dict[str, str] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
-    dropped: list[tuple[int, str, str, str]] = field(default_factory=list)
+    dropped: list[SiteFate] = field(default_factory=list)
     header: Header | None = None
     records: Iterator[Record] | None = None
 
     def __iter__(self) -> Iterator[Block]:
         header = self.header or read_vcf_header(self.path)
-        indexed = count_indexed(self.path)
         columns = (
             None if header.samples == self.people else header.find_columns(self.path, self.people)
         )
-        block: list[tuple[Any, ...]] = []
-        seen: set[tuple[str, str]] = set()
-        last = 0
-        for record in self._walk(header):
-            self._check_place(record, last, header)
-            if last < record.position:
-                seen, last = set(), record.position
-            block += self._read_record(record, columns, seen)
+        block: list[tuple[Variant, str]] = []
+        for _, group in groupby(self._walk(header), key=attrgetter("position")):
+            records = [_choose_people(self.path, record, columns) for record in group]
+            block += self._judge(records, header)
             if len(block) >= BLOCK_RECORDS:
                 yield self._stack(block)
                 block = []
-        self._check_end(header, indexed)
+        self._check_end(header)
         if block:
             yield self._stack(block)
 
@@ -128,43 +133,50 @@ class BiallelicReader:
         self.first.setdefault(reason, f"{record.chromosome}:{record.position}")
 
     def _walk(self, header: Header) -> Iterator[Record]:
+        """The chromosome's records, in order."""
+        last = 0
+        names: set[str] = set()
         for record in self.records or self._select(header):
             self.tally["read"] += 1
+            if last > record.position:
+                where = f"{self.path}: record {record.chromosome}:{record.position}"
+                raise InputError(
+                    f"{where} follows {last}; sort it: bcftools sort -Oz -o new.vcf.gz"
+                )
+            last = record.position
+            if record.chromosome not in names:
+                names.add(record.chromosome)
+                self._note_name(record.chromosome, names, header)
             yield record
 
     def _select(self, header: Header) -> Iterator[Record]:
         """The chromosome's records of a whole file; those of others are counted."""
         wanted = plain_name(self.chromosome)
+        read: Counter[str] = Counter()
         for name, records in iterate_chromosomes(self.path, header):
-            if plain_name(name) == wanted:
-                yield from records
-            else:
-                for record in records:
+            for record in records:
+                read[record.chromosome] += 1
+                if plain_name(name) == wanted:
+                    yield record
+                else:
                     self.count("other_chromosome", record)
+        check_counts(self.path, header, read)
 
-    def _check_place(self, record: Record, last: int, header: Header) -> None:
-        if last > record.position:
-            where = f"{self.path}: record {record.chromosome}:{record.position}"
-            raise InputError(f"{where} follows {last}; sort it: bcftools sort -Oz -o new.vcf.gz")
-        if record.failed:
-            self.count("filter_fail", record)
-        if record.phase_set:
-            self.count("phase_sets", record)
-        if 0 < header.lengths.get(record.chromosome, 0) < record.position:
-            self.count("beyond_contig_end", record)
-        if self.tally["read"] == 1:
-            if self.chromosome != record.chromosome:
-                self.notes["renamed_chromosome"] = (
-                    f"it calls the chromosome {record.chromosome}, not {self.chromosome}"
-                )
-            if record.chromosome not in header.lengths:
-                self.notes["contig_not_in_header"] = (
-                    f"its header has no line ##contig=<ID={record.chromosome}>"
-                )
+    def _note_name(self, name: str, names: set[str], header: Header) -> None:
+        """Note what is odd about how the file calls the chromosome."""
+        if name != self.chromosome:
+            self.notes["renamed_chromosome"] = (
+                f"it calls the chromosome {name}, not {self.chromosome}"
+            )
+        if name not in header.lengths:
+            self.notes["contig_not_in_header"] = f"its header has no line ##contig=<ID={name}>"
+        if len(names) > 1:
+            self.notes["mixed_names"] = (
+                f"it calls one chromosome {' and '.join(sorted(names))}, which are read as one"
+            )
 
-    def _check_end(self, header: Header, indexed: dict[str, int] | None) -> None:
-        read = self.tally["read"]
-        if not read:
+    def _check_end(self, header: Header) -> None:
+        if not self.tally["read"]:
             raise InputError(
                 f"{self.path}: no record on chromosome {self.chromosome}; fix the names in "
                 "`chromosomes`"
@@ -173,86 +185,48 @@ class BiallelicReader:
             self.notes["header_gt_missing"] = "its header does not declare GT"
         if header.version not in VERSIONS:
             self.notes["unknown_version"] = f"its version is {header.version}, which was never met"
-        counts = [
-            number
-            for name, number in (indexed or {}).items()
-            if plain_name(name) == plain_name(self.chromosome)
-        ]
-        if indexed is not None and UNCOUNTED not in counts and sum(counts) != read:
+
+    def _judge(self, records: list[Record], header: Header) -> Iterator[tuple[Variant, str]]:
+        """The variants of a position that are kept, with what is odd about their records."""
+        remarks: dict[int, str] = {}
+        for place, record in enumerate(records):
+            length = header.lengths.get(record.chromosome, 0)
+            words = list_remarks(record, records[:place], length)
+            for word in words:
+                self.count(word, record)
+            remarks[id(record)] = ",".join(words)
+        judged = self._judge_alleles(records)
+        for record, alt, reason in judged.dropped:
+            # The remark counts a record of several alleles already.
+            if reason != "multiallelic":
+                self.count(reason, record)
+            if self.listing:
+                odd = remarks[id(record)]
+                self.dropped.append(SiteFate(record.position, record.ref, alt, reason, odd))
+        for variant in judged.kept:
+            yield variant, remarks[id(variant.record)]
+
+    def _judge_alleles(self, records: list[Record]) -> Judged:
+        try:
+            return judge_position(records, self.rules)
+        except ValueError as error:
+            first = records[0]
             raise InputError(
-                f"{self.path}: has {read} records on chromosome {self.chromosome}, its index "
-                f"counts {sum(counts)}; "
-                f"one is not of the other: run the download again, or index again: tabix -f"
-            )
+                f"{self.path}: record {first.chromosome}:{first.position} {error}"
+            ) from error
 
-    def _read_record(
-        self, record: Record, columns: np.ndarray | None, seen: set[tuple[str, str]]
-    ) -> Iterator[tuple[Any, ...]]:
-        if not record.alts:
-            self._drop(record, ".", "no_alt")
-            return
-        if (
-            seen
-            and any(ref == record.ref for ref, _ in seen)
-            and (record.ref, record.alts[0]) not in seen
-        ):
-            self.count("multiallelic_split", record)
-        if len(record.alts) > 1:
-            self.count("multiallelic", record)
-            if self.multiallelic == "skip":
-                return
-        calls, phased = _read_calls(self.path, record, columns)
-        for number, alt in enumerate(record.alts, start=1):
-            reason = "duplicate_site" if (record.ref, alt) in seen else self._refuse(record, alt)
-            seen.add((record.ref, alt))
-            if reason:
-                self._drop(record, alt, reason)
-                continue
-            alleles = calls
-            if len(record.alts) > 1:
-                alleles = np.where(calls < 0, calls, calls == number).astype(np.int8)
-            yield record.position, record.ref, alt, record.name, alleles, phased
-
-    def _drop(self, record: Record, alt: str, reason: str) -> None:
-        self.count(reason, record)
-        if self.listing:
-            self.dropped.append((record.position, record.ref, alt, reason))
-
-    def _refuse(self, record: Record, alt: str) -> str | None:
-        """Why an allele is left out.
-
-        Raises InputError where it says that the file is of another kind.
-        """
-        ref = record.ref
-        if len(ref) == len(alt) == 1 and ref != alt and ref in BASES and alt in BASES:
-            return None
-        where = f"{self.path}: record {record.chromosome}:{record.position}"
-        if alt in ("<NON_REF>", "<*>"):
-            raise InputError(f"{where} is a gVCF block; run joint genotyping first and use its VCF")
-        if alt.upper() == ref.upper():
-            raise InputError(f"{where} has an ALT that equals its REF; fix or remove the record")
-        if alt == "*":
-            return "star"
-        if set("<>[].") & set(alt):
-            return "symbolic"
-        if not set(ref + alt) <= BASES:
-            return "non_acgt"
-        if self.variants == "snps" and not len(ref) == len(alt) == 1:
-            return "mnp" if len(ref) == len(alt) else "indel"
-        return None
-
-    def _stack(self, records: list[tuple[Any, ...]]) -> Block:
-        positions, refs, alts, ids, calls, phase = zip(*records, strict=True)
-        alleles = np.stack(
-            [values if values.dtype == np.int8 else values.astype(np.int8) for values in calls]
-        )
+    def _stack(self, variants: list[tuple[Variant, str]]) -> Block:
+        kept, remarks = zip(*variants, strict=True)
+        records = [one.record for one in kept]
+        alleles = np.stack([one.alleles.astype(np.int8, copy=False) for one in kept])
         block = Block(
-            np.array(positions, dtype=np.int32),
-            list(refs),
-            list(alts),
-            list(ids),
+            np.array([record.position for record in records], dtype=np.int32),
+            [record.ref for record in records],
+            [one.alt for one in kept],
+            [record.name for record in records],
             alleles,
-            np.stack(phase),
+            np.stack([one.phased for one in kept]),
+            list(remarks),
         )
         # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are
         # 1 and 256.
@@ -263,24 +237,26 @@ class BiallelicReader:
         return block
 
 
-def _read_calls(
-    path: Path, record: Record, columns: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Alleles int8 or int16 [n, 2], -1 missing, and phase bool [n] of the wanted people."""
+def _choose_people(path: Path, record: Record, columns: np.ndarray | None) -> Record:
+    """The record with the wanted people only, -1 for what is missing.
+
+    Raises InputError where a genotype cannot be.
+    """
     alleles, phased = record.alleles, record.phased
     if columns is not None:
         alleles, phased = alleles[columns], phased[columns]
-    if alleles.dtype == np.int8:
-        return alleles, phased
     where = f"{path}: record {record.chromosome}:{record.position}"
-    haploid = (alleles[:, 1] == ABSENT) & (alleles[:, 0] >= 0)
-    if haploid.any() and plain_name(record.chromosome).upper() not in HAPLOID:
-        raise InputError(
-            f"{where} has {haploid.sum()} haploid genotypes on an autosome; fix the ploidy"
-        )
-    if alleles.max(initial=-1) > len(record.alts):
+    plain = alleles.dtype == np.int8 and record.alts
+    if not plain and alleles.max(initial=-1) > len(record.alts):
         raise InputError(
             f"{where} has a genotype with an allele that is not listed in ALT; fix or remove the "
             "record"
         )
-    return np.maximum(alleles, -1), phased
+    if alleles.dtype != np.int8:
+        haploid = (alleles[:, 1] == ABSENT) & (alleles[:, 0] >= 0)
+        if haploid.any() and plain_name(record.chromosome).upper() not in HAPLOID:
+            raise InputError(
+                f"{where} has {haploid.sum()} haploid genotypes on an autosome; fix the ploidy"
+            )
+        alleles = np.maximum(alleles, -1)
+    return record._replace(alleles=alleles, phased=phased)

@@ -59,33 +59,46 @@ def read_header(path: Path, kind: str) -> Header:
 
 def split_header(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Give the header's lines as one piece, then everything else as it comes."""
-    held = b""
+    held: list[bytes] = []
+    end = _HeaderEnd()
     for piece in pieces:
-        held += piece
-        end = _find_end(held)
-        if end is not None:
-            yield held[:end]
-            yield held[end:]
+        held.append(piece)
+        if (at := end.find(piece)) is not None:
+            yield b"".join([*held[:-1], piece[:at]])
+            yield piece[at:]
             yield from pieces
             return
     if not held:
         raise InputError(
             f"{path}: holds no text; run the download or the program that wrote it again"
         )
-    yield held
+    yield b"".join(held)
 
 
-def _find_end(text: bytes) -> int | None:
-    at = 0
-    while at < len(text) and text[at : at + 1] == b"#":
-        line = text.find(b"\n", at)
-        if line < 0:
-            return None
-        is_last = text[at : at + 2] != b"##"
-        at = line + 1
-        if is_last:
-            return at
-    return at if at < len(text) else None
+class _HeaderEnd:
+    """Finds where a header ends, piece by piece; each byte is looked at once."""
+
+    def __init__(self) -> None:
+        # What is known of the line that a piece begins in: its first two bytes at the most.
+        self._begun = b""
+
+    def find(self, piece: bytes) -> int | None:
+        """Where in the next piece the first byte after the header is; None if not in it."""
+        at = 0
+        while at < len(piece):
+            lacking = 2 - len(self._begun)
+            self._begun += piece[at : at + lacking]
+            if self._begun[:1] != b"#":
+                # Only a line's first byte can tell that it is a record: it begins in this piece.
+                return at
+            stop = piece.find(b"\n", at)
+            if stop < 0:
+                return None
+            at = stop + 1
+            if self._begun[:2] != b"##":
+                return at
+            self._begun = b""
+        return None
 
 
 def _parse_header(path: Path, text: bytes, kind: str) -> Header:
@@ -107,7 +120,6 @@ def _parse_header(path: Path, text: bytes, kind: str) -> Header:
         )
     if len(columns) < 10:
         raise InputError(f"{path}: line {number} names no samples; use a VCF with genotypes")
-    declared = [_parse_contig(line) for line in lines if line.startswith(b"##contig=")]
     genotype = next((line for line in lines if re.match(rb"##FORMAT=<(.*,)?ID=GT,", line)), None)
     found = re.search(rb"Type=(\w+)", genotype) if genotype else None
     if found and found[1] != b"String":
@@ -116,7 +128,13 @@ def _parse_header(path: Path, text: bytes, kind: str) -> Header:
             "##FORMAT=<ID=GT,Number=1,Type=String,...>"
         )
     samples = _read_samples(path, columns[9:], number)
-    return Header(samples, dict(declared), version[1].decode(), genotype is not None, number, kind)
+    lengths = read_contigs(lines)
+    return Header(samples, lengths, version[1].decode(), genotype is not None, number, kind)
+
+
+def read_contigs(lines: list[bytes]) -> dict[str, int]:
+    """Chromosomes that a header's lines declare, with their lengths in bp (0 unknown)."""
+    return dict(_parse_contig(line) for line in lines if line.startswith(b"##contig="))
 
 
 def _parse_contig(line: bytes) -> tuple[str, int]:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from haplorag.errors import InputError
 from haplorag.vcf.bgzf import read_pieces
+from haplorag.vcf.header import Header
 
 UNCOUNTED = -1
 
 
-def count_indexed(path: Path) -> dict[str, int] | None:
+def count_indexed(path: Path, header: Header) -> dict[str, int] | None:
     """Records by chromosome as the file's index (tbi or csi) counts them, UNCOUNTED where it does
-    not; None without an index.
+    not; None without an index. That of a BCF has no names of its own but the header's.
 
     Raises InputError where the index cannot be read.
     """
@@ -24,7 +25,7 @@ def count_indexed(path: Path) -> dict[str, int] | None:
         return None
     try:
         data = b"".join(read_pieces(index))
-        return _count_tabix(data) if data[:4] == b"TBI\1" else _count_csi(data)
+        return _count_tabix(data) if data[:4] == b"TBI\1" else _count_csi(data, header)
     except (InputError, struct.error, ValueError, IndexError) as error:
         raise InputError(
             f"{index}: not a whole index of {path}; remove it, or run: tabix -f {path}"
@@ -37,14 +38,14 @@ def _count_tabix(data: bytes) -> dict[str, int] | None:
     return _count_bins(data, 36 + length, names, special=37450, csi=False)
 
 
-def _count_csi(data: bytes) -> dict[str, int] | None:
+def _count_csi(data: bytes, header: Header) -> dict[str, int]:
     magic, _, depth, length = struct.unpack_from("<4siii", data)
     if magic != b"CSI\1":
         raise ValueError("no index")
     auxiliary = data[16 : 16 + length]
-    if length < 28:
-        return None
     names = auxiliary[28:].split(b"\0")
+    if length < 28:
+        names = [name.encode() for name in header.lengths]
     references = struct.unpack_from("<i", data, 16 + length)[0]
     return _count_bins(
         data,
@@ -64,6 +65,8 @@ def _count_bins(
     counts = {name.decode(): UNCOUNTED for name in names}
     for name in names:
         bins = struct.unpack_from("<i", data, at)[0]
+        if not bins:
+            counts[name.decode()] = 0
         at += 4
         for _ in range(bins):
             number = struct.unpack_from("<I", data, at)[0]

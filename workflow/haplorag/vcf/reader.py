@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from cyvcf2 import VCF, Variant
 from haplorag.errors import InputError
 from haplorag.vcf.bgzf import check_container, unchanged
 from haplorag.vcf.chromosomes import plain_name
-from haplorag.vcf.header import Header, read_header
-from haplorag.vcf.index import count_indexed
-from haplorag.vcf.records import ABSENT, Record, RecordReader
+from haplorag.vcf.header import Header, read_contigs, read_header
+from haplorag.vcf.index import UNCOUNTED, count_indexed
+from haplorag.vcf.records import ABSENT, Record, RecordReader, find_odd_alt, read_alleles
 
 
 def read_vcf_header(path: Path) -> Header:
@@ -29,14 +30,11 @@ def read_vcf_header(path: Path) -> Header:
     reader = open_vcf(path)
     text = reader.raw_header
     version = re.match(r"##fileformat=(VCFv[\d.]+)", text)
-    lengths = (
-        dict(zip(reader.seqnames, reader.seqlens, strict=True))
-        if "length=" in text
-        else dict.fromkeys(reader.seqnames, 0)
-    )
+    # cyvcf2 names lengths only where every chromosome has one.
+    declared = read_contigs(text.encode().split(b"\n"))
     return Header(
         list(reader.samples),
-        lengths,
+        {name: declared.get(name, 0) for name in reader.seqnames},
         version[1] if version else "",
         "##FORMAT=<ID=GT," in text,
         0,
@@ -48,15 +46,17 @@ def name_chromosomes(path: Path, header: Header) -> list[str]:
     """Chromosomes that a file's index counts, else those its header declares, else those of its
     records.
     """
-    return list(count_indexed(path) or header.lengths) or find_chromosomes(path, header)
+    return _list_indexed(path, header) or list(header.lengths) or find_chromosomes(path, header)
 
 
 def find_chromosomes(path: Path, header: Header) -> list[str]:
     """Chromosomes of a file's records: without an index all are read."""
-    return list(
-        count_indexed(path)
-        or dict.fromkeys(record.chromosome for record in read_records(path, header))
-    )
+    records = read_records(path, header)
+    return _list_indexed(path, header) or list(dict.fromkeys(one.chromosome for one in records))
+
+
+def _list_indexed(path: Path, header: Header) -> list[str]:
+    return [name for name, records in (count_indexed(path, header) or {}).items() if records]
 
 
 def open_vcf(path: Path) -> VCF:
@@ -93,6 +93,28 @@ def iterate_chromosomes(path: Path, header: Header) -> Iterator[tuple[str, Itera
         yield first.chromosome, chain([first], group)
 
 
+def check_counts(path: Path, header: Header, read: Mapping[str, int]) -> None:
+    """Compare the records that were read, by chromosome, with what the file's index counts.
+
+    Raises InputError where it counts others: index and file are not of each other.
+    """
+    indexed = count_indexed(path, header)
+    if indexed is None:
+        return
+    counts = {name: Counter[str]() for name in ("index", "file")}
+    for of, found in (("index", indexed), ("file", read)):
+        for name, number in found.items():
+            counts[of][plain_name(name)] += number
+    uncounted = {plain_name(name) for name, number in indexed.items() if number == UNCOUNTED}
+    for name in dict.fromkeys([*counts["file"], *counts["index"]]):
+        there, told = counts["file"][name], counts["index"][name]
+        if name not in uncounted and there != told:
+            raise InputError(
+                f"{path}: has {there} records on chromosome {name}, its index counts {told}; one "
+                "is not of the other: run the download again, or index again: bcftools index -f"
+            )
+
+
 def _read_bcf(path: Path) -> Iterator[Record]:
     last = "its start"
     try:
@@ -109,8 +131,10 @@ def _read_bcf(path: Path) -> Iterator[Record]:
 
 def _convert_record(record: Variant, where: str) -> Record:
     """A record as `RecordReader` gives it. Raises InputError where it cannot be used."""
-    if record.POS < 1:
+    if record.POS < 0:
         raise InputError(f"{where} lies before the chromosome's start; fix the position")
+    if fault := find_odd_alt(",".join(record.ALT) or "."):
+        raise InputError(f"{where} {fault}")
     if "GT" not in record.FORMAT:
         raise InputError(
             f"{where} has no GT in its FORMAT; use a file with genotypes, or remove the record"
@@ -128,8 +152,7 @@ def _convert_record(record: Variant, where: str) -> Record:
         record.CHROM,
         record.POS,
         record.ID or ".",
-        record.REF,
-        record.ALT,
+        *read_alleles(record.REF, ",".join(record.ALT) or "."),
         bool(record.FILTER),
         "PS" in record.FORMAT,
         alleles,

@@ -16,7 +16,8 @@ from haplorag.vcf.bgzf import read_pieces
 from haplorag.vcf.header import Header, split_header
 
 LONGEST_LINE = 2**27
-CALL = re.compile(rb"(\d+|\.)(?:([|/])(\d+|\.))?")
+# VCF 4.4 and 4.5 may write the phase of the first allele before it: |0|1 is 0|1.
+CALL = re.compile(rb"([|/]?)(\d+|\.)(?:([|/])(\d+|\.))?")
 # A haploid call has no second allele; a missing one is -1.
 ABSENT = -2
 # Nearly all genotypes are 0|0 to 1|1 and nothing else: four bytes each that differ in two bits.
@@ -28,6 +29,8 @@ PLAIN_CALL, PLAIN_BITS = (
 class Record(NamedTuple):
     """One line: alleles int16 or int8 [n, 2] (-1 missing, ABSENT no second one) and phase bool [n],
     in the file's order.
+
+    REF and ALT are in capitals; `lower_case` tells that they were not. Position 0 is a telomere.
     """
 
     chromosome: str
@@ -35,6 +38,7 @@ class Record(NamedTuple):
     name: str
     ref: str
     alts: list[str]
+    lower_case: bool
     failed: bool
     phase_set: bool
     alleles: np.ndarray
@@ -58,8 +62,7 @@ class RecordReader:
         self.line = self.header.lines
         people = len(self.header.samples)
         everyone = np.ones(people, dtype=bool)
-        for line in self._split(pieces):
-            self.line += 1
+        for line in self._skip_blank_end(self._split(pieces)):
             fields = line.split(b"\t", 9)
             if len(fields) < 10:
                 raise InputError(f"{self.path}: line {self.line} {_describe_columns(line, people)}")
@@ -83,13 +86,24 @@ class RecordReader:
                 chromosome.decode("utf-8", "replace"),
                 int(position),
                 name.decode("utf-8", "replace"),
-                ref.decode("utf-8", "replace"),
-                [] if alt == b"." else alt.decode("utf-8", "replace").split(","),
+                *read_alleles(ref.decode("utf-8", "replace"), alt.decode("utf-8", "replace")),
                 failed not in (b"PASS", b"."),
                 b"PS" in words,
                 alleles,
                 phased,
             )
+
+    def _skip_blank_end(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Count the lines; blank ones may only stand at the end."""
+        blank = 0
+        for line in lines:
+            self.line += 1
+            if not line.strip():
+                blank = blank or self.line
+                continue
+            if blank:
+                raise InputError(f"{self.path}: line {blank} is blank; remove it")
+            yield line
 
     def _split(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Give the lines without their ends."""
@@ -118,9 +132,37 @@ class RecordReader:
             yield last.removesuffix(b"\r")
 
 
+@lru_cache(maxsize=2**14)
+def _capitalise(ref: str, alt: str) -> tuple[str, tuple[str, ...], bool]:
+    """REF and the alleles of ALT in capitals, names in brackets as they are; whether that changed
+    anything.
+    """
+    given = () if alt == "." else tuple(alt.split(","))
+    alts = tuple(one if set("<>[]") & set(one) else one.upper() for one in given)
+    return ref.upper(), alts, (ref.upper(), alts) != (ref, given)
+
+
+def read_alleles(ref: str, alt: str) -> tuple[str, list[str], bool]:
+    """REF and ALT as `Record` has them, and whether they were in small letters."""
+    capital, alts, changed = _capitalise(ref, alt)
+    return capital, list(alts), changed
+
+
+def find_odd_alt(alt: str) -> str | None:
+    """What is wrong with an ALT column as a list, None where nothing is."""
+    if not alt:
+        return "has an empty ALT; fix it, `.` stands for none"
+    if "," not in alt:
+        return None
+    alts = alt.upper().split(",")
+    if "" in alts or "." in alts:
+        return "has an empty allele in its ALT; fix the list, every allele needs bases"
+    if len(set(alts)) < len(alts):
+        return "lists an allele of ALT twice; fix or remove the record"
+    return None
+
+
 def _describe_columns(line: bytes, people: int) -> str | None:
-    if not line.strip():
-        return "is blank; remove it"
     if line.startswith(b"#"):
         return "is a second header among the records; use bcftools concat to join files"
     if b"\t" not in line:
@@ -172,25 +214,29 @@ def _parse_call(word: bytes) -> tuple[int, int, bool]:
         raise ValueError(
             f"has a genotype {word[:20].decode('ascii', 'replace')!r}; fix it, 0|1 is the form"
         )
-    first, separator, second = found.groups()
+    before, first, separator, second = found.groups()
     low = -1 if first == b"." else min(int(first), 2**14)
     if separator is None:
         # A single dot stands for a missing genotype of any ploidy.
         return low, -1 if low < 0 else ABSENT, True
-    return low, -1 if second == b"." else min(int(second), 2**14), separator == b"|"
+    return (
+        low,
+        -1 if second == b"." else min(int(second), 2**14),
+        (separator == b"|" and before != b"/"),
+    )
 
 
 def _find_fault(fields: list[bytes], words: list[bytes]) -> str | None:
     chromosome, position, _, ref, alt = fields[:5]
     if not chromosome:
         return "has no chromosome; fix the record"
-    if not position.isdigit() or not 0 < int(position[:12]) < 2**31 or len(position) > 12:
+    if not position.isdigit() or not int(position[:12]) < 2**31 or len(position) > 12:
         found = position[:30].decode("ascii", "replace")
-        return f"has the position {found!r}; fix it to a whole number from 1 to 2147483647"
+        return f"has the position {found!r}; fix it to a whole number up to 2147483647"
     if ref in (b"", b"."):
         return "has no REF allele; fix or remove the record"
-    if not alt:
-        return "has an empty ALT; fix it, `.` stands for none"
+    if fault := find_odd_alt(alt.decode("utf-8", "replace")):
+        return fault
     if b"GT" not in words:
         return "has no GT in its FORMAT; use a file with genotypes, or remove the record"
     return None
