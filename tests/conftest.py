@@ -2,10 +2,17 @@
 what is made of them.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+# Kernels of the GPU run by Triton's interpreter where there is none; it is asked for before Triton
+# is loaded.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from haplorag.configuration import read_settings
 from haplorag.evaluation.predictions import create_predictions

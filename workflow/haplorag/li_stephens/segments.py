@@ -65,10 +65,15 @@ class PanelSegments(NamedTuple):
 
     def compute_chances(self, model: CopyingModel) -> list[list[Chances]]:
         """Probabilities of every setting along each segment."""
-        return [
-            [_compute_chances(self, segment, model, setting) for segment in self.segments]
-            for setting in model.settings
-        ]
+        bounds = np.concatenate([[-np.inf], model.distance[self.typed], [np.inf]])
+
+        def compute(segment: Segment, setting: CopyingSetting) -> Chances:
+            here = bounds[segment.typed.start : segment.typed.stop + 2]
+            places = segment.groups.average(model.distance[self.core[segment.core]])
+            mismatch = model.mismatch[self.typed[segment.typed]]
+            return compute_chances(here, places, segment.groups.before, mismatch, setting)
+
+        return [[compute(part, setting) for part in self.segments] for setting in model.settings]
 
 
 def cut_segments(
@@ -113,20 +118,23 @@ def _cut_segments(
     return PanelSegments(typed, core, groups, segments, shards.reference_haplotypes)
 
 
-def _compute_chances(
-    panel: PanelSegments, segment: Segment, model: CopyingModel, setting: CopyingSetting
+def compute_chances(
+    bounds: np.ndarray,
+    places: np.ndarray,
+    before: np.ndarray,
+    mismatch: np.ndarray,
+    setting: CopyingSetting,
 ) -> Chances:
-    """Turn distances into probabilities of a switch.
+    """Turn distances into probabilities of a switch, under a setting.
 
-    Beyond the first and the last typed site nothing is known: a switch from there is certain.
+    `bounds` float64 [T + 2] are those of typed sites and of what lies on either side of them,
+    infinite where that is an end of the chromosome: there nothing is known, and a switch is
+    certain. `places` float64 [P] are those of groups of core sites, each with `before` int64 [P]
+    typed sites up to it; `mismatch` float32 [T].
     """
-    bounds = np.concatenate([[-np.inf], model.distance[panel.typed], [np.inf]])
-    here = bounds[segment.typed.start : segment.typed.stop + 2]
-    places = segment.groups.average(model.distance[panel.core[segment.core]])
-    before = segment.groups.before
     return Chances(
-        chance_of_switch(np.diff(here), setting),
-        chance_of_switch(places - here[before], setting),
-        chance_of_switch(here[before + 1] - places, setting),
-        chance_of_mismatch(model.mismatch[panel.typed[segment.typed]], setting),
+        chance_of_switch(np.diff(bounds), setting),
+        chance_of_switch(places - bounds[before], setting),
+        chance_of_switch(bounds[before + 1] - places, setting),
+        chance_of_mismatch(mismatch, setting),
     )
