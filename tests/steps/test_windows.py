@@ -1,12 +1,9 @@
 """Windows tile every site; flanks are near, common, and never across a gap."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haplorag.errors import InputError
-from haplorag.panel.genetic_map import locate_sites
 from haplorag.panel.windows import cut_cores, find_context, read_windows
 from haplorag.settings import WindowSettings
 
@@ -52,18 +49,6 @@ def test_no_flank_across_a_gap():
 def test_flanks_keep_the_nearest():
     context = find_context(np.array([10, 12]), np.arange(20), np.full(20, 0.5), SETTINGS)
     assert context.tolist() == [7, 8, 9, 10, 11, 12, 13, 14]
-
-
-def test_a_map_is_read_and_extended(tmp_path):
-    (tmp_path / "map").write_text("1 . 0.0 1000\n1 . 2.0 3000\n")
-    centimorgan = locate_sites(np.array([500, 1000, 2000, 3000, 1_003_000]), tmp_path / "map")
-    np.testing.assert_allclose(centimorgan, [-0.0005, 0, 1, 2, 3])
-
-
-def test_a_broken_map_is_refused(tmp_path):
-    (tmp_path / "map").write_text("1 . 0.0 1000\n1 . 2.0 900\n")
-    with pytest.raises(InputError, match="line 2 does not rise"):
-        locate_sites(np.array([500]), tmp_path / "map")
 
 
 def test_windows_on_disk_see_their_cores(simulated):

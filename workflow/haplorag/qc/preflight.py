@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from haplorag.errors import InputError
+from haplorag.panel.genetic_map import read_map
 from haplorag.panel.samples import read_panel_file, read_roles
 from haplorag.settings import Settings
 from haplorag.vcf.chromosomes import match_chromosome
@@ -27,36 +28,48 @@ def find_problems(settings: Settings) -> list[str]:
 
     Files that the pipeline itself makes (under `results`) are not looked at.
     """
-    return [problem for check in _list_checks(settings) if (problem := _try(check))]
+    found = (_try(check) for check in _list_checks(settings))
+    # A file for all chromosomes may be wrong in the same way for each.
+    return list(dict.fromkeys(problem for problem in found if problem))
 
 
 def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
     yield partial(_check_results, Path(settings.results))
     for chromosome in settings.chromosomes:
-        vcf = settings.fill(settings.panel.vcf, chromosome=chromosome)
-        if not is_made_here(vcf, settings):
-            yield partial(_check_vcf, Path(vcf), chromosome)
-            if chromosome == settings.chromosomes[0] and "{chromosome}" not in settings.panel.vcf:
-                yield partial(_warn_of_others, Path(vcf), settings.chromosomes)
-        for key, pattern in _list_plain_files(settings):
-            path = settings.fill(pattern, chromosome=chromosome)
-            if chromosome == settings.chromosomes[0] or "{chromosome}" in pattern:
-                yield partial(_check_file, key, Path(path))
-    people = settings.fill(settings.panel.people)
-    if not is_made_here(people, settings):
-        yield partial(_check_table, "panel.people", Path(people), read_panel_file)
-    if settings.samples.roles:
-        roles = settings.fill(settings.samples.roles)
-        yield partial(_check_table, "samples.roles", Path(roles), read_roles)
+        yield from _list_chromosome(settings, chromosome)
+    yield from _list_people(settings)
     for name, target in settings.imputation.targets.items():
         path = settings.fill(target)
         if not is_made_here(path, settings):
             yield partial(_check_target, name, Path(path))
 
 
-def _list_plain_files(settings: Settings) -> Iterator[tuple[str, str]]:
+def _list_chromosome(settings: Settings, chromosome: str) -> Iterator[Callable[[], object]]:
+    """What is asked of the files of a chromosome."""
+    vcf = settings.fill(settings.panel.vcf, chromosome=chromosome)
+    if not is_made_here(vcf, settings):
+        yield partial(_check_vcf, Path(vcf), chromosome)
+        if chromosome == settings.chromosomes[0] and "{chromosome}" not in settings.panel.vcf:
+            yield partial(_warn_of_others, Path(vcf), settings.chromosomes)
     if settings.panel.map:
-        yield "panel.map", settings.panel.map
+        path = Path(settings.fill(settings.panel.map, chromosome=chromosome))
+        yield partial(_check_map, path, chromosome)
+    for key, pattern in _list_plain_files(settings):
+        path = Path(settings.fill(pattern, chromosome=chromosome))
+        if chromosome == settings.chromosomes[0] or "{chromosome}" in pattern:
+            yield partial(_check_file, key, path)
+
+
+def _list_people(settings: Settings) -> Iterator[Callable[[], object]]:
+    people = settings.fill(settings.panel.people)
+    if not is_made_here(people, settings):
+        yield partial(_check_table, "panel.people", Path(people), read_panel_file)
+    if settings.samples.roles:
+        roles = settings.fill(settings.samples.roles)
+        yield partial(_check_table, "samples.roles", Path(roles), read_roles)
+
+
+def _list_plain_files(settings: Settings) -> Iterator[tuple[str, str]]:
     for draw in ("validation", "test"):
         for name, mask in getattr(settings.masks, draw).items():
             if mask.file:
@@ -128,6 +141,11 @@ def _check_file(key: str, path: Path) -> None:
 def _check_table(key: str, path: Path, read: Callable[[Path], object]) -> None:
     _check_file(key, path)
     read(path)
+
+
+def _check_map(path: Path, chromosome: str) -> None:
+    _check_file("panel.map", path)
+    read_map(path, chromosome, partial(match_chromosome, chromosome))
 
 
 def _check_vcf(path: Path, chromosome: str) -> None:

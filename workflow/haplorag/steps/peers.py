@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from haplorag.evaluation.predictions import create_predictions
 from haplorag.io.atomic import borrowing_folder
 from haplorag.io.hdf5 import creating_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
+from haplorag.panel.genetic_map import read_map, write_plink_map
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.settings import PeerSettings
+from haplorag.vcf.chromosomes import match_chromosome
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +64,21 @@ def peers(
         borrowing_folder(output) as scratch,
     ):
         create_predictions(file, [peer], list(hidden), people, shape)
-        tool = OtherTool(settings, reference, genetic_map, scratch, count_threads(threads))
+        given_map = _write_map(genetic_map, chromosome, scratch / "plink.map")
+        tool = OtherTool(settings, reference, given_map, scratch, count_threads(threads))
         for row, mask in enumerate(hidden):
             imputed = tool.impute(target_of[mask], mask)
             found = read_probabilities(imputed, sites, names)
             file["probability"][0, row] = _keep_hidden(found, hidden[mask], f"{peer}, {mask}")
+
+
+def _write_map(given: Path | None, chromosome: str, path: Path) -> Path | None:
+    """The panel's genetic map in the one form that every tool takes, whatever its own is."""
+    if given is None:
+        return None
+    found = read_map(given, chromosome, partial(match_chromosome, chromosome))
+    write_plink_map(path, chromosome, found)
+    return path
 
 
 def _read_hidden(masks: Path) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ Core sites that tile it, and flanks of common sites on both sides.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from haplorag.panel.genetic_map import locate_sites
 from haplorag.panel.windows import cut_cores, find_context
 from haplorag.pipeline.cli import run_step
 from haplorag.settings import WindowSettings
+from haplorag.vcf.chromosomes import match_chromosome
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +40,14 @@ def windows(
     """
     arrays = read_arrays(frequencies, "frequencies", "position", "frequency")
     position = arrays["position"]
+    match = partial(match_chromosome, chromosome)
     cores = cut_cores(position, settings)
     contexts = [find_context(core, position, arrays["frequency"], settings) for core in cores]
     written = {
         "core": cores,
         "context": np.concatenate(contexts).astype(np.int32),
         "offset": np.cumsum([0, *map(len, contexts)]),
-        "centimorgan": locate_sites(position, genetic_map),
+        "centimorgan": locate_sites(position, genetic_map, chromosome, match),
     }
     sources = describe_provenance(("frequencies", frequencies))
     write_arrays(output, "windows", written, chromosome=chromosome, sources=sources)
