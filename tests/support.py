@@ -94,7 +94,7 @@ def as_told(section):
 def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
     """Run the data stages, with roles of the people, masks and neighbours by a seed."""
     settings = made.settings
-    samples(vcf, panel, made.samples, settings=settings.samples, seed=seed)
+    samples(vcf, made.samples, people=panel, settings=settings.samples, seed=seed)
     tally = made.folder / "genotypes/1.tally.tsv"
     genotypes(vcf, made.samples, made.genotypes, tally, settings=settings.genotypes, chromosome="1")
     frequencies(made.genotypes, made.samples, made.frequencies)

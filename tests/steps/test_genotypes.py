@@ -291,8 +291,8 @@ def test_bcftools_agrees_on_every_genotype_of_real_people(chromosome, tmp_path):
         pytest.skip("set HAPLORAG_DATA to the folder with the regions of config/kgp.yaml")
     samples(
         vcf,
-        DATA / "kgp.panel",
         tmp_path / "s.tsv",
+        people=DATA / "kgp.panel",
         settings=SampleSettings(validation=0.1, test=0.1, roles=None),
         seed=1,
     )

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from haplorag.errors import InputError
-from haplorag.panel.samples import draw_roles, read_panel_file, read_roles
+from haplorag.panel.samples import draw_roles, read_panel_file, read_roles, read_samples
 from haplorag.settings import SampleSettings
 from haplorag.steps.samples import samples
 
@@ -40,7 +40,7 @@ def test_who_only_imputes_holds_nobody_out(simulated, tmp_path):
     demo = simulated.folder / "demo"
     settings = SampleSettings(validation=0, test=0, roles=None)
     vcf, panel = demo / "1.vcf.gz", demo / "panel.tsv"
-    samples(vcf, panel, tmp_path / "s.tsv", settings=settings, seed=1)
+    samples(vcf, tmp_path / "s.tsv", people=panel, settings=settings, seed=1)
     assert set(pd.read_csv(tmp_path / "s.tsv", sep="\t")["role"]) == {"reference"}
 
 
@@ -54,8 +54,8 @@ def test_a_role_file_decides(simulated, tmp_path):
     demo = simulated.folder / "demo"
     samples(
         demo / "1.vcf.gz",
-        demo / "panel.tsv",
         tmp_path / "s.tsv",
+        people=demo / "panel.tsv",
         settings=SHARES,
         seed=1,
         roles=tmp_path / "roles.tsv",
@@ -120,11 +120,18 @@ def test_nobody_in_common_is_refused(simulated, tmp_path):
     with pytest.raises(InputError, match="none of its 1 people"):
         samples(
             simulated.folder / "demo/1.vcf.gz",
-            tmp_path / "panel.tsv",
             tmp_path / "s.tsv",
+            people=tmp_path / "panel.tsv",
             settings=SHARES,
             seed=1,
         )
+
+
+def test_without_a_panel_file_everybody_is_taken(simulated, tmp_path):
+    vcf, table = simulated.folder / "demo/1.vcf.gz", tmp_path / "s.tsv"
+    samples(vcf, table, settings=SHARES.model_copy(update={"test": 0.0}), seed=1)
+    assert read_samples(table)["sample"].tolist() == simulated.people["sample"].tolist()
+    assert set(read_samples(table)["super_population"]) == {"unknown"}
 
 
 def test_one_reference_person_is_too_few(simulated, tmp_path):
@@ -138,4 +145,4 @@ def test_one_reference_person_is_too_few(simulated, tmp_path):
         {"settings": SHARES, "seed": 1, "roles": tmp_path / "roles.tsv"},
     )
     with pytest.raises(InputError, match="one reference person has nobody to copy from"):
-        samples(demo / "1.vcf.gz", demo / "panel.tsv", tmp_path / "s.tsv", **given)
+        samples(demo / "1.vcf.gz", tmp_path / "s.tsv", people=demo / "panel.tsv", **given)

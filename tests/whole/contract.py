@@ -132,7 +132,7 @@ def write_roles(case: Path, folder: Path) -> Path | None:
 
 def run(settings: Settings, scratch: Path) -> None:
     """From samples to relatives, as the rules would run them."""
-    people = settings.fill(settings.panel.people)
+    people = ["--people", settings.fill(settings.panel.people)] if settings.panel.people else []
     table, out = scratch / "samples.tsv", Path(settings.results)
     for number, chromosome in enumerate(settings.chromosomes):
         vcf = settings.fill(settings.panel.vcf, chromosome=chromosome)
@@ -145,7 +145,7 @@ def run(settings: Settings, scratch: Path) -> None:
                 str(settings.seed),
                 *roles,
             ]
-            run_step(samples, [*given, "--", vcf, people, str(table)])
+            run_step(samples, [*given, *people, "--", vcf, str(table)])
         given = ["--settings", settings.genotypes.model_dump_json(), "--chromosome", chromosome]
         outputs = [str(out / "genotypes" / f"{chromosome}{suffix}") for suffix in (".h5", ".tsv")]
         run_step(genotypes, [*given, "--", vcf, str(table), *outputs])

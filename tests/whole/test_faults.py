@@ -357,7 +357,8 @@ def test_names_are_data(tmp_path, caplog):
         ".sha256.t.tsv",
         "t.tsv",
     }
-    samples(tmp_path / "1.vcf", tmp_path / "panel.tsv", tmp_path / "s.tsv", settings=roles, seed=1)
+    panel = tmp_path / "panel.tsv"
+    samples(tmp_path / "1.vcf", tmp_path / "s.tsv", people=panel, settings=roles, seed=1)
     kept = read_settings(read_config()).genotypes.model_copy(update={"min_minor_count": 0})
     genotypes(
         tmp_path / "1.vcf",

@@ -47,10 +47,11 @@ def run(*command: object, **options) -> subprocess.CompletedProcess:
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built from a copy, for setuptools leaves files beside the sources."""
     folder = tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=ignore)
+    for name in ("config", "envs", "profiles", "workflow"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     pip = sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"
     run(*pip, "--wheel-dir", folder, folder)
     return next(folder.glob("*.whl"))
@@ -71,22 +72,33 @@ def test_the_wheel_holds_the_package_with_its_templates(wheel):
     sources = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py")}
     templates = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.j2")}
     assert len(templates) == 3
-    assert {name for name in names if name.parts[0] == "haplorag"} == sources | templates
+    parts = [Path("workflow/Snakefile"), *(path.relative_to(ROOT) for path in list_workflow())]
+    workflow = {Path("haplorag/checkout") / path for path in parts}
+    packaged = {name for name in names if name.parts[0] == "haplorag"}
+    assert packaged == sources | templates | workflow
+
+
+def list_workflow() -> list[Path]:
+    """Files of the workflow beside the package: rules, configurations, environments, profiles."""
+    folders = "workflow/rules", "workflow/report", "config", "envs", "profiles"
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    return [path for path in files if path.is_file() and path.suffix not in (".py", ".pyc")]
 
 
 def test_the_command_lists_every_step(haplorag):
-    listed = re.findall(r"^  (\w+) +[A-Z].+\.$", haplorag("--help").partition("steps:")[2], re.M)
-    assert set(listed) == STEPS
+    assert set(re.findall(r"^(\w+) +[A-Z].+\.$", haplorag("step"), re.M)) == STEPS
 
 
 def test_the_command_runs_a_step(haplorag):
-    assert "--roles" in haplorag("samples", "--help")
+    assert "--roles" in haplorag("step", "samples", "--help")
     assert haplorag("--version") == f"haplorag {PROJECT['version']}\n"
 
 
-def test_listing_steps_loads_no_torch():
-    code = "import sys; from haplorag.pipeline.console import list_steps; list_steps()"
-    run(sys.executable, "-c", f"{code}; sys.exit('torch' in sys.modules)", cwd=PACKAGE.parent)
+def test_the_command_runs_the_workflow_that_is_in_the_package(haplorag, tmp_path):
+    tiny = ROOT / "tests/tiny.yaml"
+    plan = haplorag("run", "--dry-run", "--configfile", tiny, "--directory", tmp_path)
+    assert jobs_of(plan)["training"] == 4
+    assert "haplorag/checkout/profiles" in plan
 
 
 def test_all_that_is_imported_is_asked_for():

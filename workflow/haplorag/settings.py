@@ -62,7 +62,7 @@ class PanelSettings(Section):
     """Where the reference panel lies; `{data}`, `{results}` and `{chromosome}` are filled in."""
 
     vcf: FilePath
-    people: FilePath
+    people: FilePath | None
     map: FilePath | None
 
 

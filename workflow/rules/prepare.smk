@@ -29,7 +29,7 @@ rule demo:
 rule samples:
     input:
         vcf=settings.fill(settings.panel.vcf, chromosome=settings.chromosomes[0]),
-        people=settings.fill(settings.panel.people),
+        people=settings.fill(settings.panel.people) if settings.panel.people else [],
         roles=settings.fill(settings.samples.roles) if settings.samples.roles else [],
     output:
         samples,
@@ -50,7 +50,7 @@ rule samples:
         ),
         seed=settings.seed,
     shell:
-        "python -m haplorag.steps.samples {input.vcf:q} {input.people:q} {output:q} --roles {input.roles:q}"
+        "python -m haplorag.steps.samples {input.vcf:q} {output:q} --people {input.people:q} --roles {input.roles:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 

@@ -11,7 +11,8 @@ import signal
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,29 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
     is one argument for each of its fields, or one flag that bears the parameter's name before the
     field's. All steps take `--warnings`, a table of what they warn.
     """
+    prepare_process()
+    with explaining_failures(step.__name__):
+        values = vars(_build_parser(step).parse_args(arguments))
+        with collecting_warnings(values["warnings"]):
+            step(**_take_values(step, values))
+
+
+def prepare_process() -> None:
+    """Set what holds for every process of ours: its log, its threads, how it ends when asked to."""
     # Threads that spin while they wait make shared cores several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     configure_logging()
     # As an exception, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
+
+
+@contextmanager
+def explaining_failures(step: str) -> Iterator[None]:
+    """End the process with one line and its exit status where the block fails through no fault of
+    ours.
+    """
     try:
-        values = vars(_build_parser(step).parse_args(arguments))
-        with collecting_warnings(values["warnings"]):
-            step(**_take_values(step, values))
+        yield
     except InputError as error:
         log.error("%s", error)
         sys.exit(EXIT_REFUSED)
@@ -52,7 +67,7 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
         log.error("interrupted; %s to go on", RUN_AGAIN)
         sys.exit(EXIT_SIGNAL + signal.SIGINT)
     except Exception as error:
-        explanation = explain_failure(error, step.__name__)
+        explanation = explain_failure(error, step)
         if explanation is None:
             raise
         # What libraries have to say of it while they close their files helps nobody.

@@ -9,10 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import pandas as pd
-
-from haplorag.io.tables import remove_table, write_table
-
 Item = TypeVar("Item")
 # A step that is run as a program logs as `__main__`.
 LOGGERS = ("haplorag", "__main__")
@@ -54,17 +50,32 @@ def collecting_warnings(path: Path | None) -> Iterator[None]:
     if path is None or os.environ.get("RANK", "0") != "0":
         yield
         return
+    # Tables take most of a second to load, and `haplorag --help` shows none.
+    import pandas as pd
+
+    from haplorag.io.tables import remove_table, write_table
+
     remove_table(path)
-    collector = WarningCollector()
-    for name in LOGGERS:
-        logging.getLogger(name).addHandler(collector)
-    try:
+    with catching_warnings() as collector:
         yield
-    finally:
-        for name in LOGGERS:
-            logging.getLogger(name).removeHandler(collector)
     if collector.rows:
         write_table(path, pd.DataFrame(collector.rows, columns=["module", "message"]))
+
+
+@contextmanager
+def catching_warnings(shown: bool = True) -> Iterator[WarningCollector]:
+    """Give what keeps all that haplorag warns of in the block; unless `shown`, no one else does."""
+    collector = WarningCollector()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    for logger in loggers:
+        logger.addHandler(collector)
+        logger.propagate = shown
+    try:
+        yield collector
+    finally:
+        for logger in loggers:
+            logger.removeHandler(collector)
+            logger.propagate = True
 
 
 def show_progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:

@@ -61,8 +61,8 @@ def _list_chromosome(settings: Settings, chromosome: str) -> Iterator[Callable[[
 
 
 def _list_people(settings: Settings) -> Iterator[Callable[[], object]]:
-    people = settings.fill(settings.panel.people)
-    if not is_made_here(people, settings):
+    people = settings.fill(settings.panel.people or "")
+    if people and not is_made_here(people, settings):
         yield partial(_check_table, "panel.people", Path(people), read_panel_file)
     if settings.samples.roles:
         roles = settings.fill(settings.samples.roles)

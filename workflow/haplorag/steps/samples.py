@@ -15,25 +15,47 @@ from haplorag.settings import SampleSettings
 from haplorag.vcf.reader import read_vcf_header
 
 log = logging.getLogger(__name__)
+# The population of people of whom nothing is known.
+UNKNOWN = "unknown"
 
 
 def samples(
     vcf: Path,
-    people: Path,
     output: Path,
     *,
     settings: SampleSettings,
     seed: int,
+    people: Path | None = None,
     roles: Path | None = None,
 ) -> None:
     """Write sample, population, super_population and role of everyone in both the VCF and the panel
     file.
 
-    Rows follow the VCF. People in only one of the two are counted; a role file decides roles
-    instead of the seed. Raises InputError where nobody is in both or a role has nobody.
+    Rows follow the VCF. Without a panel file everybody is of one unknown population. People in only
+    one of the two are counted; a role file decides roles instead of the seed. Raises InputError
+    where nobody is in both or a role has nobody.
     """
-    described = read_panel_file(people).set_index("sample")
     genotyped = read_vcf_header(vcf).samples
+    table = _describe_everybody(genotyped) if people is None else _join(vcf, genotyped, people)
+    table["role"] = (
+        draw_roles(table, settings, seed) if roles is None else assign_roles(table, roles)
+    )
+    table = table[table["role"] != ""]
+    counts = table["role"].value_counts()
+    wanted = ["reference", "validation", "test"] if roles else _list_drawn(settings)
+    _check_roles(wanted, counts, roles or people or vcf, vcf, len(genotyped))
+    log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
+    write_table(output, table[["sample", "population", "super_population", "role"]])
+
+
+def _describe_everybody(names: list[str]) -> pd.DataFrame:
+    """The people of a VCF of whom nothing is known."""
+    return pd.DataFrame({"sample": names, "population": UNKNOWN, "super_population": UNKNOWN})
+
+
+def _join(vcf: Path, genotyped: list[str], people: Path) -> pd.DataFrame:
+    """The people of a VCF who are in the panel file too, in the VCF's order."""
+    described = read_panel_file(people).set_index("sample")
     shared = [name for name in genotyped if name in described.index]
     if not shared:
         raise InputError(
@@ -43,16 +65,7 @@ def samples(
     log.info("%d people in both files", len(shared))
     _warn_of_missing("vcf_only", vcf, people, len(genotyped) - len(shared))
     _warn_of_missing("panel_only", people, vcf, len(described) - len(shared))
-    table = described.loc[shared].reset_index()
-    table["role"] = (
-        draw_roles(table, settings, seed) if roles is None else assign_roles(table, roles)
-    )
-    table = table[table["role"] != ""]
-    counts = table["role"].value_counts()
-    wanted = ["reference", "validation", "test"] if roles else _list_drawn(settings)
-    _check_roles(wanted, counts, roles or people, vcf, len(shared))
-    log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
-    write_table(output, table[["sample", "population", "super_population", "role"]])
+    return described.loc[shared].reset_index()
 
 
 def _warn_of_missing(word: str, path: Path, other: Path, missing: int) -> None:

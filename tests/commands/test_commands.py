@@ -1,0 +1,152 @@
+"""The command line: what it says, what it makes, and how it ends."""
+
+import gzip
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pysam
+import pytest
+
+from haplorag.commands import preparation
+from haplorag.commands.defaults import default_of, load_settings, meaning_of
+from haplorag.commands.main import app
+from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
+from haplorag.steps.imputation import imputation
+from support import ROOT
+
+COMMANDS = ("impute", "panel", "check", "report", "run")
+HEAVY = {"numpy", "pandas", "pydantic", "torch", "numba", "h5py", "yaml", "snakemake"}
+
+
+@pytest.fixture
+def haplorag(capsys, caplog):
+    """Call the command; gives its exit status, what it printed, and its errors."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        caplog.clear()
+        with pytest.raises(SystemExit) as ended:
+            app([str(word) for word in words])
+        errors = [entry.message for entry in caplog.records if entry.levelname == "error: "]
+        return ended.value.code or 0, capsys.readouterr().out, "\n".join(errors)
+
+    return call
+
+
+def records_of(path: Path) -> list[str]:
+    """Lines of a VCF but its header."""
+    with gzip.open(path, "rt") as file:
+        return [line for line in file if not line.startswith("#")]
+
+
+def test_what_computes_is_not_loaded_for_help():
+    code = "import sys, haplorag.commands.main; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "workflow", capture_output=True, text=True
+    )
+    assert not HEAVY & {name.split(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(haplorag, command):
+    status, said, _ = haplorag(command, "--help")
+    assert status == 0
+    assert "Example" in said and f"haplorag {command} " in said
+    # A flag without a word of help is followed by the next one.
+    assert not re.search(r"│ +--[\w-]+ +(<\w+>)? +(\[default: .*\])? *│", said)
+
+
+def test_defaults_and_their_meaning_are_those_of_the_configuration():
+    assert default_of("imputation.batch_people") == "32"
+    assert "where memory is short" in meaning_of("imputation.batch_people")
+    assert load_settings([], ["imputation.batch_people=5"]).imputation.batch_people == 5
+
+
+def test_an_imputer_is_made_of_a_panel_and_imputes(haplorag, simulated, tmp_path):
+    demo, made = simulated.folder / "demo", tmp_path / "made"
+    status, said, _ = haplorag("panel", demo / "1.vcf.gz", "-o", made, "--threads", 1)
+    assert status == 0 and str(made) in said
+    everybody = len(simulated.people)
+    assert f"{2 * everybody:,} haplotypes" in said
+    panel = open_panel_chromosome(open_imputer(made), "1")
+    assert panel.shards.reference_haplotypes == 2 * everybody
+    assert not (tmp_path / "made.unfinished").exists()
+    output = tmp_path / "imputed.vcf.gz"
+    status, said, _ = haplorag(
+        "impute", demo / "target.vcf.gz", "--imputer", made, "-o", output, "--threads", 1
+    )
+    assert status == 0
+    for path in (output, tmp_path / "imputed.sites.tsv"):
+        assert str(path) in said and path.exists()
+    assert "chromosomes that are not in the target" not in said
+    settings = load_settings([], []).imputation
+    again = tmp_path / "again.vcf.gz"
+    imputation(made, demo / "target.vcf.gz", again, tmp_path / "a.tsv", settings=settings)
+    assert records_of(output) == records_of(again)
+    assert pysam.VariantFile(str(output)).index is not None
+
+
+def test_a_refused_input_is_one_line_and_status_2(haplorag, tmp_path):
+    given = "impute", "a.vcf.gz", "--imputer", str(tmp_path), "-o", "b.vcf.gz"
+    command = [sys.executable, "-m", "haplorag.commands.main", *given]
+    done = subprocess.run(command, cwd=ROOT / "workflow", capture_output=True, text=True)
+    assert done.returncode == 2 and not done.stdout
+    assert re.fullmatch(r"haplorag: error: .*imputer.json: .*\n", done.stderr)
+    status, _, error = haplorag("impute", "a.vcf.gz", "--imputer", tmp_path, "-o", "b.txt")
+    assert status == 2 and "b.txt: ends in neither .vcf.gz nor .bcf" in error
+
+
+def test_what_was_warned_of_stands_at_the_end(haplorag, simulated, panel_imputer, tmp_path):
+    target = simulated.folder / "demo/1.vcf.gz"
+    given = "--imputer", panel_imputer, "-o", tmp_path / "i.bcf", "--threads", 2
+    status, said, error = haplorag("impute", target, *given)
+    assert status == 0 and not error
+    assert re.search(
+        r"warnings?:\n(  - .*\n)*  - target_in_training=\d+ .*; use other people", said
+    )
+
+
+def test_an_interrupted_panel_goes_on_where_it_was(haplorag, simulated, tmp_path, monkeypatch):
+    first = simulated.folder / "demo/1.vcf.gz"
+    text = gzip.decompress(first.read_bytes()).decode()
+    second = tmp_path / "2.vcf"
+    # The last genotype has an allele that ALT does not list.
+    second.write_text(re.sub(r"^1\t", "2\t", text, flags=re.M)[:-4] + "0|7\n")
+    made = tmp_path / "made"
+    call = "panel", first, second, "-o", made, "--threads", 1
+    status, _, error = haplorag(*call)
+    assert status == 2 and str(second) in error
+    assert not made.exists()
+    second.write_text(re.sub(r"^1\t", "2\t", text, flags=re.M))
+    prepared = []
+    run_steps = preparation._run_steps
+    monkeypatch.setattr(
+        preparation, "_run_steps", lambda job: (prepared.append(job.chromosome), run_steps(job))
+    )
+    assert haplorag(*call)[0] == 0
+    assert prepared == ["2"]
+    assert open_imputer(made).chromosomes == ["1", "2"]
+    assert "is there already" in haplorag(*call)[2]
+
+
+def test_a_pattern_stands_for_a_file_of_each_chromosome(haplorag, simulated, tmp_path):
+    text = gzip.decompress((simulated.folder / "demo/1.vcf.gz").read_bytes()).decode()
+    for name in ("1", "2"):
+        changed = re.sub(r"^1\t", f"{name}\t", text, flags=re.M)
+        (tmp_path / f"c{name}.vcf").write_text(changed)
+    made = tmp_path / "made"
+    status, said, _ = haplorag("panel", tmp_path / "c{chromosome}.vcf", "-o", made, "--threads", 2)
+    assert status == 0 and "chromosomes 1, 2" in said
+    assert open_imputer(made).chromosomes == ["1", "2"]
+    status, _, error = haplorag("panel", tmp_path / "d{chromosome}.vcf", "-o", tmp_path / "other")
+    assert status == 2 and "no such file for any chromosome" in error
+
+
+def test_all_that_is_wrong_is_said_at_once(haplorag, tmp_path):
+    given = [f"panel.{key}={tmp_path}/no.{key}" for key in ("vcf", "people")]
+    status, _, error = haplorag("check", *(word for pair in given for word in ("--set", pair)))
+    assert status == 2
+    assert "no.vcf: no such file" in error and "no.people: no such file" in error
+    status, said, _ = haplorag("check")
+    assert status == 0 and "Found nothing wrong with 2 chromosomes" in said

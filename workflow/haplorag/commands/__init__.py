@@ -1,0 +1,1 @@
+"""The command `haplorag`: what its commands take, do and say."""

@@ -1,0 +1,119 @@
+"""`haplorag impute`: a target VCF and an imputer's folder become an imputed VCF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from haplorag.commands.defaults import default_of, load_settings, meaning_of
+from haplorag.commands.flags import CORES, Config, Pairs, Threads, Verbose
+from haplorag.errors import InputError
+
+if TYPE_CHECKING:
+    from haplorag.settings import ImputationSettings
+
+EXAMPLES = """Examples:
+
+    haplorag impute study.vcf.gz --imputer kgp -o imputed.vcf.gz
+
+    haplorag impute 'study.{chromosome}.vcf.gz' --imputer kgp -o 'imputed.{chromosome}.bcf'
+"""
+FORMATS = (".vcf.gz", ".bcf")
+CHROMOSOME = "{chromosome}"
+BATCH, UNPHASED = "imputation.batch_people", "imputation.max_unphased"
+
+
+def impute(
+    target: Annotated[
+        str,
+        Argument(
+            metavar="TARGET",
+            help="VCF or BCF to impute; with {chromosome} in its name, a file for each.",
+        ),
+    ],
+    imputer: Annotated[Path, Option(help="Folder of an imputer, as `haplorag panel` makes it.")],
+    output: Annotated[
+        str, Option("--output", "-o", help="File to write: .vcf.gz or .bcf, as its name ends.")
+    ],
+    sites: Annotated[
+        str | None,
+        Option(help="Table of what became of each site of TARGET; beside OUTPUT if not given."),
+    ] = None,
+    threads: Threads = CORES,
+    gpus: Annotated[int, Option(min=0, max=1, help="1 lets a network use a GPU.")] = 0,
+    batch_people: Annotated[
+        int | None, Option(help=meaning_of(BATCH), show_default=default_of(BATCH))
+    ] = None,
+    max_unphased: Annotated[
+        float | None, Option(help=meaning_of(UNPHASED), show_default=default_of(UNPHASED))
+    ] = None,
+    config: Config = [],
+    pairs: Pairs = [],
+    verbose: Verbose = False,
+) -> None:
+    """Impute a VCF or BCF.
+
+    Every site of the imputer's panel comes out, with GT, DS (expected ALT alleles), GP
+    (probabilities of the genotypes) and HDS (of ALT on each haplotype) of each person, and AF, R2
+    and IMP or TYPED of each site. The index and a table of what became of each site of TARGET are
+    written beside it.
+    """
+    from haplorag.commands.session import summarising
+
+    with summarising(verbose, "imputation") as summary:
+        paths = _pair_paths(imputer, target, output, sites)
+        given = {BATCH: batch_people, UNPHASED: max_unphased}
+        pairs = [*pairs, *(f"{key}={value}" for key, value in given.items() if value is not None)]
+        settings = _read_settings(output, config, pairs)
+        # Loaded only now: it takes most of a second.
+        from haplorag.steps.imputation import imputation
+
+        for source, result, table in paths:
+            imputation(
+                imputer, source, result, table, settings=settings, threads=threads, gpus=gpus
+            )
+            summary.outputs[result] = "imputed genotypes, with their index beside them"
+            summary.outputs[table] = f"what became of each site of {source}"
+        summary.sentence = f"Imputed {target}"
+
+
+def _read_settings(output: str, config: list[Path], pairs: list[str]) -> ImputationSettings:
+    ending = _find_ending(output).removeprefix(".")
+    return load_settings(config, pairs, {"imputation": {"output": ending}}).imputation
+
+
+def _find_ending(output: str) -> str:
+    """The ending that says a file's format. Raises InputError where it has none."""
+    for ending in FORMATS:
+        if output.endswith(ending):
+            return ending
+    raise InputError(f"{output}: ends in neither {' nor '.join(FORMATS)}; name it so")
+
+
+def _pair_paths(
+    imputer: Path, target: str, output: str, sites: str | None
+) -> list[tuple[Path, Path, Path]]:
+    """Target, output and table of sites: one of each, or of each chromosome that has a file.
+
+    Raises InputError where there is none, or where outputs would overwrite each other.
+    """
+    pattern = target, output, sites or output.removesuffix(_find_ending(output)) + ".sites.tsv"
+    if CHROMOSOME not in target:
+        return [(Path(target), Path(pattern[1]), Path(pattern[2]))]
+    if not all(CHROMOSOME in path for path in pattern):
+        raise InputError(
+            f"{output}: has no {CHROMOSOME} in its name though {target} has; put it there"
+        )
+    from haplorag.imputation.imputer import open_imputer
+
+    names = open_imputer(imputer).chromosomes
+    filled = [[Path(path.replace(CHROMOSOME, name)) for path in pattern] for name in names]
+    found = [(source, result, table) for source, result, table in filled if source.exists()]
+    if not found:
+        raise InputError(
+            f"{target}: no such file for any of the imputer's chromosomes {', '.join(names)}; fix "
+            "its name"
+        )
+    return found
