@@ -23,7 +23,7 @@ from haplorag.errors import InputError
 from haplorag.io.checksums import checksum, quick_digest
 from haplorag.io.metadata import read_facts, write_facts
 from haplorag.panel.haplotypes import open_shards
-from haplorag.pipeline.locking import lock_folder
+from haplorag.pipeline.locking import holding_folder
 from haplorag.pipeline.logs import catching_warnings, configure_logging
 from haplorag.settings import PANEL_ONLY, GenotypeSettings, Settings, WindowSettings
 from haplorag.steps.frequencies import frequencies
@@ -99,25 +99,30 @@ def prepare_panel(
     if output.exists():
         raise InputError(f"{output}: is there already; remove it, or name another folder")
     work = output.with_name(f"{output.name}.unfinished")
-    lock_folder(work)
+    with holding_folder(work):
+        jobs = _list_jobs(sources, settings, work)
+        for warned in _run_jobs(jobs, threads):
+            for text in warned:
+                log.warning("%s", text)
+        _gather(jobs, settings, work / "imputer")
+        counts = _count(jobs)
+        (work / "imputer").rename(output)
+        shutil.rmtree(work)
+    return counts
+
+
+def _list_jobs(sources: Sources, settings: Settings, work: Path) -> list[ChromosomeJob]:
+    """The jobs of all chromosomes; the table of people is written for them."""
     table = work / "samples.tsv"
     first = next(iter(sources.vcfs.values()))
     samples(first, table, settings=settings.samples, seed=settings.seed, people=sources.people)
-    jobs = [
+    return [
         ChromosomeJob(
             name, vcf, table, sources.find_map(name), settings.genotypes, settings.windows,
             work / name,
         )
         for name, vcf in sources.vcfs.items()
     ]  # fmt: skip
-    for warned in _run_jobs(jobs, threads):
-        for text in warned:
-            log.warning("%s", text)
-    _gather(jobs, settings, work / "imputer")
-    counts = _count(jobs)
-    (work / "imputer").rename(output)
-    shutil.rmtree(work)
-    return counts
 
 
 def _gather(jobs: list[ChromosomeJob], settings: Settings, output: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from haplorag.errors import InputError
 from haplorag.vcf.chromosomes import match_chromosome, plain_name
-from haplorag.vcf.index import count_indexed
 from haplorag.vcf.reader import find_chromosomes, read_vcf_header
 
 log = logging.getLogger(__name__)
@@ -58,11 +57,7 @@ def _list_chromosomes(path: Path) -> list[str]:
     """Chromosomes that have records in a file; without an index it is read."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; fix its name")
-    header = read_vcf_header(path)
-    counted = count_indexed(path)
-    if counted:
-        return [name for name, records in counted.items() if records]
-    return find_chromosomes(path, header)
+    return find_chromosomes(path, read_vcf_header(path))
 
 
 def _choose(found: list[str], wanted: list[str]) -> list[str]:

@@ -7,6 +7,8 @@ import fcntl
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,10 +21,20 @@ LOCK = ".lock"
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-def lock_folder(folder: Path) -> None:
+@contextmanager
+def holding_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder, as `lock_folder` does, until the block ends."""
+    descriptor = lock_folder(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock_folder(folder: Path) -> int:
     """Hold a folder until this process ends, and remove what dead writers left half-written in it.
 
-    On NFS the lock holds on all machines. Raises InputError, naming the holder, where another
+    Gives the descriptor that holds it. On NFS the lock holds on all machines. Raises InputError, naming the holder, where another
     process has the folder, and where it cannot be written.
     """
     # Never closed: the lock lives as long as this descriptor, which jobs do not inherit.
@@ -34,6 +46,7 @@ def lock_folder(folder: Path) -> None:
     os.pwrite(descriptor, holder.encode(), 0)
     if stale := sweep(folder):
         log.warning("%s: %d half-written files of a run that was killed are removed", folder, stale)
+    return descriptor
 
 
 def _open_lock(folder: Path) -> int:
