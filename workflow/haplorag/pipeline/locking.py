@@ -34,8 +34,8 @@ def holding_folder(folder: Path) -> Iterator[None]:
 def lock_folder(folder: Path) -> int:
     """Hold a folder until this process ends, and remove what dead writers left half-written in it.
 
-    Gives the descriptor that holds it. On NFS the lock holds on all machines. Raises InputError, naming the holder, where another
-    process has the folder, and where it cannot be written.
+    Gives the descriptor that holds it. On NFS the lock holds on all machines. Raises InputError,
+    naming the holder, where another process has the folder, and where it cannot be written.
     """
     # Never closed: the lock lives as long as this descriptor, which jobs do not inherit.
     descriptor = _open_lock(folder)
