@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from haplorag.errors import InputError
 from haplorag.evaluation.metrics import dosage_r2_by_site
-from haplorag.imputation.site_matching import SiteMatcher
 from haplorag.io.checksums import checksum
 from haplorag.io.hdf5 import read_arrays, write_arrays
 from haplorag.io.metadata import read_facts, write_facts
@@ -374,12 +373,6 @@ def test_another_chromosome_is_refused(impute, tmp_path):
     with pytest.raises(InputError, match="has none of the imputer's chromosomes 1"):
         impute(tmp_path / "t.vcf.gz")
     assert not (tmp_path / "o.vcf.gz").exists()
-
-
-def test_a_site_is_matched_once():
-    matcher = SiteMatcher(np.array([10]), np.array(["A"]), np.array(["C"]))
-    assert matcher.match(10, "a", "c") == (0, "typed")
-    assert matcher.match(10, "C", "A") == (-1, "duplicate_site")
 
 
 @given(st.integers(0, LEVELS), st.integers(0, LEVELS))

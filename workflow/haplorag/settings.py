@@ -328,6 +328,9 @@ class ImputationSettings(Section):
     targets: Named[FilePath]
     batch_people: Count
     max_unphased: Fraction
+    min_overlap: Fraction
+    max_flips: Natural
+    overrule: list[Literal["build", "overlap", "flips"]]
     output: Literal["vcf.gz", "bcf"]
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
-from haplorag.imputation.site_matching import USED
 from haplorag.imputation.target import TargetChromosome
 from haplorag.qc.duplicates import DuplicateFinder
+from haplorag.vcf.fates import USED
 from haplorag.vcf.writer import ImputedWriter, Site
 
 log = logging.getLogger(__name__)

@@ -1,64 +1,93 @@
-"""Matches the sites of a target to those of the panel, and says of each what became of it."""
+"""Compares the variants of a target with those of the panel."""
 
 from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
 
 import numpy as np
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
-# What may become of a target site; those in USED are typed, the others are carried along untouched.
-USED = ("typed", "ref_alt_swapped", "strand_flip", "strand_flip_swapped")
-FATES = {
-    "typed": "used as it is",
-    "ref_alt_swapped": "REF and ALT were the other way round; alleles recoded, then used",
-    "strand_flip": "alleles were those of the other strand; renamed, then used",
-    "strand_flip_swapped": "other strand and other way round; recoded, then used",
-    "palindromic_mismatch": "A/T or C/G with REF and ALT the other way round: strand flip or "
-    "swap, not guessed; not used",
-    "allele_mismatch": "the panel has other alleles at this position; not used",
-    "target_only": "the panel has no site at this position; not used",
-    "duplicate_site": "an earlier record is the same panel site; not used",
-}
+FLIPPED = ("strand_flip", "strand_flip_swapped")
+
+
+class Match(NamedTuple):
+    """How a target's variant relates to the panel: a fate of `vcf.fates`, the panel's sites it is,
+    and whether it is a SNP, and one that is its own complement (A/T, C/G).
+    """
+
+    fate: str
+    sites: tuple[int, ...]
+    snp: bool
+    palindromic: bool
 
 
 class SiteMatcher:
-    """Finds the panel's sites by position and alleles, each at most once."""
+    """Finds the panel's sites that a target's variants are.
+
+    Variants are compared, not words: bases that REF and ALT share at an end do not count, so that
+    10:CAA>CA is 10:CA>C. Only SNPs are looked for with their alleles swapped or on the other
+    strand; an insertion is no deletion the other way round.
+    """
 
     def __init__(self, position: np.ndarray, ref: np.ndarray, alt: np.ndarray) -> None:
-        self._row = {
-            key: row for row, key in enumerate(zip(position.tolist(), ref, alt, strict=True))
-        }
-        self._positions = set(position.tolist())
-        self._taken: set[int] = set()
+        keys = map(trim_variant, position.tolist(), ref, alt)
+        self._row = {key: row for row, key in enumerate(keys)}
+        self._positions = set(position.tolist()) | {place for place, _, _ in self._row}
+        self._snps: dict[int, list[tuple[str, str, int]]] = defaultdict(list)
+        for (place, first, second), row in self._row.items():
+            if len(first) == len(second) == 1:
+                self._snps[place].append((first, second, row))
 
-    def match(self, position: int, ref: str, alt: str) -> tuple[int, str]:
-        """Row of the panel site that a target site is (-1 if not used), and its fate, one of
-        `FATES`.
-        """
-        row, fate = self._find(position, ref.upper(), alt.upper())
-        if row in self._taken:
-            return -1, "duplicate_site"
-        if row >= 0:
-            self._taken.add(row)
-        return row, fate
+    def match(self, position: int, ref: str, alt: str) -> Match:
+        """Compare a variant; `alt` is `.` where everybody has REF."""
+        if alt == ".":
+            return self._match_reference(position, ref)
+        place, first, second = trim_variant(position, ref, alt)
+        snp = len(first) == len(second) == 1
+        there, back = first.translate(COMPLEMENT), second.translate(COMPLEMENT)
+        palindromic = snp and there == second
+        candidates = {"typed": (first, second)}
+        if snp:
+            candidates["ref_alt_swapped"] = second, first
+            candidates["strand_flip"] = there, back
+            candidates["strand_flip_swapped"] = back, there
+        for fate, alleles in candidates.items():
+            row = self._row.get((place, *alleles), -1)
+            if row < 0:
+                continue
+            # For A/T and C/G a swap and a strand flip look the same.
+            if fate != "typed" and palindromic:
+                return Match("palindromic_mismatch", (), snp, True)
+            return Match(fate, (row,), snp, palindromic)
+        return Match(self._miss(position, place), (), snp, palindromic)
 
-    def _find(self, position: int, ref: str, alt: str) -> tuple[int, str]:
-        if position not in self._positions:
-            return -1, "target_only"
-        there, back = ref.translate(COMPLEMENT), alt.translate(COMPLEMENT)
-        candidates = {
-            "typed": (ref, alt),
-            "ref_alt_swapped": (alt, ref),
-            "strand_flip": (there, back),
-            "strand_flip_swapped": (back, there),
-        }
-        for fate, (first, second) in candidates.items():
-            row = self._row.get((position, first, second), -1)
-            if row >= 0:
-                # For A/T and C/G a swap and a strand flip look the same.
-                if fate != "typed" and there == alt:
-                    return -1, "palindromic_mismatch"
-                return row, fate
-        return -1, "allele_mismatch"
+    def _match_reference(self, position: int, ref: str) -> Match:
+        """All SNPs of the panel at a position where everybody has its REF."""
+        found = [(first, second, row) for first, second, row in self._snps.get(position, [])]
+        rows = tuple(row for first, _, row in found if first == ref)
+        if not rows:
+            return Match(self._miss(position), (), True, False)
+        palindromic = any(ref.translate(COMPLEMENT) == second for _, second, _ in found)
+        return Match("hom_ref", rows, True, palindromic)
+
+    def _miss(self, *positions: int) -> str:
+        there = any(position in self._positions for position in positions)
+        return "allele_mismatch" if there else "target_only"
+
+
+def trim_variant(position: int, ref: str, alt: str) -> tuple[int, str, str]:
+    """The shortest form of a variant: bases that both alleles end or begin with are cut off, all
+    but one.
+    """
+    if len(ref) == 1 or len(alt) == 1:
+        return position, ref, alt
+    while len(ref) > 1 and len(alt) > 1 and ref[-1] == alt[-1]:
+        ref, alt = ref[:-1], alt[:-1]
+    start = 0
+    while start < min(len(ref), len(alt)) - 1 and ref[start] == alt[start]:
+        start += 1
+    return position + start, ref[start:], alt[start:]
 
 
 def is_swapped(fate: str) -> bool:

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from haplorag.errors import InputError
-from haplorag.imputation.imputer import Imputer, PanelChromosome, open_panel_chromosome
-from haplorag.imputation.site_matching import FATES, SiteMatcher, is_swapped
+from haplorag.imputation.diagnosis import Diagnosis
+from haplorag.imputation.imputer import Imputer, open_panel_chromosome
+from haplorag.imputation.site_log import FATE_COLUMNS, SettledSites, SiteLog, explain_fates
+from haplorag.imputation.site_matching import SiteMatcher
 from haplorag.io.hdf5 import creating_arrays, opening_arrays
 from haplorag.panel.genotype_store import (
     GenotypeAppender,
@@ -21,17 +23,19 @@ from haplorag.panel.genotype_store import (
     iterate_site_names,
     read_haplotypes,
 )
-from haplorag.vcf.biallelic import BiallelicReader, Block
+from haplorag.vcf.biallelic import BiallelicReader
 from haplorag.vcf.chromosomes import match_chromosome
 from haplorag.vcf.header import Header
-from haplorag.vcf.position import Rules
-from haplorag.vcf.reader import iterate_chromosomes
+from haplorag.vcf.position import Rules, list_remarks
+from haplorag.vcf.reader import check_counts, iterate_chromosomes
+from haplorag.vcf.records import Record
 from haplorag.vcf.writer import Site
 
 log = logging.getLogger(__name__)
 FEW_SITES = 20
 MOST_MISSING = 0.5
 LEAST_CORRELATION = 0.3
+READING = Rules("all_biallelic", hom_ref=True)
 PHASE = (
     "run `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased` to phase it, "
     "or Eagle or SHAPEIT likewise"
@@ -92,148 +96,200 @@ class TargetChromosome:
                 yield Site(int(position), name, ref, alt), alleles
 
 
+@dataclass(frozen=True)
+class Target:
+    """A target as it was read: the chromosomes that can be imputed, in the file's order.
+
+    `fates` has a row for every allele of every record of the file, `records` counts those by
+    chromosome as the file calls it.
+    """
+
+    chromosomes: list[TargetChromosome]
+    fates: pd.DataFrame
+    records: Counter[str]
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A chromosome that was read; what its variants are worth shows when all have been."""
+
+    reader: BiallelicReader
+    name: str
+    store: Path
+    sites: SiteLog
+
+
 def read_target(
     path: Path, header: Header, imputer: Imputer, max_unphased: float, scratch: Path
-) -> list[TargetChromosome]:
-    """Read a target once: its chromosomes that the imputer has, in the file's order.
+) -> Target:
+    """Read a target once, and match its sites to the panel's.
 
-    Each goes into a store in the folder `scratch`; its sites are matched to the panel's. Raises
-    InputError where no chromosome is the imputer's, none of a chromosome's sites is the panel's, or
+    Each chromosome goes into a store in the folder `scratch`. Raises InputError where no chromosome
+    is the imputer's, none of the sites is the panel's, the file's index counts other records, or
     more than `max_unphased` of the heterozygous genotypes are unphased.
     """
-    found: list[TargetChromosome] = []
-    others: Counter[str] = Counter()
+    drafts: list[_Draft] = []
+    elsewhere: list[pd.DataFrame] = []
+    read: Counter[str] = Counter()
     for name, records in iterate_chromosomes(path, header):
+        counted = _count_records(records, read)
         chromosome = match_chromosome(name, imputer.chromosomes)
         if chromosome is None:
-            others[name] += sum(1 for _ in records)
+            elsewhere.append(_list_elsewhere(name, counted, header))
             continue
         reader = BiallelicReader(
-            path, chromosome, header.samples, Rules("all_biallelic"), header=header,
-            records=records, listing=True,
-        )  # fmt: skip
-        panel = open_panel_chromosome(imputer, chromosome)
-        store = scratch / f"{chromosome}.h5"
-        found.append(_read_chromosome(reader, name, panel, max_unphased, store))
-    if not found:
+            path, chromosome, header.samples, READING, header=header, records=counted, listing=True
+        )
+        drafts.append(_read_chromosome(reader, name, imputer, max_unphased, scratch))
+    check_counts(path, header, read)
+    if not drafts:
         raise InputError(
             f"{path}: has none of the imputer's chromosomes {', '.join(imputer.chromosomes)}; "
-            "fix its names or its build"
+            "fix its names, or use an imputer that has them"
         )
-    _warn_of_chromosomes(path, imputer.chromosomes, found, others)
-    return found
+    _warn_of_chromosomes(path, imputer.chromosomes, drafts, elsewhere)
+    return _settle(path, drafts, elsewhere, read)
+
+
+def _count_records(records: Iterator[Record], read: Counter[str]) -> Iterator[Record]:
+    for record in records:
+        read[record.chromosome] += 1
+        yield record
+
+
+def _list_elsewhere(name: str, records: Iterator[Record], header: Header) -> pd.DataFrame:
+    """Rows of a chromosome that the imputer does not have."""
+    length = header.lengths.get(name, 0)
+    rows = [
+        (record.position, record.ref, alt, "other_chromosome", remarks)
+        for record in records
+        for remarks in [",".join(list_remarks(record, [], length))]
+        for alt in record.alts or ["."]
+    ]
+    return explain_fates(pd.DataFrame(rows, columns=FATE_COLUMNS)).assign(chromosome=name)
 
 
 def _warn_of_chromosomes(
-    path: Path, wanted: list[str], found: list[TargetChromosome], others: Counter[str]
+    path: Path, wanted: list[str], drafts: list[_Draft], elsewhere: list[pd.DataFrame]
 ) -> None:
-    there = {target.chromosome for target in found}
+    there = {draft.reader.chromosome for draft in drafts}
     if lacking := [chromosome for chromosome in wanted if chromosome not in there]:
         log.warning("chromosomes that are not in the target are left out: %s", ", ".join(lacking))
-    if others:
+    if elsewhere:
+        names = ", ".join(table["chromosome"].iloc[0] for table in elsewhere)
         log.warning(
             "%s: other_chromosome=%d records are on chromosomes that the imputer does not have "
-            "(%s); they are not in the output", path, others.total(), ", ".join(others),
+            "(%s); they are not in the output", path, sum(map(len, elsewhere)), names,
         )  # fmt: skip
 
 
-class _SiteLog:
-    """Matches a chromosome's sites to the panel's, block by block, and keeps each one's fate."""
-
-    def __init__(self, panel: PanelChromosome, people: int) -> None:
-        self._frequency = panel.frequencies.frequency
-        self._matcher = SiteMatcher(panel.position, panel.ref, panel.alt)
-        self.record = np.full(len(panel.position), -1, dtype=np.int64)
-        self.rows: list[tuple[int, str, str, str]] = []
-        self.swapped: list[bool] = []
-        # ALT frequency of used sites in the target and in the panel.
-        self.frequencies: list[tuple[float, float]] = []
-        self.missing = np.zeros(people, dtype=np.int64)
-
-    def add(self, block: Block) -> None:
-        """Take the next sites."""
-        self.missing += (block.alleles < 0).any(axis=2).sum(axis=0)
-        share = np.maximum(block.alleles, 0).mean(axis=(1, 2)).tolist()
-        sites = zip(block.positions.tolist(), block.refs, block.alts, share, strict=True)
-        for position, ref, alt, alternate in sites:
-            site, fate = self._matcher.match(position, ref, alt)
-            swapped = is_swapped(fate)
-            if site >= 0:
-                self.record[site] = len(self.rows)
-                there = 1 - alternate if swapped else alternate
-                self.frequencies.append((there, float(self._frequency[site])))
-            self.rows.append((position, ref, alt, fate))
-            self.swapped.append(swapped)
-
-
 def _read_chromosome(
-    reader: BiallelicReader, name: str, panel: PanelChromosome, max_unphased: float, store: Path
-) -> TargetChromosome:
+    reader: BiallelicReader, name: str, imputer: Imputer, max_unphased: float, scratch: Path
+) -> _Draft:
     people = reader.people
-    sites = _SiteLog(panel, len(people))
+    panel = open_panel_chromosome(imputer, reader.chromosome)
+    matcher = SiteMatcher(panel.position, panel.ref, panel.alt)
+    sites = SiteLog(panel, len(people))
+    store = scratch / f"{reader.chromosome}.h5"
     with creating_arrays(store, "genotypes") as file:
         writer = GenotypeAppender(file, calls=(len(people), 2))
         for block in reader:
             writer.append(block)
-            sites.add(block)
+            sites.add(block, matcher)
         writer.finish(people)
     reader.check_phase(max_unphased, PHASE)
-    kept = len(sites.rows)
-    sites.rows += [(one.position, one.ref, one.alt, one.fate) for one in reader.dropped]
     reader.warn_notes()
-    if not sites.frequencies:
+    return _Draft(reader, name, store, sites)
+
+
+def _settle(
+    path: Path, drafts: list[_Draft], elsewhere: list[pd.DataFrame], read: Counter[str]
+) -> Target:
+    """Decide what the variants are worth, now that the file is known as a whole."""
+    diagnosis = Diagnosis()
+    for draft in drafts:
+        diagnosis.include(draft.sites.diagnosis)
+    settled = [_settle_chromosome(draft, diagnosis) for draft in drafts]
+    matched = [part for part in settled if len(part.typed)]
+    if not matched:
+        first = next((place for draft in drafts for place in draft.sites.positions), "none kept")
         raise InputError(
-            f"{reader.path}: overlap=0: none of its {len(sites.rows)} records on chromosome "
-            f"{reader.chromosome} (the first at {sites.rows[0][0]}) is a site of the panel; use "
-            "the panel's genome build, or an imputer that was made for this one"
+            f"{path}: overlap=0: none of its {sum(read.values())} records (the first kept at "
+            f"{first}) is a site of the panel; most likely it is of another genome build: use the "
+            "panel's, or an imputer that was made for this one"
         )
-    for oddity in _find_oddities(reader.chromosome, sites, kept):
+    for part in settled:
+        if not len(part.typed):
+            log.warning(
+                "%s: overlap=0 on chromosome %s: none of its sites is the panel's; it is left out, "
+                "the others are imputed", path, part.name,
+            )  # fmt: skip
+    tables = [part.fates.assign(chromosome=part.name) for part in settled]
+    fates = pd.concat([*tables, *elsewhere], ignore_index=True)
+    return Target(matched, fates, read, diagnosis)
+
+
+def _settle_chromosome(draft: _Draft, diagnosis: Diagnosis) -> TargetChromosome:
+    reader, sites = draft.reader, draft.sites
+    settled = sites.settle(diagnosis.trusts_palindromes)
+    fates = sites.tabulate(settled, reader.dropped)
+    for oddity in _find_oddities(draft, settled, fates, diagnosis):
         log.warning("%s: %s", reader.path, oddity)
-    fates = pd.DataFrame(sites.rows, columns=["position", "ref", "alt", "fate"])
-    left_out = "left out while reading; not in the output"
-    fates["explanation"] = fates["fate"].map(FATES).fillna(left_out)
-    swapped = np.array(sites.swapped, dtype=bool)
+    people = len(reader.people)
     return TargetChromosome(
-        reader.chromosome, name, store, len(people), sites.record, swapped, fates
+        reader.chromosome, draft.name, draft.store, people, settled.record, settled.swapped, fates
     )
 
 
-def _find_oddities(chromosome: str, sites: _SiteLog, kept: int) -> Iterator[str]:
+def _find_oddities(
+    draft: _Draft, settled: SettledSites, fates: pd.DataFrame, diagnosis: Diagnosis
+) -> Iterator[str]:
     """Sites that were not taken as they are, missing genotypes, frequencies unlike the panel's."""
-    if fates := _count_fates(chromosome, sites.rows):
-        yield f"{fates}; the table of sites explains each; fix the file where it is not meant"
-    used = len(sites.frequencies)
+    reader, sites = draft.reader, draft.sites
+    counted = [_count_words(reader.chromosome, fates, word) for word in ("fate", "remarks")]
+    if told := ", ".join(filter(None, counted)):
+        yield f"{told}; the table of sites explains each; fix the file where it is not meant"
+    compared = sites.compare_frequencies(settled)
+    used = len(compared)
     if used < FEW_SITES:
-        yield f"overlap={used} sites on {chromosome} are too few to impute from; use a denser file"
-    if sites.missing.any():
+        cause = "use a denser file"
+        if diagnosis.overlap < 1 / 2:
+            cause = "most likely its genome build is another; if not, use a denser file"
+        yield f"overlap={used} sites on {reader.chromosome} are too few to impute from; {cause}"
+    if missing := int(sites.missing.sum()):
+        yield f"missing_calls={missing} are imputed as if untyped in those people; fix known ones"
+    if low := int((sites.missing > MOST_MISSING * len(sites)).sum()):
         yield (
-            f"missing_calls={sites.missing.sum()} are imputed as if untyped in those people; "
-            "fix them if known"
+            f"samples_low_call_rate={low} people lack most genotypes, so that little is known of "
+            "them; remove them, or expect little"
         )
-    if low := int((sites.missing > MOST_MISSING * kept).sum()):
-        yield f"samples_low_call_rate={low} people lack most genotypes; remove them"
-    correlation = _correlate(np.array(sites.frequencies))
+    correlation = _correlate(compared[["target", "panel"]].to_numpy())
     if used >= FEW_SITES and correlation < LEAST_CORRELATION:
         yield (
-            f"its frequencies at {used} sites of chromosome {chromosome} correlate with the "
-            f"panel's by {correlation:.2f} only; fix REF and ALT, or use a panel nearer to these "
-            "people"
+            f"its frequencies at {used} sites of chromosome {reader.chromosome} correlate with the "
+            f"panel's by {correlation:.2f} only; most likely {_explain_correlation(correlation)}"
         )
 
 
-def _count_fates(chromosome: str, rows: list[tuple[int, str, str, str]]) -> str:
-    """How many records had each fate but the usual one, the most frequent first."""
-    first: dict[str, int] = {}
-    for position, _, _, fate in rows:
-        first.setdefault(fate, position)
-    counts = Counter(fate for *_, fate in rows)
-    del counts["typed"]
+def _explain_correlation(correlation: float) -> str:
+    """What makes frequencies unlike the panel's, the likelier cause first."""
+    coded = "its genotypes count REF as 1 (fix REF and ALT together with the genotypes)"
+    far = "these people are unlike the panel's (use a panel nearer to them)"
+    return f"{coded}, or {far}" if correlation < 0 else f"{far}, or {coded}"
+
+
+def _count_words(chromosome: str, fates: pd.DataFrame, column: str) -> str:
+    """How many records had each fate or remark but the usual one, the most frequent first."""
+    words = fates[column].str.split(",").explode()
+    words = words[~words.isin(["", "typed"])]
+    first = fates["position"][words.index].groupby(words.to_numpy()).first()
     return ", ".join(
-        f"{fate}={number} (first at {chromosome}:{first[fate]})"
-        for fate, number in counts.most_common()
+        f"{word}={number} (first at {chromosome}:{first[word]})"
+        for word, number in words.value_counts().items()
     )
 
 
 def _correlate(pairs: np.ndarray) -> float:
     """Correlation of two columns [S, 2]; 1 where one of them does not vary."""
-    return float(np.corrcoef(pairs.T)[0, 1]) if pairs.std(axis=0).all() else 1.0
+    return float(np.corrcoef(pairs.T)[0, 1]) if len(pairs) and pairs.std(axis=0).all() else 1.0

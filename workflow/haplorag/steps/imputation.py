@@ -6,14 +6,12 @@ import logging
 import time
 from pathlib import Path
 
-import pandas as pd
-
 from haplorag.errors import InputError
 from haplorag.imputation.chromosome import impute_chromosome
+from haplorag.imputation.diagnosis import check_diagnosis
 from haplorag.imputation.engine import Engine, build_panel_engine
 from haplorag.imputation.imputer import Imputer, open_imputer, open_panel_chromosome
-from haplorag.imputation.site_matching import FATES
-from haplorag.imputation.target import TargetChromosome, read_target
+from haplorag.imputation.target import Target, read_target
 from haplorag.io.atomic import borrowing_folder
 from haplorag.io.tables import write_table
 from haplorag.pipeline.cli import count_threads, run_step
@@ -23,7 +21,7 @@ from haplorag.vcf.reader import read_vcf_header
 from haplorag.vcf.writer import writing_imputed
 
 log = logging.getLogger(__name__)
-COLUMNS = ["chromosome", "position", "ref", "alt", "fate", "explanation"]
+COLUMNS = ["chromosome", "position", "ref", "alt", "fate", "remarks", "explanation"]
 
 
 def imputation(
@@ -53,9 +51,10 @@ def imputation(
     written = 0
     with borrowing_folder(output) as scratch:
         read = read_target(target, header, opened, settings.max_unphased, scratch)
-        lengths = {part.name: header.lengths.get(part.name, 0) for part in read}
+        check_diagnosis(target, read.diagnosis, settings)
+        lengths = {part.name: header.lengths.get(part.name, 0) for part in read.chromosomes}
         with writing_imputed(output, lengths, people) as writer:
-            for part in read:
+            for part in read.chromosomes:
                 panel = open_panel_chromosome(opened, part.chromosome)
                 impute_chromosome(engine, panel, part, writer, show_progress)
                 written += len(panel.position)
@@ -76,12 +75,11 @@ def _build_engine(
     return build_network_engine(imputer, settings.batch_people, threads, gpus)
 
 
-def _write_fates(path: Path, read: list[TargetChromosome]) -> None:
-    """Write the table of all sites, and tell how many had each fate."""
-    table = pd.concat([part.fates.assign(chromosome=part.name) for part in read], ignore_index=True)
-    write_table(path, table[COLUMNS])
-    for fate, count in table["fate"].value_counts().items():
-        explanation = FATES.get(str(fate), "left out by the reader; not used")
+def _write_fates(path: Path, read: Target) -> None:
+    """Write the table of all alleles of all records, and tell how many had each fate."""
+    write_table(path, read.fates[COLUMNS])
+    told = read.fates.groupby(["fate", "explanation"]).size().sort_values(ascending=False)
+    for (fate, explanation), count in told.items():
         log.info("%d target sites %s: %s", count, fate, explanation)
 
 

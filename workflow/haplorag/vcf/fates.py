@@ -77,6 +77,9 @@ REMARKS = {
     "beyond_contig_end": Fate("both", "beyond the length that the header declares"),
     "lower_case": Fate("both", "REF or ALT in small letters, read as capitals"),
 }
+FATES_OF_TARGETS = [
+    name for name, fate in {**USED, **LEFT_OUT}.items() if fate.where in ("target", "both")
+]
 
 
 def judge_allele(ref: str, alt: str, variants: str, hom_ref: bool) -> str | None:
