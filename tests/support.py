@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SEED = 5
 SOURCES = ("workflow", "config", "profiles", "envs")
 EPOCH_FILES = ("weights.safetensors", "state.pt", "best.safetensors", "history.json")
-TABLES = ("accuracy", "calibration", "along", "learning", "masks", "recall")
+TABLES = ("accuracy", "differences", "calibration", "along", "learning", "masks", "recall")
 PEOPLE, NEIGHBOURS, SITES, CORE = 3, 4, 30, slice(8, 22)
 
 
@@ -164,7 +164,7 @@ def evaluate(into, predictions, simulated, trained):
         genotypes=[simulated.genotypes], frequencies=[simulated.frequencies],
         predictions=[predictions], prediction_chromosomes=["1"],
         histories=[trained / "history.json"], rates=[simulated.folder / "masks/test/1.tsv"],
-        draws=["test"], settings=simulated.settings.evaluation, seed=SEED,
+        draws=["test"], peers=[], settings=simulated.settings.evaluation, seed=SEED,
     )  # fmt: skip
 
 

@@ -7,12 +7,15 @@ import pytest
 from haplorag.evaluation.accumulate import (
     AccuracyAccumulator,
     TruthBlock,
-    average_along,
+    add_up_stretches,
+    cut_stretches,
     resample_populations,
 )
+from haplorag.evaluation.differences import describe_along
 from haplorag.evaluation.metrics import count_recalled, group_by_maf, list_site_groups
 from haplorag.evaluation.predictions import MaskedPrediction, NeighbourShares
 from haplorag.evaluation.tables import (
+    StretchKey,
     describe_accuracy,
     describe_recall,
     select_maf_bins,
@@ -23,6 +26,7 @@ from haplorag.evaluation.tables import (
 from haplorag.settings import EvaluationSettings
 
 EDGES = [0.0, 0.1, 0.5]
+KEY = StretchKey("half", "copying", "1")
 SETTINGS = EvaluationSettings(maf_bins=EDGES, rare_maf=0.1, bootstrap=10, vote_neighbours=1)
 PEOPLE, SITES = 24, 40
 GENERATOR = np.random.default_rng(3)
@@ -35,7 +39,8 @@ def truth(sites):
     frequency = FREQUENCY[sites]
     _, groups = group_by_maf(frequency, EDGES, 0.1)
     position = 100 * np.arange(SITES)[sites] + 1
-    return TruthBlock(sites, position, ALLELES[:, sites], groups, frequency <= 0.5)
+    stretch = cut_stretches(100 * np.arange(SITES) + 1)[sites]
+    return TruthBlock(sites, position, stretch, ALLELES[:, sites], groups, frequency <= 0.5)
 
 
 def accumulate(names, *chromosomes):
@@ -49,7 +54,6 @@ def accumulate(names, *chromosomes):
             said = MaskedPrediction("half", "copying", hidden, probability)
             counts.add_prediction(str(chromosome), truth(sites), said)
             counts.add_recall(truth(sites), NeighbourShares("half", hidden, probability))
-        counts.finish_chromosome(str(chromosome))
     return counts
 
 
@@ -98,6 +102,9 @@ def test_recall_is_a_stream_of_its_own():
 
 def test_the_mean_along_a_chromosome_leaves_out_what_is_not_defined():
     position = np.array([1, 2, 1000, 2000])
-    rows = average_along("half", "copying", "1", position, np.array([0.5, np.nan, 0.25, 1.0]))
-    assert [row["sites"] for row in rows] == [1, 1, 1]
-    assert [row["r2"] for row in rows] == pytest.approx([0.5, 0.25, 1.0])
+    r2 = np.array([[0.5, np.nan, 0.25, 1.0]])
+    sums = {KEY: add_up_stretches(position, cut_stretches(position), r2)}
+    table = describe_along(sums, {})
+    assert table["sites"].tolist() == [1, 1, 1]
+    assert table["value"].tolist() == pytest.approx([0.5, 0.25, 1.0])
+    assert table["centre_bp"].tolist() == [1, 1000, 2000]

@@ -2,7 +2,15 @@
 
 tables = {
     name: f"{results}/evaluation/{name}.tsv"
-    for name in ("accuracy", "calibration", "along", "learning", "masks", "recall")
+    for name in (
+        "accuracy",
+        "differences",
+        "calibration",
+        "along",
+        "learning",
+        "masks",
+        "recall",
+    )
 }
 draws = ["validation", "test", *epochs[1:]]
 
@@ -178,6 +186,7 @@ rule evaluation:
         predicted=settings.chromosomes
         * (1 + len(settings.models) + len(settings.peers)),
         draws=draws,
+        peers=list(settings.peers),
         settings=as_json(settings.evaluation),
         seed=settings.seed,
     shell:
@@ -185,7 +194,7 @@ rule evaluation:
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q}"
         " --predictions {input.baselines:q} {input.predictions:q} {input.peers:q}"
         " --prediction-chromosomes {params.predicted:q} --histories {input.histories:q}"
-        " --rates {input.rates:q} --draws {params.draws:q}"
+        " --rates {input.rates:q} --draws {params.draws:q} --peers {params.peers:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 

@@ -13,7 +13,7 @@ import pandas as pd
 from haplorag.evaluation.bootstrap import resample_people
 from haplorag.evaluation.metrics import bin_reliability, count_recalled, group_by_maf, tally_method
 from haplorag.evaluation.predictions import MaskedPrediction, NeighbourShares
-from haplorag.evaluation.tables import TallyKey
+from haplorag.evaluation.tables import StretchKey, TallyKey
 from haplorag.io.hdf5 import read_arrays
 from haplorag.panel.genotype_store import iterate_truth
 from haplorag.panel.samples import list_populations
@@ -43,6 +43,8 @@ class TruthBlock:
     sites: slice
     # int64 [site], 1-based.
     position: np.ndarray
+    # int64 [site], which of `STRETCHES` equal parts of the chromosome a site lies in.
+    stretch: np.ndarray
     # int8 [person, site, 2], -1 where unknown.
     alleles: np.ndarray
     # bool [G, site], which sites are in which group.
@@ -70,27 +72,34 @@ def iterate_truth_blocks(
 ) -> Iterator[TruthBlock]:
     """The truth of a chromosome, block by block, for people by their rows in the panel."""
     arrays = read_arrays(frequencies, "frequencies", "position", "frequency")
+    position = arrays["position"]
+    stretch = cut_stretches(position)
     for sites, alleles in iterate_truth(genotypes, rows):
         frequency = arrays["frequency"][sites]
         _, groups = group_by_maf(frequency, settings.maf_bins, settings.rare_maf)
-        yield TruthBlock(sites, arrays["position"][sites], alleles, groups, frequency <= 0.5)
+        yield TruthBlock(sites, position[sites], stretch[sites], alleles, groups, frequency <= 0.5)
+
+
+def cut_stretches(position: np.ndarray) -> np.ndarray:
+    """Which of `STRETCHES` equally long parts of a chromosome each site lies in: int64 [site]."""
+    edges = np.linspace(position[0], position[-1] + 1, STRETCHES + 1)
+    return np.digitize(position, edges[1:-1])
 
 
 class AccuracyAccumulator:
     """Counts of all methods, from which every table of the evaluation is made.
 
     `tallies` float64 [draw, G, 17] by `TallyKey`, `reliability` float64 [bins, 3] by mask and
-    method, `recalled` int64 [G, 2] by mask, `stretches` rows of mean r2 along the chromosomes.
+    method, `recalled` int64 [G, 2] by mask, `along` by `StretchKey` float64 [draw, stretch, 3]:
+    sums of r2, of sites where it is defined, and of their positions.
     """
 
     def __init__(self, populations: list[JudgedPopulation]) -> None:
         self.tallies: dict[TallyKey, np.ndarray] = {}
         self.reliability: dict[tuple[str, str], np.ndarray] = {}
         self.recalled: dict[str, np.ndarray] = {}
-        self.stretches: list[dict[str, object]] = []
+        self.along: dict[StretchKey, np.ndarray] = {}
         self._populations = populations
-        # Positions and r2 of the chromosome at hand, a pair of arrays a block.
-        self._by_site: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
 
     def add_prediction(
         self, chromosome: str, truth: TruthBlock, prediction: MaskedPrediction
@@ -112,8 +121,11 @@ class AccuracyAccumulator:
                 key = TallyKey(*method, where, population.name)
                 self.tallies[key] = self.tallies.get(key, 0) + tally
             if population.name is None:
-                by_block = self._by_site.setdefault(method, [])
-                by_block.append((truth.position[prediction.sites], r2))
+                stretches = StretchKey(*method, chromosome)
+                sums = add_up_stretches(
+                    truth.position[prediction.sites], truth.stretch[prediction.sites], r2
+                )
+                self.along[stretches] = self.along.get(stretches, 0) + sums
         reliability = bin_reliability(prediction.probability, alleles)
         self.reliability[method] = self.reliability.get(method, 0) + reliability
 
@@ -127,34 +139,25 @@ class AccuracyAccumulator:
         )
         self.recalled[shares.mask] = self.recalled.get(shares.mask, 0) + counts
 
-    def finish_chromosome(self, chromosome: str) -> None:
-        """Average r2 along a chromosome whose blocks have all been counted, and log its mean."""
-        for (mask, method), blocks in self._by_site.items():
-            position, r2 = (np.concatenate(part) for part in zip(*blocks, strict=True))
-            self.stretches += average_along(mask, method, chromosome, position, r2)
-            mean = np.nanmean(r2)
-            log.info(
-                "%s, %s, %s: mean r2 %.4f at %d sites", chromosome, mask, method, mean, len(r2)
-            )
-        self._by_site = {}
+    def log_chromosome(self, chromosome: str) -> None:
+        """Log each method's mean r2 on a chromosome whose blocks have all been counted."""
+        for key, sums in self.along.items():
+            if key.chromosome == chromosome:
+                total, sites, _ = sums[0].sum(axis=0)
+                mean = total / sites if sites else np.nan
+                log.info(
+                    "%s, %s, %s: mean r2 %.4f at %d sites",
+                    chromosome, key.mask, key.method, mean, sites,
+                )  # fmt: skip
 
 
-def average_along(
-    mask: str, method: str, chromosome: str, position: np.ndarray, r2: np.ndarray
-) -> list[dict[str, object]]:
-    """Mean r2 [site] in equal stretches of a chromosome: rows of those with a defined r2."""
-    edges = np.linspace(position[0], position[-1] + 1, STRETCHES + 1)
-    stretch = np.digitize(position, edges[1:-1])
+def add_up_stretches(position: np.ndarray, stretch: np.ndarray, r2: np.ndarray) -> np.ndarray:
+    """Sums of r2 [draw, site], of sites where it is defined, and of their positions, by stretch.
+
+    float64 [draw, stretch, 3]; `position` and `stretch` are int [site].
+    """
+    members = np.eye(STRETCHES)[stretch]
     defined = ~np.isnan(r2)
-    number = np.bincount(stretch[defined], minlength=STRETCHES)
-    total = np.bincount(stretch[defined], r2[defined], STRETCHES)
-    where = {"mask": mask, "method": method, "chromosome": chromosome}
-    return [
-        {
-            **where,
-            "centre_bp": int(edges[row : row + 2].mean()),
-            "sites": int(number[row]),
-            "r2": total[row] / number[row],
-        }
-        for row in np.flatnonzero(number)
-    ]
+    return np.stack(
+        [np.nan_to_num(r2) @ members, defined @ members, (defined * position) @ members], axis=-1
+    )

@@ -188,7 +188,7 @@ def tally_method(
     minor_is_alt: np.ndarray,
     weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Count what one method says: float64 [draw, G, 14 + 3], and r2 [site] of the first draw.
+    """Count what one method says: float64 [draw, G, 14 + 3], and r2 [draw, site].
 
     probability and alleles are [person, site, 2], groups bool [G, site], weights [draw, person].
     The counts add up over sites. After those of `COUNTS` come the sum of r2 over sites, the number
@@ -207,7 +207,7 @@ def tally_method(
     sites = np.stack(
         [np.nan_to_num(r2) @ members, ~np.isnan(r2) @ members, np.ones(r2.shape) @ members], axis=-1
     )
-    return np.concatenate([counts, sites], axis=-1), r2[0]
+    return np.concatenate([counts, sites], axis=-1), r2
 
 
 def score_tally(tally: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from haplorag.evaluation.metrics import ALL, MAF_BIN, SiteGroup, score_tally
 from haplorag.io.tables import read_table
 
 # Columns of text, whatever they look like; a mask may be called 1, a population NA.
-TEXT = ("mask", "chromosome", "population", "draw", "group", "kind")
+TEXT = ("mask", "chromosome", "population", "draw", "group", "kind", "versus")
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,20 @@ class TallyKey:
 
 
 @dataclass(frozen=True)
+class StretchKey:
+    """Whose accuracy along a chromosome is added up."""
+
+    mask: str
+    method: str
+    chromosome: str
+
+
+@dataclass(frozen=True)
 class EvaluationTables:
     """Paths of the tables that an evaluation makes."""
 
     accuracy: Path
+    differences: Path
     calibration: Path
     along: Path
     learning: Path
@@ -147,11 +157,15 @@ def describe_recall(recalled: dict[str, np.ndarray], groups: list[SiteGroup]) ->
 
 
 def summarise(
-    accuracy: pd.DataFrame, people: pd.DataFrame, histories: list[dict[str, Any]]
+    accuracy: pd.DataFrame,
+    references: dict[str, str],
+    people: pd.DataFrame,
+    histories: list[dict[str, Any]],
 ) -> dict[str, object]:
     """What is worth a sentence: r2, counts of people by role, and facts of the models.
 
-    r2 is by mask, group of sites and method, over all chromosomes and everybody.
+    r2 is by mask, group of sites and method, over all chromosomes and everybody; `references` is
+    the method that others are set beside, by mask.
     """
     scored = select_metric(select_overall(accuracy), "r2").dropna(subset="value")
     r2: dict[str, dict[str, dict[str, float]]] = {}
@@ -161,4 +175,5 @@ def summarise(
     for facts in histories:
         model = {key: facts[key] for key in ("parameters", "best_epoch", "stopped")}
         models[facts["model"]] = {**model, "epochs": len(facts["epochs"]) - 1}
-    return {"people": people["role"].value_counts().to_dict(), "models": models, "r2": r2}
+    counted = people["role"].value_counts().to_dict()
+    return {"people": counted, "models": models, "r2": r2, "references": references}

@@ -17,6 +17,11 @@ from haplorag.evaluation.accumulate import (
     iterate_truth_blocks,
     resample_populations,
 )
+from haplorag.evaluation.differences import (
+    choose_references,
+    describe_along,
+    describe_differences,
+)
 from haplorag.evaluation.metrics import SiteGroup, list_site_groups
 from haplorag.evaluation.predictions import iterate_carriers, iterate_predictions
 from haplorag.evaluation.tables import (
@@ -49,6 +54,7 @@ def evaluation(
     histories: list[Path],
     rates: list[Path],
     draws: list[str],
+    peers: list[str],
     settings: EvaluationSettings,
     seed: int,
 ) -> None:
@@ -56,6 +62,7 @@ def evaluation(
 
     `predictions` holds the files of all methods, `prediction_chromosomes` the chromosome of each;
     `rates` the tables of realised masks, those of all chromosomes for each of `draws` in turn.
+    `peers` are the methods that are other tools: the best of them is what others are set beside.
     Intervals resample people.
     """
     people = read_samples(samples)
@@ -69,14 +76,17 @@ def evaluation(
         blocks = iterate_truth_blocks(stored, counted, rows, settings)
         _count_chromosome(counts, chromosome, blocks, paths)
     models = [read_history(path) for path in histories]
-    accuracy = _write_counts(tables, counts, list_site_groups(settings.maf_bins))
+    accuracy = describe_accuracy(counts.tallies, list_site_groups(settings.maf_bins))
+    references = choose_references(accuracy, peers)
+    write_table(tables.accuracy, accuracy)
+    _write_counts(tables, counts, list_site_groups(settings.maf_bins), references)
     learned = [row for history in models for row in list_epochs(history)]
     write_table(tables.learning, pd.DataFrame(learned, columns=COLUMNS))
     write_table(
         tables.masks, _join_rates(dict(zip(product(draws, chromosomes), rates, strict=True)))
     )
     facts = [history.as_facts() for history in models]
-    write_facts(summary, "summary", summarise(accuracy, people, facts))
+    write_facts(summary, "summary", summarise(accuracy, references, people, facts))
 
 
 def _count_chromosome(
@@ -89,19 +99,20 @@ def _count_chromosome(
                 counts.add_prediction(chromosome, block, prediction)
             for shares in iterate_carriers(path, block.sites):
                 counts.add_recall(block, shares)
-    counts.finish_chromosome(chromosome)
+    counts.log_chromosome(chromosome)
 
 
 def _write_counts(
-    tables: EvaluationTables, counts: AccuracyAccumulator, groups: list[SiteGroup]
-) -> pd.DataFrame:
-    """Write the tables that are made of counts; gives that of the accuracy."""
-    accuracy = describe_accuracy(counts.tallies, groups)
-    write_table(tables.accuracy, accuracy)
+    tables: EvaluationTables,
+    counts: AccuracyAccumulator,
+    groups: list[SiteGroup],
+    references: dict[str, str],
+) -> None:
+    """Write the tables that are made of counts, but for that of the accuracy."""
+    write_table(tables.differences, describe_differences(counts.tallies, groups))
     write_table(tables.calibration, describe_calibration(counts.reliability))
     write_table(tables.recall, describe_recall(counts.recalled, groups))
-    write_table(tables.along, pd.DataFrame(counts.stretches))
-    return accuracy
+    write_table(tables.along, describe_along(counts.along, references))
 
 
 def _join_rates(paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
