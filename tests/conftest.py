@@ -94,7 +94,7 @@ def trained(simulated) -> Path:
 
 @pytest.fixture(scope="session")
 def judged(simulated, trained):
-    """Evaluation of two made-up methods, one that knows the truth and one that adds noise to it."""
+    """Evaluation of made-up methods: one knows the truth, others add more or less noise to it."""
     folder = simulated.folder / "judged"
     hidden = read_arrays(simulated.drawn("masks", "test"), "masks")
     people = find_samples(simulated.people, "test")
@@ -103,7 +103,7 @@ def judged(simulated, trained):
     ].swapaxes(0, 1)
     noise = np.random.default_rng(1).random(truth.shape)
     said = (
-        np.stack([truth, 0.5 * truth + 0.5 * noise])
+        np.stack([truth, 0.5 * truth + 0.5 * noise, 0.9 * truth + 0.1 * noise])
         .astype(np.float16)[:, None]
         .repeat(len(hidden["names"]), axis=1)
     )
@@ -112,7 +112,8 @@ def judged(simulated, trained):
         file.attrs["sources"] = describe_provenance(
             ("neighbours", simulated.drawn("neighbours", "test"))
         )
-        create_predictions(file, ["knows", "guesses"], hidden["names"].tolist(), people, said.shape)
+        methods = ["knows", "guesses", "nearly"]
+        create_predictions(file, methods, hidden["names"].tolist(), people, said.shape)
         file["probability"][:] = said
     evaluate(folder, folder / "1.h5", simulated, trained)
     return folder, truth, said, hidden

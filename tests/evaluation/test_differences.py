@@ -37,7 +37,7 @@ def table():
         said = (1 - share * hard) * alleles + share * hard * noise
         tally, _ = tally_method(said, alleles, groups, np.ones(SITES, dtype=bool), weights)
         tallies[TallyKey("half", method, None, None)] = tally
-    return describe_differences(tallies, list_site_groups(EDGES)), tallies
+    return describe_differences(tallies, list_site_groups(EDGES), {"half": "worse"}), tallies
 
 
 def test_the_interval_is_that_of_the_difference(table):
@@ -61,7 +61,7 @@ def test_a_pair_reads_both_ways(table):
 def test_one_method_alone_has_no_difference():
     tally = np.ones((1, 1, 17))
     alone = describe_differences(
-        {TallyKey("half", "only", None, None): tally}, [SiteGroup("all", "all")]
+        {TallyKey("half", "only", None, None): tally}, [SiteGroup("all", "all")], {"half": "only"}
     )
     assert not len(alone) and "versus" in alone
 

@@ -10,9 +10,10 @@ from support import tables_of
 
 @pytest.mark.parametrize("figure", CAPTIONS)
 def test_figures_are_drawn_and_repeat(judged, figure, tmp_path):
-    times = tmp_path / "times/training/copying"
-    times.mkdir(parents=True)
-    (times / "001.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
+    for name in ("guesses", "nearly"):
+        times = tmp_path / "times/peers" / name
+        times.mkdir(parents=True)
+        (times / "1.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
     for name in ("a.svg", "b.svg"):
         plots(tables_of(judged[0]), tmp_path / name, figure=figure, times=tmp_path / "times")
     text = (tmp_path / "a.svg").read_text()

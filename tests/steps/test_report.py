@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,13 +16,15 @@ from haplorag.report.captions import CAPTIONS
 from haplorag.steps.plots import plots
 from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report
-from support import tables_of
+from support import ROOT, tables_of
 
 
 @pytest.fixture(scope="module")
 def page(judged, simulated):
     folder = judged[0]
-    (folder / "times/training").mkdir(parents=True)
+    (folder / "times/peers/guesses").mkdir(parents=True)
+    (folder / "times/peers/guesses/1.tsv").write_text("s\th:m:s\tmax_rss\n2.5\t0:00:02\t300\n")
+    (folder / "times/training").mkdir()
     (folder / "times/training/001.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
     (folder / "logs/genotypes").mkdir(parents=True)
     warned = pd.DataFrame({"module": ["genotypes"], "message": ["x.vcf: star=1"]})
@@ -36,7 +39,8 @@ def page(judged, simulated):
         simulated.samples, folder / "relatives.tsv", genotypes=[drawn[0]], frequencies=[drawn[1]]
     )
     report(
-        folder / "summary.json", folder / "accuracy.tsv", simulated.samples,
+        folder / "summary.json", folder / "accuracy.tsv", folder / "differences.tsv",
+        simulated.samples,
         folder / "relatives.tsv", folder / "report.html", chromosomes=["1"],
         genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
         windows=[simulated.folder / "windows/1.tsv"], figures=figures, figure_names=list(CAPTIONS),
@@ -71,14 +75,14 @@ def test_it_is_whole_and_closed(page):
 def test_it_says_where_it_comes_from(page, simulated):
     sha256 = hashlib.sha256((simulated.folder / "demo/1.vcf.gz").read_bytes()).hexdigest()
     assert sha256 in page and "python -m haplorag.steps.training" in page
-    assert "<td>genotypes/1</td>" in page
+    assert '<th scope="row">genotypes/1</th>' in page
     assert "x.vcf: star=1" in page
     assert "genotypes: done" not in page
 
 
 def test_it_counts_relatives_and_names_nobody(page, simulated, judged):
     listed = read_table(judged[0] / "relatives.tsv", first=str, second=str)
-    assert f"<p>{len(listed)} pairs of people are as alike" in page
+    assert f"<p>{len(listed):,} pairs of samples look as alike as siblings here" in page
     assert not [name for name in read_samples(simulated.samples)["sample"] if f">{name}<" in page]
 
 
@@ -87,32 +91,64 @@ const table = document.querySelector("table.sortable");
 const head = table.tHead.querySelectorAll("th")[1];
 const column = () => [...table.tBodies[0].rows].map(row => +row.cells[1].dataset.value);
 const isSorted = values => values.every((value, at) => !at || values[at - 1] <= value);
-head.click(); const rising = isSorted(column());
-head.click(); const falling = isSorted(column().reverse());
+const button = head.querySelector("button");
+button.click(); const rising = isSorted(column());
+button.click(); const falling = isSorted(column().reverse());
 const isSeen = figure => figure.getBoundingClientRect().height > 40;
 const seen = [...document.querySelectorAll("figure svg")].every(isSeen);
 document.title = `sorted ${rising && falling} seen ${seen} faults ${window.faults}`;
 </script></body>"""
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+CHECK_ACCESS = """<script>
+axe.run(document, {resultTypes: ["violations"]}).then(found => {
+  const bad = found.violations.filter(one => ["serious", "critical"].includes(one.impact));
+  const say = one => one.id + ": " + one.nodes.map(node => node.target.join(" ")).join(", ");
+  document.title = `checked ${found.passes.length > 10} faults ${bad.map(say).join("; ") || "none"}`;
+});
+</script></body>"""
+needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+
+
+def browse(folder: Path, page: str, *options: str) -> subprocess.CompletedProcess:
+    """Open a page in a browser; gives the document and the log."""
+    (folder / "page.html").write_text(page)
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", *options]
+    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
+    return subprocess.run(
+        [*command, (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=200
+    )
+
+
+@needs_chromium
 def test_a_browser_shows_and_sorts_it(page, tmp_path):
     watched = page.replace(
         "<head>",
         "<head><script>window.faults = 0; window.onerror = () => { window.faults++; };</script>",
     )
-    (tmp_path / "page.html").write_text(watched.replace("</body>", CHECK))
-    command = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]
-    command += ["--enable-logging=stderr", "--dump-dom", (tmp_path / "page.html").as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = browse(tmp_path, watched.replace("</body>", CHECK))
     assert "<title>sorted true seen true faults 0</title>" in done.stdout
     assert "CONSOLE" not in done.stderr
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
+def test_everybody_can_read_it(page, tmp_path, scheme):
+    axe = (ROOT / "tests/report/axe/axe.min.js").read_text()
+    checked = page.replace("<head>", f"<head><script>{axe}</script>")
+    options = f"--blink-settings=preferredColorScheme={scheme}", "--virtual-time-budget=60000"
+    done = browse(tmp_path, checked.replace("</body>", CHECK_ACCESS), *options)
+    assert re.search(r"<title>(.*)</title>", done.stdout)[1] == "checked true faults none"
+
+
+@needs_chromium
+def test_tables_are_whole_at_a_usual_width(page, tmp_path):
+    measure = """<script>
+    const cut = [...document.querySelectorAll(".scroll")].filter(box => box.scrollWidth > box.clientWidth);
+    document.title = "cut " + (cut.map(box => box.ariaLabel).join(", ") || "none");
+    </script></body>"""
+    done = browse(tmp_path, page.replace("</body>", measure), "--window-size=1280,900")
+    assert "<title>cut none</title>" in done.stdout
 
 
 def test_it_fetches_nothing(page):

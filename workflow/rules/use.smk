@@ -221,7 +221,7 @@ rule plots:
         **growing(memory=(800, 1), minutes=(10, 0)),
     params:
         code=code("plots"),
-        caption=lambda wildcards: CAPTIONS[wildcards.figure],
+        caption=lambda wildcards: CAPTIONS[wildcards.figure].text,
         times=times,
     shell:
         "python -m haplorag.steps.plots {input:q} {output:q} --figure {wildcards.figure} --times {params.times:q}"
@@ -232,6 +232,7 @@ rule report:
     input:
         summary=rules.evaluation.output.summary,
         accuracy=tables["accuracy"],
+        differences=tables["differences"],
         samples=samples,
         relatives=rules.relatives.output[0],
         genotypes=per_chromosome(rules.genotypes.output.genotypes),
@@ -240,6 +241,7 @@ rule report:
         figures=expand(rules.plots.output[0], figure=CAPTIONS),
         template=f"{templates}/report.html.j2",
         page=f"{templates}/page.html.j2",
+        parts=f"{templates}/parts.html.j2",
     output:
         report(
             f"{results}/report/report.html",
@@ -264,8 +266,8 @@ rule report:
         times=times,
         logs=logs,
     shell:
-        "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.samples:q} {input.relatives:q}"
-        " {output:q} --chromosomes {params.chromosomes:q} --genotypes {input.genotypes:q}"
+        "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.differences:q} {input.samples:q}"
+        " {input.relatives:q} {output:q} --chromosomes {params.chromosomes:q} --genotypes {input.genotypes:q}"
         " --tallies {input.tallies:q} --windows {input.windows:q}"
         " --figures {input.figures:q} --figure-names {params.figure_names:q}"
         " --settings {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
@@ -276,6 +278,7 @@ rule comparison:
     input:
         template=f"{templates}/comparison.html.j2",
         page=f"{templates}/page.html.j2",
+        parts=f"{templates}/parts.html.j2",
         others=[
             f"{folder}/evaluation/accuracy.tsv"
             for folder in settings.comparison.values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,20 +13,26 @@ from haplorag.evaluation.metrics import ALL, SiteGroup, score_tally
 from haplorag.evaluation.tables import (
     StretchKey,
     TallyKey,
+    read_evaluation,
     select_kind,
     select_metric,
     select_overall,
 )
 from haplorag.settings import PANEL_ONLY
 
+COLUMNS = [
+    "mask", "method", "versus", "population", "group", "kind", "reference", "value", "low", "high"
+]  # fmt: skip
+
 
 def describe_differences(
-    tallies: dict[TallyKey, np.ndarray], groups: list[SiteGroup]
+    tallies: dict[TallyKey, np.ndarray], groups: list[SiteGroup], references: dict[str, str]
 ) -> pd.DataFrame:
     """How much higher the mean r2 of `method` is than that of `versus`, with its interval.
 
     A row for each pair of methods, mask, super-population (empty for everybody) and group of sites,
-    over all chromosomes. From tallies float64 [draw, G, 17]. The bootstrap draws the same people
+    over all chromosomes; `reference` is what others are set beside at the mask. From tallies
+    float64 [draw, G, 17]. The bootstrap draws the same people
     for both methods, so that what makes a person hard for both drops out.
     """
     scores: dict[tuple[str, str], dict[str, np.ndarray]] = {}
@@ -42,13 +49,16 @@ def describe_differences(
             sites = {
                 "group": [group.name for group in groups],
                 "kind": [group.kind for group in groups],
+                "reference": references[mask],
             }
             value = {"value": difference[0], "low": low, "high": high}
             parts.append(pd.DataFrame({**where, **sites, **value}))
-    columns = [
-        "mask", "method", "versus", "population", "group", "kind", "value", "low", "high"
-    ]  # fmt: skip
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def read_differences(path: Path) -> pd.DataFrame:
+    """Read the table of differences; everybody is empty text."""
+    return read_evaluation(path).fillna({"population": ""})
 
 
 def choose_references(accuracy: pd.DataFrame, peers: list[str]) -> dict[str, str]:

@@ -1,126 +1,247 @@
-"""Figures of the accuracy: tables of an evaluation in, a matplotlib figure out."""
+"""Figures of the accuracy: tables of an evaluation in, a matplotlib figure out.
+
+Good methods leave little unexplained, so that they are told apart by what is left, on a log scale,
+and by their differences in the same people.
+"""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
+from haplorag.evaluation.differences import select_pair
+from haplorag.evaluation.metrics import ALL
 from haplorag.evaluation.tables import (
+    select_kind,
     select_maf_bins,
     select_metric,
     select_overall,
-    select_populations,
 )
 from haplorag.report.axes import (
     WIDTH,
     add_legend,
-    draw_bars,
     draw_methods,
+    draw_zero,
     label_maf_bin,
     lay_out_panels,
     locate_maf_bins,
+    name_maf_bins,
+    say_instead,
+    scale_as_log,
 )
-from haplorag.report.styles import method_styles
+from haplorag.report.styles import (
+    FAINT,
+    MARKERS,
+    PALETTE,
+    method_label,
+    method_styles,
+    order_methods,
+)
 
 # Fewer alleles in a bin of probability say nothing of its share of ALT.
 FEWEST_ALLELES = 50
+# Fewer sites in a stretch of a chromosome say nothing of it.
+FEWEST_SITES = 5
+# A method that is further than this from the one it is set beside, in r2 over all sites, would
+# flatten the others; it is named below the figure and left out.
+FARTHEST = 0.1
 
 
 def draw_accuracy(table: pd.DataFrame) -> Figure:
-    """Mean r2 by MAF bin, a panel a mask."""
+    """Unexplained variance, 1 - mean r2, by MAF bin, a panel a mask; from the accuracy."""
     shown = select_maf_bins(select_metric(select_overall(table), "r2"))
-    figure, axes = lay_out_panels(list(shown["mask"].unique()), 2.6)
-    bins = list(shown["group"].unique())
+    left = shown.assign(value=1 - shown["value"], low=1 - shown["high"], high=1 - shown["low"])
+    figure, axes = lay_out_panels(list(left["mask"].unique()), 2.9)
+    bins = list(left["group"].unique())
     places = locate_maf_bins(bins)
-    for axis, (mask, part) in zip(axes, shown.groupby("mask", sort=False), strict=True):
-        draw_methods(axis, part, bins, "group", places)
-        axis.set(
-            title=mask,
-            ylim=(0, 1.02),
-            ylabel="mean dosage r2",
-            xlabel="MAF in the reference, on a log scale",
-        )
-        axis.set_xticks(places, [label_maf_bin(name) for name in bins], rotation=30, ha="right")
+    for axis, (mask, part) in zip(axes, left.groupby("mask", sort=False), strict=True):
+        # Of somebody who knows everything nothing is left, which no log scale has.
+        draw_methods(axis, part[part["value"] > 0], bins, "group", places)
+        scale_as_log(axis.yaxis, part["value"])
+        axis.set(title=mask, ylabel="1 - mean dosage r2")
+        name_maf_bins(axis, bins, places)
     add_legend(figure, axes[0])
     return figure
 
 
-def draw_populations(table: pd.DataFrame) -> Figure:
-    """Mean r2 by super-population, a panel a mask."""
-    shown = select_metric(select_populations(table), "r2")
-    figure, axes = lay_out_panels(list(shown["mask"].unique()), 2.6)
-    names = sorted(shown["population"].unique())
-    for axis, (mask, part) in zip(axes, shown.groupby("mask", sort=False), strict=True):
+def draw_differences(differences: pd.DataFrame) -> Figure:
+    """Difference of mean r2 to the reference by MAF bin, a panel a mask.
+
+    The column `reference` names what others are set beside at the mask.
+    """
+    everybody = differences[differences["population"] == ""]
+    near = _list_near(everybody)
+    masks = [mask for mask in near if near[mask]]
+    if not masks:
+        return say_instead("no two methods to compare")
+    figure, axes = lay_out_panels(masks, 2.7)
+    bins = list(select_maf_bins(everybody)["group"].unique())
+    places = locate_maf_bins(bins)
+    for axis, mask in zip(axes, masks, strict=True):
+        part, reference = _pair_with_reference(everybody, mask, near[mask])
+        draw_methods(axis, select_maf_bins(part), bins, "group", places)
+        draw_zero(axis)
+        axis.set(title=mask, ylabel=f"r2 minus that of\n{method_label(reference)}")
+        name_maf_bins(axis, bins, places)
+    _name_far(figure, axes[0], everybody, near)
+    return figure
+
+
+def draw_populations(differences: pd.DataFrame) -> Figure:
+    """Difference of mean r2 over all sites to the reference by super-population, a panel a mask.
+
+    As `draw_differences`.
+    """
+    near = _list_near(differences[differences["population"] == ""])
+    single = select_kind(differences[differences["population"] != ""], ALL)
+    masks = [mask for mask in near if near[mask]]
+    if not masks:
+        return say_instead("no two methods to compare")
+    figure, axes = lay_out_panels(masks, 2.7)
+    names = sorted(single["population"].unique())
+    for axis, mask in zip(axes, masks, strict=True):
+        part, reference = _pair_with_reference(single, mask, near[mask])
         draw_methods(axis, part, names, "population")
-        axis.set(title=mask, ylim=(0, 1.02), ylabel="mean dosage r2")
+        draw_zero(axis)
+        axis.set(title=mask, ylabel=f"r2 minus that of\n{method_label(reference)}")
         axis.set_xticks(range(len(names)), names)
-    add_legend(figure, axes[0])
+    _name_far(figure, axes[0], differences, near)
     return figure
 
 
-def draw_calibration(table: pd.DataFrame) -> Figure:
-    """Share truly ALT by predicted probability, a panel a mask."""
-    figure, axes = lay_out_panels(list(table["mask"].unique()), 2.9)
-    styles = method_styles(list(table["method"].unique()))
-    for axis, (mask, part) in zip(axes, table.groupby("mask", sort=False), strict=True):
-        axis.plot([0, 1], [0, 1], color="black", linewidth=0.7)
-        for method, style in styles.items():
-            bins = part[(part["method"] == method) & (part["alleles"] >= FEWEST_ALLELES)]
-            look = {**style, "markersize": 3, "linewidth": 1}
-            axis.plot(bins["mean_probability"], bins["alternate_share"], **look)
-        axis.set(
-            title=mask,
-            xlabel="predicted probability of ALT",
-            ylabel="share truly ALT",
-            xlim=(0, 1),
-            ylim=(0, 1),
-        )
-    add_legend(figure, axes[0])
-    return figure
+def _list_near(everybody: pd.DataFrame) -> dict[str, list[str]]:
+    """The methods that are near the reference over all sites, by mask."""
+    near: dict[str, list[str]] = {}
+    for mask, rows in select_kind(everybody, ALL).groupby("mask", sort=False):
+        reference = rows["reference"].iloc[0]
+        methods = set(rows["method"]) | set(rows["versus"])
+        near[mask] = [
+            method
+            for method in order_methods([*methods - {reference}])
+            if select_pair(rows, method, reference)["value"].abs().le(FARTHEST).all()
+        ]
+    return near
 
 
-def draw_recall(table: pd.DataFrame) -> Figure:
-    """Share of hidden minor alleles that any retrieved haplotype carries, by MAF bin and mask."""
-    shown = select_maf_bins(table)
-    bins = list(shown["group"].unique())
-    masks = list(shown["mask"].unique())
-    figure = Figure(figsize=(WIDTH, 2.9))
-    axis = figure.subplots()
-    for number, mask in enumerate(masks):
-        counts = shown[shown["mask"] == mask].set_index("group").reindex(bins)
-        shares = counts["carried"] / counts["minor_alleles"]
-        draw_bars(axis, shares, number, len(masks), mask)
-    axis.set_xticks(range(len(bins)), [label_maf_bin(name) for name in bins])
-    axis.set(
-        xlabel="MAF in the reference", ylabel="minor alleles a neighbour carries", ylim=(0, 1.02)
-    )
-    axis.grid(axis="x", visible=False)
-    axis.yaxis.set_major_formatter(PercentFormatter(1))
-    add_legend(figure, axis)
-    return figure
+def _pair_with_reference(
+    table: pd.DataFrame, mask: str, methods: list[str]
+) -> tuple[pd.DataFrame, str]:
+    """A mask's rows of methods minus the reference, and the reference."""
+    rows = table[table["mask"] == mask]
+    reference = rows["reference"].iloc[0]
+    return pd.concat([select_pair(rows, method, reference) for method in methods]), reference
+
+
+def _name_far(
+    figure: Figure, axis: Axes, differences: pd.DataFrame, near: dict[str, list[str]]
+) -> None:
+    """Add the legend, and say which methods are too far from the reference to be drawn."""
+    named = set(differences["method"]) | set(differences["versus"])
+    drawn = {method for methods in near.values() for method in methods}
+    far = order_methods([*named - drawn - set(differences["reference"])])
+    names = ", ".join(map(method_label, far))
+    add_legend(figure, axis, f"not drawn, more than {FARTHEST} away: {names}" if far else None)
 
 
 def draw_along(table: pd.DataFrame) -> Figure:
-    """Mean r2 along each chromosome, at the first mask."""
-    mask = table["mask"].iloc[0]
-    shown = table[table["mask"] == mask]
-    names = list(shown["chromosome"].unique())
-    figure = Figure(figsize=(WIDTH, 2.2 * len(names) + 0.5))
-    axes = np.atleast_1d(figure.subplots(len(names), 1))
-    styles = method_styles(list(shown["method"].unique()))
-    for axis, name in zip(axes, names, strict=True):
-        part = shown[shown["chromosome"] == name]
-        for method, style in styles.items():
-            line = part[part["method"] == method]
-            look = {**style, "marker": None, "linewidth": 1.2}
-            axis.plot(line["centre_bp"] / 1e6, line["r2"], **look)
-        axis.set(
-            title=f"chromosome {name}, {mask}",
-            xlabel="position (Mb)",
-            ylabel="mean dosage r2",
-            ylim=(0, 1.02),
-        )
-    add_legend(figure, axes[0])
+    """Along each chromosome, at the first mask: what the reference leaves unexplained, and the
+    other methods' difference to it, with intervals.
+    """
+    shown = table[(table["mask"] == table["mask"].iloc[0]) & (table["sites"] >= FEWEST_SITES)]
+    apart = shown[shown["versus"] != ""]
+    if not len(apart):
+        return say_instead("no two methods to compare along a chromosome")
+    names = list(apart["chromosome"].unique())
+    figure = Figure(figsize=(WIDTH, 3.1 * len(names) + 0.5))
+    ratios = [1, 2] * len(names)
+    axes = figure.subplots(2 * len(names), 1, squeeze=False, height_ratios=ratios)[:, 0]
+    for number, name in enumerate(names):
+        above, below = axes[2 * number : 2 * number + 2]
+        above.set_title(f"chromosome {name}, {shown['mask'].iloc[0]}")
+        _draw_unexplained(above, shown[shown["chromosome"] == name])
+        _draw_apart(below, apart[apart["chromosome"] == name])
+        above.sharex(below)
+        above.tick_params(labelbottom=False)
+    add_legend(figure, axes[1])
+    return figure
+
+
+def _draw_unexplained(axis: Axes, part: pd.DataFrame) -> None:
+    """Draw what the reference leaves unexplained along a chromosome."""
+    reference = part.loc[part["versus"] != "", "versus"].iloc[0]
+    line = part[(part["method"] == reference) & (part["versus"] == "")]
+    left = (1 - line["value"]).where(line["value"] < 1)
+    axis.plot(line["centre_bp"] / 1e6, left, color=FAINT, linewidth=1)
+    scale_as_log(axis.yaxis, left)
+    axis.set_ylabel(f"1 - r2 of\n{method_label(reference)}")
+
+
+def _draw_apart(axis: Axes, part: pd.DataFrame) -> None:
+    """Draw the differences to the reference along a chromosome, with intervals as bands."""
+    mean = part.groupby("method")["value"].mean().abs()
+    styles = method_styles([*mean[mean <= FARTHEST].index])
+    for method, style in styles.items():
+        line = part[part["method"] == method]
+        megabases = line["centre_bp"] / 1e6
+        look = {"color": style["color"], "linewidth": 0}
+        axis.fill_between(megabases, line["low"], line["high"], alpha=0.2, **look)
+        axis.plot(megabases, line["value"], **{**style, "markersize": 2.5, "linewidth": 1})
+    draw_zero(axis)
+    reference = method_label(part["versus"].iloc[0])
+    axis.set(xlabel="position (Mb)", ylabel=f"r2 minus that of\n{reference}")
+
+
+def draw_calibration(table: pd.DataFrame) -> Figure:
+    """Share truly ALT by predicted probability, and counts of alleles; a column a mask."""
+    masks = list(table["mask"].unique())
+    figure = Figure(figsize=(WIDTH, 4.3))
+    axes = figure.subplots(2, len(masks), squeeze=False, height_ratios=[2.2, 1], sharex=True)
+    for column, mask in enumerate(masks):
+        above, below = axes[:, column]
+        _draw_reliability(above, below, table[table["mask"] == mask])
+        above.set(title=mask, xlim=(0, 1), ylim=(0, 1))
+        below.set(xlabel="predicted probability of ALT", yscale="log")
+    axes[0, 0].set_ylabel("share truly ALT")
+    axes[1, 0].set_ylabel("alleles in the bin")
+    add_legend(figure, axes[0, 0])
+    return figure
+
+
+def _draw_reliability(above: Axes, below: Axes, part: pd.DataFrame) -> None:
+    """Draw a mask's methods: the share of ALT above, the counts below."""
+    above.plot([0, 1], [0, 1], color=FAINT, linewidth=0.7)
+    for method, style in method_styles(list(part["method"].unique())).items():
+        bins = part[part["method"] == method]
+        look = {**style, "markersize": 3, "linewidth": 1}
+        below.plot(bins["mean_probability"], bins["alleles"], **look)
+        enough = bins[bins["alleles"] >= FEWEST_ALLELES]
+        above.plot(enough["mean_probability"], enough["alternate_share"], **look)
+
+
+def draw_recall(table: pd.DataFrame) -> Figure:
+    """Share of hidden minor alleles that no retrieved haplotype carries, by MAF bin and mask."""
+    shown = select_maf_bins(table)
+    bins = list(shown["group"].unique())
+    places = locate_maf_bins(bins)
+    missed = 1 - shown["carried"] / shown["minor_alleles"].where(shown["minor_alleles"] > 0)
+    figure = Figure(figsize=(WIDTH, 3.1))
+    axis = figure.subplots()
+    masks = list(shown["mask"].unique())
+    for number, mask in enumerate(masks):
+        rows = shown["mask"] == mask
+        values = missed[rows].where(missed[rows] > 0)
+        share = values.set_axis(shown.loc[rows, "group"]).reindex(bins)
+        colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
+        style = {"marker": marker, "color": colour, "linewidth": 1}
+        axis.plot(places, 100 * share, **style, label=f"mask {mask}")
+    scale_as_log(axis.yaxis, 100 * missed)
+    counted = shown.groupby("group", sort=False)["minor_alleles"].sum().reindex(bins)
+    named = [f"{label_maf_bin(name)}\n{counted[name]:,}" for name in bins]
+    axis.set_xticks(places, named)
+    axis.set(
+        xlabel="MAF in the reference, and hidden minor alleles counted",
+        ylabel="carried by no neighbour (%)",
+    )
+    add_legend(figure, axis)
     return figure

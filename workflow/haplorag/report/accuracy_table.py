@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from haplorag.evaluation.differences import select_pair
 from haplorag.evaluation.metrics import ALL
 from haplorag.evaluation.tables import select_kind, select_overall
 from haplorag.report.styles import method_label, order_methods
@@ -14,10 +15,13 @@ from haplorag.report.styles import method_label, order_methods
 Cell = tuple[float | None, float | None]
 
 
-def tabulate_accuracy(table: pd.DataFrame, mask: str, methods: list[str]) -> dict[str, Any]:
+def tabulate_accuracy(
+    table: pd.DataFrame, differences: pd.DataFrame, mask: str, methods: list[str]
+) -> dict[str, Any]:
     """A mask's figures: r2 by method and group of sites, other metrics over all sites.
 
-    `best` has the highest r2 of each group, `groups` their names, sites and sites with an r2.
+    `best` has the method of each group that is above all others, beyond their intervals; `groups`
+    their names, sites and sites with an r2.
     """
     whole = select_overall(table[table["mask"] == mask])
     r2 = whole[whole["metric"] == "r2"]
@@ -32,10 +36,27 @@ def tabulate_accuracy(table: pd.DataFrame, mask: str, methods: list[str]) -> dic
         ],
         "methods": methods,
         "r2": {(row.method, row.group): row for row in r2.itertuples()},
-        "best": r2.groupby("group")["value"].max().to_dict(),
+        "best": find_best(differences[differences["mask"] == mask], methods),
         "metrics": list(other["metric"].unique()),
         "overall": {(row.method, row.metric): row.value for row in other.itertuples()},
     }
+
+
+def find_best(differences: pd.DataFrame, methods: list[str]) -> dict[str, str]:
+    """By group of sites the method whose r2 is above that of every other one, beyond the interval
+    of the difference; groups without such a method are left out.
+    """
+    everybody = differences[differences["population"] == ""]
+    best: dict[str, str] = {}
+    for method in methods:
+        others = [other for other in methods if other != method]
+        pairs = pd.concat(
+            [everybody.iloc[:0], *(select_pair(everybody, method, other) for other in others)]
+        )
+        lowest = pairs.groupby("group")["low"].agg(["min", "size"])
+        above = lowest[(lowest["min"] > 0) & (lowest["size"] == len(others))]
+        best |= dict.fromkeys(above.index, method)
+    return best
 
 
 def tabulate_runs(

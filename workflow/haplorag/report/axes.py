@@ -6,15 +6,29 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from haplorag.evaluation.metrics import parse_maf_bin
-from haplorag.report.styles import PALETTE, method_styles
+from haplorag.report.styles import FAINT, INK, SHEET, method_styles
 
 matplotlib.use("agg")
 matplotlib.rcParams |= {
     "svg.hashsalt": "haplorag",
+    # Letters stay letters: smaller files, and a browser can find them.
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.facecolor": SHEET,
+    "figure.facecolor": SHEET,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": FAINT,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -25,8 +39,6 @@ matplotlib.rcParams |= {
 }
 # Inches.
 WIDTH = 9.0
-# Share of the distance between two groups of bars that the bars of a group fill.
-BAR_GROUP = 0.8
 # Steps between methods side by side: of a category, and of a decade of MAF.
 CATEGORY_STEP, DECADE_STEP = 0.1, 0.015
 
@@ -62,14 +74,6 @@ def draw_methods(
         axis.errorbar(place, values["value"], errors, **look)
 
 
-def draw_bars(axis: Axes, heights: pd.Series, number: int, count: int, label: str) -> None:
-    """Draw the `number`-th of `count` bars of each group; `heights` has one a group."""
-    offset = (number - (count - 1) / 2) * BAR_GROUP / count
-    place = np.arange(len(heights)) + offset
-    colour = PALETTE[number % len(PALETTE)]
-    axis.bar(place, heights, BAR_GROUP / count, color=colour, label=label)
-
-
 def locate_maf_bins(names: list[str]) -> np.ndarray:
     """Where MAF bins lie on a log scale: the log of their middle, float [bin].
 
@@ -88,7 +92,37 @@ def label_maf_bin(name: str) -> str:
     return f"{100 * low:g}-{100 * high:g} %"
 
 
-def add_legend(figure: Figure, axis: Axes) -> None:
-    """Explain one panel's labels below all panels."""
+def add_legend(figure: Figure, axis: Axes, remark: str | None = None) -> None:
+    """Explain one panel's labels below all panels, under a remark."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    title = {"title": remark, "title_fontsize": 8}
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, **title)
+
+
+def name_maf_bins(axis: Axes, bins: list[str], places: np.ndarray) -> None:
+    """Label the places of MAF bins."""
+    axis.set_xticks(places, [label_maf_bin(name) for name in bins], rotation=30, ha="right")
+    axis.set_xlabel("MAF in the reference")
+
+
+def scale_as_log(axis: Axis, values: pd.Series) -> None:
+    """Make an axis logarithmic, with plain numbers at its ticks: few decades have more of them."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    known = values[values > 0]
+    decades = np.log10(known.max() / known.min()) if len(known) else 1
+    digits = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=digits, numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def draw_zero(axis: Axes) -> None:
+    """Rule the line at which a method is as good as the one it is set beside."""
+    axis.axhline(0, color=INK, linewidth=0.8, zorder=1)
+
+
+def say_instead(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = Figure(figsize=(WIDTH, 0.8))
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=FAINT)
+    return figure

@@ -2,51 +2,77 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class Caption(NamedTuple):
+    """What a figure is called, and how to read it."""
+
+    title: str
+    text: str
+
+
 CAPTIONS = {
-    "accuracy": (
-        "Mean dosage r2 at hidden sites of held-out people, by frequency of the rarer allele "
-        "among reference people, one panel for each way of hiding sites. Higher is better; "
-        "whiskers are 95 % confidence intervals over people. A good imputer stays high on the "
-        "left, where alleles are rare."
+    "accuracy": Caption(
+        "Unexplained variance by allele frequency",
+        "1 - mean dosage r2 at hidden sites of held-out people, on a log scale, by frequency of "
+        "the rarer allele among reference people; one panel for each way of hiding sites. Lower "
+        "is better. Whiskers are 95 % confidence intervals over people; two methods are better "
+        "compared in the next figure.",
     ),
-    "learning": (
+    "differences": Caption(
+        "Difference to the best other tool",
+        "Mean dosage r2 minus that of the method named above each panel: the best other tool, or "
+        "Li and Stephens' model where no other tool was run. Above zero is better. Whiskers are "
+        "95 % confidence intervals of the difference itself, both methods judged in the same "
+        "resampled people; where they include zero the two cannot be told apart.",
+    ),
+    "populations": Caption(
+        "Difference by super-population",
+        "As above, over all hidden sites, in the held-out people of each super-population.",
+    ),
+    "along": Caption(
+        "Along the chromosome",
+        "At the first mask, in equal stretches of the chromosome. Above: what the reference "
+        "method leaves unexplained; a peak is a hard stretch (a recombination hotspot, few typed "
+        "sites). Below: how much better or worse the other methods do there, with 95 % intervals "
+        "of the difference.",
+    ),
+    "calibration": Caption(
+        "Calibration",
+        "Above: how often an allele predicted to be ALT with some probability is ALT. Points on "
+        "the diagonal mean that probabilities can be taken at their word; below it they promise "
+        "too much. Bins of fewer than 50 alleles are left out. Below: how many alleles each bin "
+        "holds; most predictions are nearly certain.",
+    ),
+    "costs": Caption(
+        "Accuracy and costs",
+        "A row for each method: what it leaves unexplained at rare sites (mean over masks), the "
+        "time its jobs took for the test people under all masks, and their peak memory. Left is "
+        "better in all three. What is counted for each method stands under Time and memory.",
+    ),
+    "recall": Caption(
+        "Alleles that retrieval misses",
+        "Share of the minor alleles hidden in test people that none of their retrieved haplotypes "
+        "carries: what a network that only copies from these cannot find. Where it is high, more "
+        "neighbours or finer segments are the remedy.",
+    ),
+    "learning": Caption(
+        "Learning",
         "Validation loss per hidden allele, and mean r2 over frequency bins, after each epoch; "
         "epoch 0 is before any training. The filled point is the epoch whose weights are used. "
         "Falling loss means learning; a rising end means that training went on for too long, "
-        "which early stopping undoes."
+        "which early stopping undoes.",
     ),
-    "calibration": (
-        "How often an allele predicted to be ALT with some probability is ALT. Points on the "
-        "diagonal mean that probabilities can be taken at their word; below it they promise too "
-        "much. Bins with fewer than 50 alleles are left out."
-    ),
-    "populations": (
-        "Mean dosage r2 over all polymorphic hidden sites by super-population of the held-out "
-        "people. Populations with few relatives in the panel are harder; whiskers are 95 % "
-        "confidence intervals over people."
-    ),
-    "masks": (
+    "masks": Caption(
+        "What the masks hide",
         "Share of sites that each mask hides, by frequency class: the fixed draws and the mean "
         "over training epochs. An array leaves common sites only; a random mask hides all "
-        "classes alike. What is seen here is what was computed with."
+        "classes alike. These are the masks that were used, not those that were asked for.",
     ),
-    "recall": (
-        "Share of the minor alleles hidden in test people that at least one of their retrieved "
-        "haplotypes carries: what no network that copies can exceed. Where a bar is low, more "
-        "neighbours or finer segments are the remedy."
-    ),
-    "costs": (
-        "Mean dosage r2 at rare sites, over all masks, beside the time and the memory that "
-        "imputing the test people took on this machine. Better is up and to the left. Nothing "
-        "is shown before the methods were measured."
-    ),
-    "along": (
-        "Mean dosage r2 along the chromosome at the first mask of the list. A dip shared by all "
-        "methods is a hard stretch (recombination hotspot, few typed sites); a dip of one "
-        "method alone is that method's fault."
-    ),
-    "resources": (
+    "resources": Caption(
+        "Time and memory by rule",
         "Wall time and peak memory of each rule, summed and maximised over its jobs on this "
-        "machine."
+        "machine.",
     ),
 }

@@ -6,30 +6,49 @@ from pathlib import Path
 
 import pandas as pd
 
-# What imputing the test people takes, by the rules whose jobs do it.
-WHAT = {
-    "predictions": "all masks, retrieval and network",
-    "peers": "all masks, tool and reading its output",
+from haplorag.settings import PANEL_ONLY
+
+# The jobs without which a method would have no answer for the test people: rule, and start of the
+# job's name. `{method}` stands for its own.
+RETRIEVAL, RATES = ("neighbours", "test/"), ("rates", "test/")
+JOBS: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    "allele_frequency": ("counting alleles", [("frequencies", "")]),
+    "nearest_haplotype": ("retrieval", [RETRIEVAL]),
+    "neighbour_vote": ("retrieval", [RETRIEVAL]),
+    PANEL_ONLY: (
+        "estimating rates, and the job that follows the panel; it looks up the plainer methods too",
+        [RATES, ("baselines", "")],
+    ),
 }
+NETWORK = (
+    "estimating rates, retrieval and network",
+    [RATES, RETRIEVAL, ("predictions", "{method}/")],
+)
+PEER = "the tool, and reading its output", [("peers", "{method}/")]
 
 
 def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
-    """What each model and each other tool took to impute the test people.
+    """What each method took to impute the test people under all masks.
 
-    Rows of method, what is in it, seconds of all jobs, and megabytes. A model's cost has the
-    retrieval of the test people's neighbours in it.
+    Rows of method, what is in it, seconds of all jobs, and megabytes of the largest. Methods none
+    of whose own jobs (the last of its list) was measured have no row.
     """
-    is_retrieval = (measured["rule"] == "neighbours") & measured["job"].str.startswith("test/")
+    methods = dict(JOBS)
+    for rule, shared in (("predictions", NETWORK), ("peers", PEER)):
+        own = measured.loc[measured["rule"] == rule, "job"].str.split("/").str[0]
+        methods |= dict.fromkeys(own.unique(), shared)
     rows = []
-    for rule, what in WHAT.items():
-        jobs = measured[measured["rule"] == rule]
-        for method in jobs["job"].str.split("/").str[0].unique():
-            own = jobs[jobs["job"].str.startswith(f"{method}/")]
-            if rule == "predictions":
-                own = pd.concat([own, measured[is_retrieval]])
-            cost = {"seconds": own["seconds"].sum(), "megabytes": own["megabytes"].max()}
+    for method, (what, jobs) in methods.items():
+        parts = [_select_jobs(measured, rule, start.format(method=method)) for rule, start in jobs]
+        if len(parts[-1]):
+            used = pd.concat(parts)
+            cost = {"seconds": used["seconds"].sum(), "megabytes": used["megabytes"].max()}
             rows.append({"method": method, "what": what, **cost})
     return pd.DataFrame(rows, columns=["method", "what", "seconds", "megabytes"])
+
+
+def _select_jobs(measured: pd.DataFrame, rule: str, start: str) -> pd.DataFrame:
+    return measured[(measured["rule"] == rule) & measured["job"].str.startswith(start)]
 
 
 def read_benchmarks(folder: Path) -> pd.DataFrame:

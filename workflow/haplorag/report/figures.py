@@ -13,6 +13,7 @@ from haplorag.report.accuracy_figures import (
     draw_accuracy,
     draw_along,
     draw_calibration,
+    draw_differences,
     draw_populations,
     draw_recall,
 )
@@ -20,13 +21,14 @@ from haplorag.report.run_figures import draw_costs, draw_learning, draw_masks, d
 
 FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "accuracy": draw_accuracy,
-    "learning": draw_learning,
-    "calibration": draw_calibration,
+    "differences": draw_differences,
     "populations": draw_populations,
-    "masks": draw_masks,
-    "recall": draw_recall,
-    "costs": draw_costs,
     "along": draw_along,
+    "calibration": draw_calibration,
+    "costs": draw_costs,
+    "recall": draw_recall,
+    "learning": draw_learning,
+    "masks": draw_masks,
     "resources": draw_resources,
 }
 

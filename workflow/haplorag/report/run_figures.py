@@ -12,16 +12,25 @@ from matplotlib.ticker import PercentFormatter
 
 from haplorag.evaluation.metrics import is_maf_bin
 from haplorag.evaluation.tables import select_metric
-from haplorag.report.axes import WIDTH, add_legend, draw_bars
-from haplorag.report.styles import PALETTE, method_styles
+from haplorag.report.axes import WIDTH, add_legend, say_instead, scale_as_log
+from haplorag.report.styles import (
+    PALETTE,
+    SHEET,
+    method_label,
+    method_styles,
+    order_methods,
+)
+
+# Share of the distance between two groups of bars that the bars of a group fill.
+BAR_GROUP = 0.8
 
 
 def draw_learning(table: pd.DataFrame) -> Figure:
     """Validation loss and r2 by epoch, and training loss."""
+    if not len(table):
+        return say_instead("no network was trained in this run")
     figure = Figure(figsize=(WIDTH, 3.2))
     losses, scores = figure.subplots(1, 2)
-    if not len(table):
-        figure.suptitle("no network was trained in this run")
     for model, style in method_styles(list(table["model"].unique())).items():
         rows = table[table["model"] == model]
         validation = rows[rows["draw"] == "validation"]
@@ -38,8 +47,7 @@ def draw_learning(table: pd.DataFrame) -> Figure:
             label=f"{model}, training masks",
         )
     losses.set(xlabel="epoch", ylabel="loss per hidden allele")
-    if len(table):
-        losses.set_yscale("log")
+    scale_as_log(losses.yaxis, select_metric(table, "loss")["value"])
     scores.set(xlabel="epoch", ylabel="validation r2, mean over MAF bins")
     for axis in (losses, scores):
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -50,7 +58,7 @@ def draw_learning(table: pd.DataFrame) -> Figure:
 def _draw_learning_curve(axis: Axes, rows: pd.DataFrame, best: int, style: dict[str, Any]) -> None:
     """Draw the mean of a metric by epoch, with the best epoch filled in."""
     curve = rows.groupby("epoch")["value"].mean()
-    axis.plot(curve.index, curve, **style, markerfacecolor="white")
+    axis.plot(curve.index, curve, **style, markerfacecolor=SHEET)
     axis.plot([best], [curve[best]], color=style["color"], marker=style["marker"])
 
 
@@ -77,29 +85,41 @@ def _draw_hidden_shares(axis: Axes, part: pd.DataFrame) -> None:
     """Draw a bar for each mask and frequency class of a draw."""
     masks = list(part["mask"].unique())
     classes = list(part["maf_class"].unique())
+    width = BAR_GROUP / len(classes)
     for number, maf_class in enumerate(classes):
         rows = part[part["maf_class"] == maf_class]
         shares = rows["hidden"] / rows["sites"].clip(lower=1)
-        draw_bars(axis, shares, number, len(classes), f"MAF {maf_class}")
+        place = np.arange(len(masks)) + (number - (len(classes) - 1) / 2) * width
+        colour = PALETTE[number % len(PALETTE)]
+        axis.bar(place, shares, width, color=colour, label=f"MAF {maf_class}")
     axis.set_xticks(range(len(masks)), masks, rotation=30, ha="right")
 
 
 def draw_costs(table: pd.DataFrame) -> Figure:
-    """Mean r2 at rare sites beside the seconds and megabytes that each method took.
+    """What each method, a row each, leaves unexplained at rare sites, and its time and memory.
 
     Columns are method, r2, seconds and megabytes.
     """
-    figure = Figure(figsize=(WIDTH, 3.0))
-    axes = figure.subplots(1, 2, sharey=True)
-    styles = method_styles(list(table["method"]))
-    labels = {"seconds": "wall time (s)", "megabytes": "peak memory (MB)"}
-    for axis, (column, label) in zip(axes, labels.items(), strict=True):
-        for method, style in styles.items():
-            costs = table[table["method"] == method]
-            axis.plot(costs[column], costs["r2"], **{**style, "linestyle": "none"})
-        axis.set(xlabel=label, xscale="log")
-    axes[0].set_ylabel("mean dosage r2 at rare sites")
-    add_legend(figure, axes[0])
+    if not len(table):
+        return say_instead("no method was measured")
+    ordered = order_methods(list(table["method"]))[::-1]
+    rows = table.set_index("method").loc[ordered]
+    shown = {
+        "1 - mean r2 at rare sites": 1 - rows["r2"],
+        "time of all jobs (s)": rows["seconds"],
+        "peak memory (MB)": rows["megabytes"],
+    }
+    figure = Figure(figsize=(WIDTH, 0.28 * len(rows) + 1.0))
+    axes = figure.subplots(1, len(shown), sharey=True)
+    styles = method_styles(ordered)
+    colours = [styles[method]["color"] for method in ordered]
+    for axis, (label, values) in zip(axes, shown.items(), strict=True):
+        known = values.where(values > 0)
+        axis.scatter(known, range(len(rows)), c=colours, s=34, zorder=3)
+        scale_as_log(axis.xaxis, known)
+        axis.set_xlabel(label)
+        axis.tick_params(axis="x", labelrotation=30)
+    axes[0].set_yticks(range(len(rows)), [method_label(method) for method in ordered])
     return figure
 
 

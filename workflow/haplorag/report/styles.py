@@ -4,6 +4,15 @@ from __future__ import annotations
 
 # Okabe and Ito's palette, told apart with any colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# What is written and ruled in figures, the sheet they are drawn on, and what stands back.
+INK, SHEET, FAINT = "#1c2128", "#ffffff", "#59636e"
+# Each colour of a figure on a dark page, as bright as the light one is dark.
+ON_DARK = {
+    INK: "#e3e7ec", SHEET: "#14181d", FAINT: "#9aa5b1",
+    "#0072b2": "#5db1e8", "#d55e00": "#ff9249", "#009e73": "#3fcfa4", "#cc79a7": "#e3a3c7",
+    "#e69f00": "#f0b93c", "#56b4e9": "#8fd0f7", "#000000": "#c9d1d9", "#222222": "#f2f4f6",
+    "#999999": "#8b949e", "#8c6d46": "#c9a26f", "#5f5f5f": "#a9b2bb",
+}  # fmt: skip
 BASELINES = {
     "allele_frequency": "#999999",
     "nearest_haplotype": "#8c6d46",
@@ -59,7 +68,13 @@ def method_styles(methods: list[str]) -> dict[str, dict[str, str]]:
 
 
 def order_methods(methods: list[str]) -> list[str]:
-    """Models first, then peers, then baselines."""
+    """Models first, then peers, then the model over the panel and the plainer baselines."""
+    plain = list(reversed(BASELINES))
     return sorted(
-        set(methods), key=lambda method: (method in BASELINES, is_other_tool(method), method)
+        set(methods),
+        key=lambda method: (
+            plain.index(method) + 1 if method in plain else 0,
+            is_other_tool(method),
+            method,
+        ),
     )

@@ -29,7 +29,7 @@ def comparison(output: Path, *, runs: list[str], accuracies: list[Path]) -> None
     masks = list(r2["mask"].unique())
     content = {
         "runs": runs,
-        "figure": inline_figure(_draw_runs(r2), "accuracy"),
+        "figure": inline_figure(_draw_runs(r2), "accuracy", "Unexplained variance of each run"),
         "tables": [(mask, *tabulate_runs(r2[r2["mask"] == mask], runs)) for mask in masks],
     }
     write_page("comparison.html.j2", output, content)

@@ -109,7 +109,8 @@ def _write_counts(
     references: dict[str, str],
 ) -> None:
     """Write the tables that are made of counts, but for that of the accuracy."""
-    write_table(tables.differences, describe_differences(counts.tallies, groups))
+    differences = describe_differences(counts.tallies, groups, references)
+    write_table(tables.differences, differences)
     write_table(tables.calibration, describe_calibration(counts.reliability))
     write_table(tables.recall, describe_recall(counts.recalled, groups))
     write_table(tables.along, describe_along(counts.along, references))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from haplorag.evaluation.differences import read_differences
 from haplorag.evaluation.metrics import RARE
 from haplorag.evaluation.tables import (
     EvaluationTables,
@@ -41,8 +42,12 @@ def _read_table(tables: EvaluationTables, figure: str, times: Path) -> pd.DataFr
         return read_benchmarks(times)
     if figure == "costs":
         return _join_costs(read_accuracy(tables.accuracy), read_benchmarks(times))
-    if figure in ("accuracy", "populations"):
+    if figure == "accuracy":
         return read_accuracy(tables.accuracy)
+    if figure in ("differences", "populations"):
+        return read_differences(tables.differences)
+    if figure == "along":
+        return read_evaluation(tables.along).fillna({"versus": ""})
     return read_evaluation(getattr(tables, figure))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from haplorag.evaluation.differences import read_differences
 from haplorag.evaluation.tables import read_accuracy
 from haplorag.io.metadata import read_facts
 from haplorag.io.tables import read_table
@@ -17,13 +18,14 @@ from haplorag.panel.samples import read_samples
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.fingerprint import hash_module
 from haplorag.report.accuracy_table import tabulate_accuracy
-from haplorag.report.captions import CAPTIONS
+from haplorag.report.captions import CAPTIONS, Caption
 from haplorag.report.costs import list_costs, read_benchmarks
 from haplorag.report.html import inline_figure, write_page
 from haplorag.report.provenance import list_versions, list_warnings
-from haplorag.report.sentences import compare_models
+from haplorag.report.records import tabulate_tallies
+from haplorag.report.sentences import describe_mask, speak_of_mask
 from haplorag.report.styles import method_label, order_methods
-from haplorag.settings import Settings
+from haplorag.settings import PeerSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 def report(
     summary: Path,
     accuracy: Path,
+    differences: Path,
     samples: Path,
     relatives: Path,
     output: Path,
@@ -50,30 +53,52 @@ def report(
     No sample's name is in it. `genotypes`, `tallies` and `windows` have a file for each of
     `chromosomes`, `figures` one for each of `figure_names`.
     """
+    judged = _describe_accuracy(
+        read_facts(summary, "summary"),
+        read_accuracy(accuracy),
+        read_differences(differences),
+        settings,
+    )
+    places = dict(zip(chromosomes, map(read_table, windows), strict=True))
+    warned = list_warnings(logs)
     content = {
-        **_describe_accuracy(read_facts(summary, "summary"), read_accuracy(accuracy)),
+        **judged,
         **_describe_people(read_samples(samples), relatives),
         **_describe_records(dict(zip(chromosomes, tallies, strict=True))),
         **_describe_jobs(read_benchmarks(times)),
         **_describe_settings(settings),
-        "windows": dict(zip(chromosomes, map(read_table, windows), strict=True)),
+        "windows": places,
+        "megabases": sum(
+            (one["last_bp"].max() - one["first_bp"].min()) / 1e6 for one in places.values()
+        ),
         "sources": dict(zip(chromosomes, map(read_vcf_source, genotypes), strict=True)),
         "figures": _read_figures(dict(zip(figure_names, figures, strict=True))),
         "versions": list_versions(),
-        "warnings": list_warnings(logs),
+        "warnings": warned,
+        # Of relatives the job warns only where it can tell them from strangers.
+        "certain": any(job.startswith("relatives/") for job in warned),
     }
     length = write_page("report.html.j2", output, content)
     log.info("%s: %.1f MB, %d figures", output, length / 1e6, len(figures))
 
 
-def _describe_accuracy(facts: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
-    """How accurate the methods are: sentences, tables by mask, and names of methods."""
+def _describe_accuracy(
+    facts: dict[str, Any], table: pd.DataFrame, differences: pd.DataFrame, settings: Settings
+) -> dict[str, Any]:
+    """How accurate the methods are: in words, tables by mask, and names of methods."""
     methods = order_methods(list(table["method"].unique()))
-    models = list(facts["models"])
+    masks = settings.masks.test
+    told = differences, settings.imputation.model, list(facts["models"])
+    said = [speak_of_mask(mask, masks[mask], r2, *told) for mask, r2 in facts["r2"].items()]
+    # What a reader knows best is the array.
+    said.sort(key=lambda words: masks[words.mask].strategy != "array")
     return {
         "facts": facts,
-        "sentences": [compare_models(mask, r2, models) for mask, r2 in facts["r2"].items()],
-        "accuracy": [tabulate_accuracy(table, mask, methods) for mask in facts["r2"]],
+        "said": said,
+        "accuracy": [
+            (describe_mask(masks[mask]), tabulate_accuracy(table, differences, mask, methods))
+            for mask in facts["r2"]
+        ],
         "names": {method: method_label(method) for method in methods},
     }
 
@@ -87,14 +112,13 @@ def _describe_people(people: pd.DataFrame, relatives: Path) -> dict[str, Any]:
 
 
 def _describe_records(paths: dict[str, Path]) -> dict[str, Any]:
-    """What became of the panel's records, by chromosome and reason."""
+    """What became of the panel's records, and how many sites were kept."""
     tallies = {
         name: read_table(path).set_index("reason")["records"] for name, path in paths.items()
     }
-    reasons = dict.fromkeys(reason for tally in tallies.values() for reason in tally.index)
     return {
-        "tallies": {name: tally.to_dict() for name, tally in tallies.items()},
-        "reasons": list(reasons),
+        "tallies": tabulate_tallies(tallies),
+        "kept": sum(int(tally["kept"]) for tally in tallies.values()),
     }
 
 
@@ -113,16 +137,31 @@ def _describe_jobs(measured: pd.DataFrame) -> dict[str, Any]:
 def _describe_settings(settings: Settings) -> dict[str, Any]:
     """The configuration as text, and what of it the page speaks of."""
     return {
+        "chromosomes": settings.chromosomes,
+        "bootstrap": settings.evaluation.bootstrap,
+        "copying": settings.li_stephens,
+        "vote": settings.evaluation.vote_neighbours,
+        "chromosome_heads": [f"chromosome {name}" for name in settings.chromosomes],
+        "fusions": {name: settings.network[name].fusion for name in settings.models},
+        "peer_words": {name: _describe_peer(peer) for name, peer in settings.peers.items()},
         "peers": list(settings.peers),
         "rare": settings.evaluation.rare_maf,
         "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
     }
 
 
-def _read_figures(paths: dict[str, Path]) -> list[tuple[str, str, str]]:
+def _describe_peer(peer: PeerSettings) -> str:
+    """What another tool is, and how it was run."""
+    if peer.tool is None:
+        return "The dosages of a VCF that was given."
+    told = f"with {peer.arguments}" if peer.arguments else "with its default arguments"
+    return f"{method_label(peer.tool)}, run {told} on the same reference and the same typed sites."
+
+
+def _read_figures(paths: dict[str, Path]) -> list[tuple[str, Caption, str]]:
     """Name, caption and SVG of each figure."""
     return [
-        (name, CAPTIONS[name], inline_figure(path.read_text(), name))
+        (name, CAPTIONS[name], inline_figure(path.read_text(), name, CAPTIONS[name].title))
         for name, path in paths.items()
     ]
 
