@@ -58,7 +58,7 @@ ALLOWED = {
     "errors": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "io", "settings"},
     "io": {"errors"}, "vcf": {"errors", "io"}, "panel": BASE, "masking": {"panel", "seeding", "settings"},
     "qc": BASE | {"panel", "vcf"}, "retrieval": BASE | {"panel"}, "li_stephens": BASE | {"panel"},
-    "gpu": BASE | {"li_stephens", "panel", "retrieval"},
+    "gpu": BASE | {"li_stephens", "network", "panel", "retrieval"},
     "network": BASE, "evaluation": BASE | {"panel", "vcf"},
     "dataset": BASE | {"li_stephens", "network", "panel", "retrieval"},
     "training": BASE | {"dataset", "evaluation", "network", "panel"},
@@ -91,7 +91,14 @@ def test_only_stores_open_data_files():
 
 def test_networks_stay_where_they_belong():
     users = {path for path in [*STEPS, *CORE] if uses(path, "torch")}
-    assert {wing_of(path) for path in users} <= {"network", "training", "dataset", "gpu", "steps"}
+    assert {wing_of(path) for path in users} <= {
+        "network",
+        "training",
+        "dataset",
+        "gpu",
+        "imputation",
+        "steps",
+    }
 
 
 @pytest.mark.parametrize("name", RULES)

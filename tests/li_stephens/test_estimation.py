@@ -9,6 +9,7 @@ from haplorag.li_stephens import segments as cutting
 from haplorag.li_stephens.estimation import Events, estimate_model, expect_events, maximise
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.parameters import CopyingModel, assume_model
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.li_stephens.reference import expect_events_plainly
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.settings import CopyingSetting, LiStephensSettings
@@ -72,7 +73,9 @@ def test_rates_that_are_known_are_found():
     panel = copy_founders(generator, founders, 300, switch, mismatch)
     centimorgan = np.linspace(0, 0.2, 120)
     many = SETTINGS.model_copy(update={"estimation_rounds": 12, "estimation_people": 150})
-    rates = estimate_model(PlainPanel(panel), np.arange(120), centimorgan, many, 1, threads=2)
+    rates = estimate_model(
+        PlainPanel(panel), np.arange(120), centimorgan, many, 1, CorePasses(2).expect_events
+    )
     gaps = np.diff(rates.distance)
     assert gaps.argmax() == 59 and -np.expm1(-gaps[59]) == pytest.approx(0.35, abs=0.1)
     assert np.median(gaps) < 0.02
@@ -85,7 +88,10 @@ def test_it_is_a_function_of_the_seed():
     generator = np.random.default_rng(2)
     panel = generator.integers(0, 2, (400, 40), dtype=np.uint8)
     arguments = PlainPanel(panel), np.arange(0, 40, 2), np.linspace(0, 1, 40), SETTINGS
-    one, two, other = (estimate_model(*arguments, seed, 1 + seed) for seed in (1, 1, 2))
+    one, two, other = (
+        estimate_model(*arguments, seed, CorePasses(threads).expect_events)
+        for seed, threads in ((1, 1), (1, 2), (2, 3))
+    )
     np.testing.assert_array_equal(one.mismatch, two.mismatch)
     np.testing.assert_array_equal(one.distance, two.distance)
     assert (one.mismatch != other.mismatch).any()
@@ -96,13 +102,17 @@ def test_where_nothing_is_typed_the_prior_stands():
     centimorgan = np.linspace(0, 1, 50)
     prior = assume_model(centimorgan, SETTINGS)
     typed = np.array([20, 25, 30])
-    rates = estimate_model(PlainPanel(panel), typed, centimorgan, SETTINGS, 1, 1)
+    rates = estimate_model(
+        PlainPanel(panel), typed, centimorgan, SETTINGS, 1, CorePasses(1).expect_events
+    )
     untyped = np.setdiff1d(np.arange(50), typed)
     np.testing.assert_array_equal(rates.mismatch[untyped], prior.mismatch[untyped])
     for part in (slice(0, 21), slice(30, 50)):
         np.testing.assert_allclose(np.diff(rates.distance[part]), np.diff(prior.distance[part]))
     for few in (typed[:1], typed[:0]):
-        same = estimate_model(PlainPanel(panel), few, centimorgan, SETTINGS, 1, 1)
+        same = estimate_model(
+            PlainPanel(panel), few, centimorgan, SETTINGS, 1, CorePasses(1).expect_events
+        )
         np.testing.assert_array_equal(same.distance, prior.distance)
 
 

@@ -8,17 +8,22 @@ import subprocess
 import numpy as np
 import pysam
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from haplorag.errors import InputError
 from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.gpu import panel_bits
+from haplorag.gpu.passes import GpuPasses
 from haplorag.io.checksums import checksum
 from haplorag.io.hdf5 import read_arrays, write_arrays
 from haplorag.io.metadata import read_facts, write_facts
 from haplorag.io.tables import read_table
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.panel.samples import find_samples
 from haplorag.seeding import seed_of
+from haplorag.steps import imputation as step
 from haplorag.steps.baselines import METHODS
 from haplorag.steps.imputation import imputation
 from haplorag.vcf.bgzf import read_pieces
@@ -393,3 +398,32 @@ def test_estimated_r2_is_the_true_one_where_probabilities_are_honest():
     assert estimate_r2(probability.reshape(1, -1)) == pytest.approx(true, abs=0.02)
     assert estimate_r2(np.array([[0.3] * 4, [0.0] * 4, [1.0] * 4])) == pytest.approx(0, abs=1e-12)
     assert estimate_r2(np.array([[0.0, 1.0, 1.0, 0.0]])) == 1
+
+
+def test_a_gpu_imputes_the_same(panel_imputer, simulated, tmp_path, monkeypatch):
+    """Here by Triton's interpreter; a third digit may round the other way."""
+    # The interpreter takes program after program: all lanes go in one.
+    monkeypatch.setattr(panel_bits, "MOST_LANES", 256)
+    monkeypatch.setattr(panel_bits, "MOST_CELLS_OF_PROGRAM", 2**20)
+    # Rates come from more haplotypes than it takes in seconds; tests/gpu has those.
+    monkeypatch.setattr(GpuPasses, "expect_events", CorePasses(1).expect_events)
+    target = simulated.folder / "demo/target.vcf.gz"
+    few = tmp_path / "few.vcf.gz"
+    with pysam.VariantFile(str(target)) as vcf:
+        people = list(vcf.header.samples)[:2]
+    pysam.bcftools.view(
+        "-s", ",".join(people), "-Oz", "-o", str(few), str(target), catch_stdout=False
+    )
+    settings = simulated.settings.imputation
+    said = {}
+    for passes in (CorePasses(1), GpuPasses(torch.device("cpu"))):
+        monkeypatch.setattr(step, "_choose_passes", lambda *_, passes=passes: passes)
+        output = tmp_path / f"{type(passes).__name__}.vcf.gz"
+        imputation(panel_imputer, few, output, tmp_path / "sites.tsv", settings=settings, gpus=1)
+        said[type(passes)] = read(output, "HDS")
+    for ours, theirs in zip(said[GpuPasses], said[CorePasses], strict=True):
+        if isinstance(ours, np.ndarray) and ours.dtype.kind == "f":
+            np.testing.assert_allclose(ours, theirs, atol=1.001e-3)
+            assert (ours == theirs).mean() > 0.99
+        else:
+            assert list(ours) == list(theirs)

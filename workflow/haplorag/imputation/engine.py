@@ -11,9 +11,8 @@ from haplorag.imputation.imputer import Imputer, PanelChromosome
 from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.lanes import Queries
-from haplorag.li_stephens.model import impute_sites
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.li_stephens.segments import cut_segments
+from haplorag.li_stephens.passes import Passes
 from haplorag.seeding import seed_of
 from haplorag.vcf.writer import LEVELS
 
@@ -26,8 +25,9 @@ Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 Engine = Callable[[PanelChromosome, TargetChromosome, Progress], Windows]
 
 
-def build_panel_engine(imputer: Imputer, batch_people: int, threads: int) -> Engine:
-    """The model over the whole panel, alone; at most `batch_people` people go at a time.
+def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> Engine:
+    """The model over the whole panel, alone; at most `batch_people` people go at a time, and more
+    where the passes are best taken by many.
 
     Each goes along the whole chromosome. What comes out is kept beside the target's store, in
     thousandths, and given window by window.
@@ -40,14 +40,15 @@ def build_panel_engine(imputer: Imputer, batch_people: int, threads: int) -> Eng
         wanted = np.ones(len(target.record), dtype=bool)
         wanted[typed[(known >= 0).all(axis=0)]] = False
         core = np.flatnonzero(wanted)
-        model = estimate_copying(imputer, panel, target, threads)
+        model = estimate_copying(imputer, panel, target, passes)
         levels = _create_levels(target, len(known), len(core))
-        segments = cut_segments(panel.shards, typed, core, model.distance)
-        starts = range(0, len(known), 2 * batch_people)
+        impute_sites = passes.open_panel(panel.shards, typed, core, model)
+        step = 2 * batch_people * passes.people_together
+        starts = range(0, len(known), step)
         for start in progress(starts, f"chromosome {target.name}, people", len(starts)):
-            some = slice(start, start + 2 * batch_people)
+            some = slice(start, start + step)
             nobody = np.full(len(known[some]), -1)
-            found = impute_sites(Queries(known[some], nobody), segments, model, threads)
+            found = impute_sites(Queries(known[some], nobody))
             levels[some] = np.rint(found * LEVELS)
         yield from _cut_windows(panel, typed, known, core, levels)
 
@@ -55,12 +56,13 @@ def build_panel_engine(imputer: Imputer, batch_people: int, threads: int) -> Eng
 
 
 def estimate_copying(
-    imputer: Imputer, panel: PanelChromosome, target: TargetChromosome, threads: int
+    imputer: Imputer, panel: PanelChromosome, target: TargetChromosome, passes: Passes
 ) -> CopyingModel:
     """How haplotypes copy where a target's sites are typed, as the panel itself tells."""
     seed = seed_of(imputer.seed, "rates", target.chromosome)
     positions = panel.windows.centimorgan
-    return estimate_model(panel.shards, target.typed, positions, imputer.copying, seed, threads)
+    expect = passes.expect_events
+    return estimate_model(panel.shards, target.typed, positions, imputer.copying, seed, expect)
 
 
 def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.ndarray:

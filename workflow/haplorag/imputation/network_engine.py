@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from haplorag.dataset.batches import cut_batch
 from haplorag.errors import InputError
@@ -10,15 +11,18 @@ from haplorag.imputation.engine import Engine, Progress, Windows, estimate_copyi
 from haplorag.imputation.imputer import Imputer, PanelChromosome
 from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.network.device import choose_device, configure_runtime
+from haplorag.li_stephens.passes import Passes
+from haplorag.network.device import telling_what_to_lower
 from haplorag.network.model import build_network, predict
 from haplorag.network.weights import load_weights
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns, mask_window
 from haplorag.retrieval.search import search_neighbours
 
 
-def build_network_engine(imputer: Imputer, batch_people: int, threads: int, gpus: int) -> Engine:
-    """The network, which is given retrieved neighbours and the model over the panel.
+def build_network_engine(
+    imputer: Imputer, batch_people: int, passes: Passes, device: torch.device, threads: int
+) -> Engine:
+    """The network on a device, which is given retrieved neighbours and the model over the panel.
 
     At most `batch_people` people go at a time. Raises InputError where the imputer has no network,
     or its weights do not fit.
@@ -26,8 +30,6 @@ def build_network_engine(imputer: Imputer, batch_people: int, threads: int, gpus
     if imputer.reads is None:
         raise InputError(f"{imputer.folder}: has no network; make one of a trained model")
     reads, neighbours = imputer.reads, imputer.neighbours
-    device = choose_device(gpus)
-    configure_runtime(device, threads)
     network = build_network(reads)
     load_weights(imputer.folder / "weights.safetensors", network)
     network.to(device)
@@ -45,10 +47,11 @@ def build_network_engine(imputer: Imputer, batch_people: int, threads: int, gpus
         batch, _ = cut_batch(
             view, copying, haplotypes, ids, nobody, panel.frequencies, unknown, reads
         )
-        return predict(network, batch.to(device)).cpu().numpy()
+        with telling_what_to_lower("imputation.batch_people", batch_people):
+            return predict(network, batch.to(device)).cpu().numpy()
 
     def impute(panel: PanelChromosome, target: TargetChromosome, progress: Progress) -> Windows:
-        copying = estimate_copying(imputer, panel, target, threads)
+        copying = estimate_copying(imputer, panel, target, passes)
         untyped = target.record < 0
         count = len(panel.windows)
         for window in progress(range(count), f"chromosome {target.name}, windows", count):

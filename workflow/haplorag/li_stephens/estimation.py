@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from haplorag.li_stephens.forward_backward import count_events
 from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
 from haplorag.li_stephens.parameters import MIN_SWITCH, CopyingModel, assume_model
-from haplorag.li_stephens.segments import PanelSegments, cut_segments
+from haplorag.li_stephens.segments import PanelSegments
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import CopyingSetting, LiStephensSettings
 
@@ -29,20 +30,25 @@ class Events(NamedTuple):
     switches: np.ndarray
 
 
+# From haplotypes, the panel, its typed sites int [T] and a model.
+Expect = Callable[[Queries, ShardSet, np.ndarray, CopyingModel], Events]
+
+
 def estimate_model(
     shards: ShardSet,
     typed: np.ndarray,
     centimorgan: np.ndarray,
     settings: LiStephensSettings,
     seed: int,
-    threads: int,
+    expect: Expect,
 ) -> CopyingModel:
     """Estimate how haplotypes copy where the sites `typed` int [T] are typed.
 
     Some reference samples, chosen by the seed, are left out and followed through the rest; what is
     expected to have happened gives new rates, shrunk to the prior: expectation-maximisation, a few
     rounds of it. `centimorgan` [site] are the genetic positions of all sites. Between typed sites
-    switches follow the genetic map, and where nothing is typed the prior stands.
+    switches follow the genetic map, and where nothing is typed the prior stands. `expect` adds up
+    what is expected to have happened, as `Passes.expect_events`.
     """
     prior = assume_model(centimorgan, settings)
     samples = shards.reference_haplotypes // 2
@@ -52,10 +58,9 @@ def estimate_model(
     owner = np.sort(generator.permutation(samples)[: settings.estimation_people])
     rows = np.stack([2 * owner, 2 * owner + 1], axis=1).ravel()
     queries = Queries(shards.haplotypes(typed, rows).astype(np.int8), np.repeat(owner, 2))
-    panel = cut_segments(shards, typed, typed[:0], prior.distance)
     model = prior
     for _ in range(settings.estimation_rounds):
-        events = expect_events(queries, panel, model, threads)
+        events = expect(queries, shards, typed, model)
         model = maximise(events, len(rows), typed, prior)
     return model
 

@@ -6,10 +6,18 @@ import contextlib
 import ctypes
 import logging
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
+from haplorag.errors import InputError
+
 log = logging.getLogger(__name__)
+# What Triton and the kernels of PyTorch for bfloat16 ask of a card.
+LEAST_CAPABILITY = (8, 0)
+DEVICES = Path("/dev")
+ON_CPU = "ask for the CPU: --resources gpu=0, or by hand --gpus 0"
 # Of glibc's malloc.h: numbers of mallopt's parameters.
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 
@@ -20,12 +28,62 @@ def local_rank() -> int:
 
 
 def choose_device(gpus: int) -> torch.device:
-    """This process's GPU where any is given and present, else the CPU."""
-    if gpus and torch.cuda.is_available():
-        return torch.device("cuda", local_rank())
-    if gpus:
-        log.info("no GPU was found")
-    return torch.device("cpu")
+    """This process's GPU where any is given and the machine has one, else the CPU.
+
+    Raises InputError where the machine has a GPU that cannot be used: PyTorch without support, a
+    driver or a card that is too old.
+    """
+    if not gpus:
+        return torch.device("cpu")
+    if not _has_card():
+        log.info("no GPU was found: on the CPU")
+        return torch.device("cpu")
+    if torch.version.cuda is None:
+        raise InputError(
+            f"this machine has a GPU, and the PyTorch installed here, {torch.__version__}, is one "
+            f"for the CPU; install envs/gpu.txt, or {ON_CPU}"
+        )
+    try:
+        torch.cuda.init()
+    except RuntimeError as error:
+        raise InputError(f"this machine's GPU cannot be used: {error}; or {ON_CPU}") from error
+    device = torch.device("cuda", local_rank())
+    _check_card(device)
+    return device
+
+
+def _has_card() -> bool:
+    """Whether the machine has an NVIDIA GPU that is not hidden from this process."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return False
+    return torch.cuda.is_available() or any(DEVICES.glob("nvidia[0-9]*"))
+
+
+def _check_card(device: torch.device) -> None:
+    capability = torch.cuda.get_device_capability(device)
+    if capability < LEAST_CAPABILITY:
+        name = torch.cuda.get_device_name(device)
+        found, least = (".".join(map(str, pair)) for pair in (capability, LEAST_CAPABILITY))
+        raise InputError(
+            f"{name}: its compute capability is {found}, and {least} (A100 and newer) is the "
+            f"least; {ON_CPU}"
+        )
+
+
+@contextlib.contextmanager
+def telling_what_to_lower(setting: str, value: int | None = None) -> Iterator[None]:
+    """Turn the end of a GPU's memory into InputError that names the setting to lower, and how far.
+
+    Half of it takes half of the memory but what the network itself takes.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        is_value = f", which is {value}, to {max(1, value // 2)}" if value else " by half"
+        raise InputError(
+            f"the GPU's memory ran out ({str(error).partition('. GPU')[0]}); lower {setting}"
+            f"{is_value}, or end what else runs on the GPU"
+        ) from error
 
 
 def configure_runtime(device: torch.device, threads: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from haplorag.errors import InputError
 from haplorag.imputation.chromosome import impute_chromosome
@@ -14,11 +15,15 @@ from haplorag.imputation.imputer import Imputer, open_imputer, open_panel_chromo
 from haplorag.imputation.target import Target, read_target
 from haplorag.io.atomic import borrowing_folder
 from haplorag.io.tables import write_table
+from haplorag.li_stephens.passes import CorePasses, Passes
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import ImputationSettings
 from haplorag.vcf.reader import read_vcf_header
 from haplorag.vcf.writer import writing_imputed
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 COLUMNS = ["chromosome", "position", "ref", "alt", "fate", "remarks", "explanation"]
@@ -66,13 +71,29 @@ def imputation(
 def _build_engine(
     imputer: Imputer, settings: ImputationSettings, threads: int, gpus: int
 ) -> Engine:
-    """The model over the panel, alone or under the network."""
+    """The model over the panel, alone or under the network, on a GPU where one is given."""
+    people = settings.batch_people
+    if imputer.reads is None and not gpus:
+        return build_panel_engine(imputer, people, CorePasses(threads))
+    # Loading torch takes seconds, and only networks and GPUs ask for it.
+    from haplorag.network.device import choose_device, configure_runtime
+
+    device = choose_device(gpus)
+    configure_runtime(device, threads)
+    passes = _choose_passes(device, threads)
     if imputer.reads is None:
-        return build_panel_engine(imputer, settings.batch_people, threads)
-    # Loading torch takes seconds, and only the network asks for it.
+        return build_panel_engine(imputer, people, passes)
     from haplorag.imputation.network_engine import build_network_engine
 
-    return build_network_engine(imputer, settings.batch_people, threads, gpus)
+    return build_network_engine(imputer, people, passes, device, threads)
+
+
+def _choose_passes(device: torch.device, threads: int) -> Passes:
+    if device.type == "cpu":
+        return CorePasses(threads)
+    from haplorag.gpu.passes import GpuPasses
+
+    return GpuPasses(device)
 
 
 def _write_fates(path: Path, read: Target) -> None:

@@ -12,6 +12,7 @@ from haplorag.io.provenance import check_provenance, describe_provenance
 from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.model_store import write_models
 from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.panel.haplotypes import open_shards
 from haplorag.panel.windows import read_windows
 from haplorag.pipeline.cli import count_threads, run_step
@@ -41,12 +42,13 @@ def rates(
     centimorgan = read_windows(windows).centimorgan
     panel = open_shards(shards)
     arrays = read_arrays(masks, "masks")
+    passes = CorePasses(count_threads(threads))
     models = {}
     for name, hidden in zip(arrays["names"].tolist(), arrays["hidden"], strict=True):
         typed = np.flatnonzero(~hidden)
         own_seed = seed_of(seed, "rates", chromosome)
         models[name] = estimate_model(
-            panel, typed, centimorgan, settings, own_seed, count_threads(threads)
+            panel, typed, centimorgan, settings, own_seed, passes.expect_events
         )
         log.info("%s: %s", name, _describe(models[name], typed, centimorgan))
     # Not of the masks: epochs, which have their own, are traced with what validation estimates.
