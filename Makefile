@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: run test lint format reproduce pins
 
 run: .venv/.$(DEVICE)
-	snakemake --cores $(CORES) --resources gpu=$(GPUS) --config imputation='{gpus: $(GPUS)}' --quiet rules
+	snakemake --cores $(CORES) --resources gpu=$(GPUS) --set-resources imputation:gpu=1 neighbours:gpu=1 --quiet rules
 	@echo "The report: $(CURDIR)/results/report/report.html"
 
 test: .venv/.dev

@@ -327,7 +327,6 @@ class ImputationSettings(Section):
     model: Name
     targets: Named[FilePath]
     batch_people: Count
-    gpus: Annotated[int, Field(ge=0, le=1)]
     max_unphased: Fraction
     min_overlap: Fraction
     max_flips: Natural

@@ -104,10 +104,11 @@ rule neighbours:
     wildcard_constraints:
         draw=f"{fixed_draw}|{epoch_draw}",
     conda:
-        "../../envs/cpu.yaml"
+        "../../envs/gpu.yaml"
     threads: 2
     resources:
         **growing(memory=(1000, 40), minutes=(20, 1.5)),
+        gpu=0,  # a GPU where one is given: --set-resources neighbours:gpu=1
     params:
         code=code("neighbours"),
         settings=as_json(settings.neighbours),
@@ -120,7 +121,7 @@ rule neighbours:
     shell:
         "python -m haplorag.steps.neighbours {input.genotypes:q} {input.samples:q} {input.windows:q} {input.masks:q}"
         " {input.shards:q} {output:q} --draw {wildcards.draw} --chromosome {wildcards.chromosome}"
-        " --settings {params.settings:q} --curriculum {params.curriculum:q} --seed {params.seed} --threads {threads}"
+        " --settings {params.settings:q} --curriculum {params.curriculum:q} --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 

@@ -322,12 +322,10 @@ rule imputation:
     threads: 8
     resources:
         **growing(memory=(8000, 10), minutes=(30, 15)),
-        gpu=int(settings.imputation.gpus or settings.imputation.model != PANEL_ONLY),
+        gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
-        settings=as_json(
-            settings.imputation.model_copy(update={"targets": {}, "gpus": 0})
-        ),
+        settings=as_json(settings.imputation.model_copy(update={"targets": {}})),
         seen=lambda wildcards: digests_of(
             settings.imputation.targets[wildcards.target]
         )(wildcards),

@@ -5,6 +5,8 @@ Typed columns become packed codes, FAISS finds the nearest, and nobody finds the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import faiss
 import numpy as np
 
@@ -20,6 +22,11 @@ MOST_COPIES, FEWEST_COPIES, COPIED_BITS = 64, 8, 2048
 # of it glibc gives again what was freed; beyond, every batch gets fresh pages, which takes longer
 # than the search.
 BATCH_IDS = 3 * 2**20
+# Compares queries 0/1 uint8 [Q, T] with reference haplotypes [N, T] in segments; given the range
+# int [Q, 2] of each query's own, and how many are wanted. Gives ids and mismatches [Q, wanted].
+Ranking = Callable[
+    [np.ndarray, np.ndarray, list[tuple[int, int]], np.ndarray, int], tuple[np.ndarray, np.ndarray]
+]
 
 
 def search_neighbours(
@@ -29,6 +36,7 @@ def search_neighbours(
     owner: np.ndarray,
     settings: NeighbourSettings,
     threads: int = 1,
+    rank: Ranking | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the reference haplotypes most alike at the typed sites of a window, around each part of
     it.
@@ -41,7 +49,8 @@ def search_neighbours(
     Each segment at each scale orders all haplotypes by mismatches within it, then by mismatches in
     the whole typed context, then by id; the K returned have the best rank in any of these orders.
     Gives ids int32 [Q, K], best first and -1 where the panel has fewer, and mismatches over the
-    whole typed context int32 [Q, K] (-1 there).
+    whole typed context int32 [Q, K] (-1 there). `rank` compares; without it FAISS does, in so many
+    threads.
     """
     columns = queries.shape[1]
     wanted = min(settings.count, max(len(reference) - 2 * bool((owner >= 0).any()), 0))
@@ -53,13 +62,10 @@ def search_neighbours(
         return ids, distances
     asked = np.where(queries < 0, reference.mean(axis=0) > 0.5, queries).astype(np.uint8)
     faiss.omp_set_num_threads(threads)
-    ranked = [
-        _rank_segment(asked, reference, segment, owner, wanted)
-        for segment in cut_segments(*core, columns, settings)
-    ]
-    ids[:, :wanted], distances[:, :wanted] = _merge_ranks(
-        np.stack(ranked, axis=1), pack(asked), pack(reference), wanted
-    )
+    segments = cut_segments(*core, columns, settings)
+    own = np.where(owner >= 0, [2 * owner, 2 * owner + 2], 0).T
+    found = (rank or _rank_by_faiss)(asked, reference, segments, own, wanted)
+    ids[:, :wanted], distances[:, :wanted] = found
     return ids, distances
 
 
@@ -87,15 +93,31 @@ def cut_segments(
     return list(segments)
 
 
+def count_copies(first: int, last: int) -> int:
+    """How many times a segment's columns count beside once in the whole context."""
+    return min(max(COPIED_BITS // (last - first), FEWEST_COPIES), MOST_COPIES) - 1
+
+
+def _rank_by_faiss(
+    asked: np.ndarray,
+    known: np.ndarray,
+    segments: list[tuple[int, int]],
+    own: np.ndarray,
+    wanted: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    ranked = [_rank_segment(asked, known, segment, own, wanted) for segment in segments]
+    return _merge_ranks(np.stack(ranked, axis=1), pack(asked), pack(known), wanted)
+
+
 def _rank_segment(
-    asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], owner: np.ndarray, wanted: int
+    asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], own: np.ndarray, wanted: int
 ) -> np.ndarray:
     """Ids of the `wanted` nearest for one segment, int32 [Q, wanted], in order of (segment,
     context, id).
     """
 
     first, last = segment
-    copies = min(max(COPIED_BITS // (last - first), FEWEST_COPIES), MOST_COPIES) - 1
+    copies = count_copies(first, last)
 
     def encode(haplotypes: np.ndarray) -> np.ndarray:
         return np.concatenate(
@@ -110,8 +132,8 @@ def _rank_segment(
     nearest = min(wanted + 2, len(known))
     index.query_batch_size = max(1, BATCH_IDS // (index.d * nearest))
     found = index.search(encode(asked), nearest)[1].astype(np.int32)
-    own = (found // 2 == owner[:, None]) & (owner[:, None] >= 0)
-    order = np.argsort(own, axis=1, kind="stable")
+    is_own = (found >= own[:, :1]) & (found < own[:, 1:])
+    order = np.argsort(is_own, axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)[:, :wanted]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -21,12 +23,16 @@ from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.retrieval.neighbours import choose_items, create_neighbours, group_items
-from haplorag.retrieval.search import search_neighbours
+from haplorag.retrieval.search import Ranking, search_neighbours
 from haplorag.settings import Curriculum, NeighbourSettings
 
 log = logging.getLogger(__name__)
 # Mask, window and person of each item, int32 [n] each.
 Items = tuple[np.ndarray, np.ndarray, np.ndarray]
+# Neighbours of queries, given the reference, the core's columns, and the queries' owners.
+Search = Callable[
+    [np.ndarray, np.ndarray, tuple[int, int], np.ndarray], tuple[np.ndarray, np.ndarray]
+]
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,15 @@ def neighbours(
     seed: int,
     curriculum: Curriculum | None = None,
     threads: int = 1,
+    gpus: int = 0,
 ) -> None:
     """Write mask, window and person int32 [n] of every item, and ids and distances int32 [n, 2, K]
     of its neighbours.
 
     An epoch (told by `curriculum`) takes one mask and some training people a window; validation and
     test take all masks and everyone of the role. Reference people never retrieve their own
-    haplotypes. Raises InputError where the files come from two runs, or nobody has the role.
+    haplotypes. With `gpus` haplotypes are compared on a GPU, where there is one, to the same end.
+    Raises InputError where the files come from two runs, or nobody has the role.
     """
     panel = ("samples", samples), ("genotypes", genotypes), ("windows", windows), ("shards", shards)
     sources = describe_provenance(*panel, ("masks", masks))
@@ -80,14 +88,27 @@ def neighbours(
                 f"raise samples.{draw}, or run: snakemake impute"
             )
         items = _list_all(judged, len(window_set), len(hidden))
+    search = partial(search_neighbours, settings=settings, threads=threads, rank=_choose_rank(gpus))
     started = time.perf_counter()
     creating = creating_arrays(output, "neighbours", draw=draw, sources=sources)
     with creating as file, opening_arrays(genotypes, "genotypes") as stored:
         create_neighbours(file, *items, settings.count)
-        _search_all(file, stored, view, items, settings, threads)
+        _search_all(file, stored, view, items, settings, search)
     count = len(items[0])
     pace = 2 * count * settings.count / max(time.perf_counter() - started, 1e-9)
     log.info("%d items, %d neighbours each way, %.0f neighbours/s", count, settings.count, pace)
+
+
+def _choose_rank(gpus: int) -> Ranking | None:
+    """What compares haplotypes: a GPU where there is one, else None, which is FAISS."""
+    if not gpus:
+        return None
+    # Loading torch takes seconds.
+    from haplorag.gpu.search import rank_on
+    from haplorag.network.device import choose_device
+
+    device = choose_device(gpus)
+    return None if device.type == "cpu" else rank_on(device)
 
 
 def _search_all(
@@ -96,13 +117,13 @@ def _search_all(
     view: MaskedPanel,
     items: Items,
     settings: NeighbourSettings,
-    threads: int,
+    search: Search,
 ) -> None:
     """Fill the file with the neighbours of all items, mask by mask and window by window."""
     mask, window, person = items
     for rows in show_progress(group_items(mask, window), "windows"):
         place = int(mask[rows[0]]), int(window[rows[0]])
-        ids, distances = _search_window(genotypes, view, place, person[rows], settings, threads)
+        ids, distances = _search_window(genotypes, view, place, person[rows], settings, search)
         written = slice(rows[0], rows[-1] + 1)
         file["ids"][written] = ids.reshape(len(rows), 2, -1)
         file["distances"][written] = distances.reshape(len(rows), 2, -1)
@@ -114,7 +135,7 @@ def _search_window(
     place: tuple[int, int],
     person: np.ndarray,
     settings: NeighbourSettings,
-    threads: int,
+    search: Search,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Neighbours of people int32 [n] under the mask and in the window of a place.
 
@@ -128,7 +149,7 @@ def _search_window(
     queries = read_haplotypes(genotypes, typed, person)
     reference = view.shards.haplotypes(typed)
     owner = np.repeat(view.owner[person], 2)
-    return search_neighbours(queries, reference, core_columns, owner, settings, threads)
+    return search(queries, reference, core_columns, owner)
 
 
 def _list_all(people: np.ndarray, windows: int, masks: int) -> Items:
