@@ -82,7 +82,7 @@ def test_held_out_people_change_nothing(simulated, tmp_path):
     ]
 
 
-def test_a_super_population_may_be_called_all(simulated, tmp_path):
+def test_a_name_replaces_nobody_not_even_all(simulated, tmp_path):
     table = read_samples(simulated.samples)
     write_table(tmp_path / "samples.tsv", table.replace({"super_population": {"AFR": "all"}}))
     renamed = tmp_path / "genotypes.h5"

@@ -17,7 +17,7 @@ from haplorag.evaluation.metrics import dosage_r2_by_site
 from haplorag.gpu import panel_bits
 from haplorag.gpu.passes import GpuPasses
 from haplorag.io.checksums import checksum
-from haplorag.io.hdf5 import read_arrays, write_arrays
+from haplorag.io.hdf5 import opening_arrays, read_arrays, write_arrays
 from haplorag.io.metadata import read_facts, write_facts
 from haplorag.io.tables import read_table
 from haplorag.li_stephens.passes import CorePasses
@@ -427,3 +427,33 @@ def test_a_gpu_imputes_the_same(panel_imputer, simulated, tmp_path, monkeypatch)
             assert (ours == theirs).mean() > 0.99
         else:
             assert list(ours) == list(theirs)
+
+
+@pytest.mark.parametrize("name", ["o.vcf.gz", "o.bcf"])
+def test_an_index_that_is_needed(impute, panel_imputer, simulated, tmp_path, name):
+    """Positions above 512 Mb get an index that reaches them; one of an earlier file goes."""
+    beyond = 2**29
+    imputer = shutil.copytree(panel_imputer, tmp_path / "imputer")
+    for file, key in (("panel.h5", "variants/POS"), ("windows.h5", "position")):
+        path = imputer / "1" / file
+        with opening_arrays(path, file.split(".")[0]) as opened:
+            facts = {key: opened.attrs[key] for key in opened.attrs if key != "format"}
+        arrays = read_arrays(path, file.split(".")[0])
+        if key in arrays:
+            arrays[key] = arrays[key] + np.int32(beyond)
+        write_arrays(path, file.split(".")[0], arrays, **facts)
+    facts = read_facts(imputer / "imputer.json", "imputer")
+    facts["files"] |= {name: checksum(imputer / name) for name in ("1/panel.h5", "1/windows.h5")}
+    write_facts(imputer / "imputer.json", "imputer", facts)
+    source = simulated.folder / "demo/target.vcf.gz"
+    rewrite(
+        source,
+        tmp_path / "t.vcf",
+        lambda row, line: [line[0], str(int(line[1]) + beyond), *line[2:]],
+    )
+    (tmp_path / f"{name}.tbi").write_bytes(b"of an earlier file")
+    output = impute(tmp_path / "t.vcf", name, imputer)
+    assert [path.name for path in tmp_path.glob("o.*i")] == [f"{name}.csi"]
+    with pysam.VariantFile(str(output)) as vcf:
+        first = next(iter(vcf)).pos
+        assert first > beyond and next(vcf.fetch("1", first - 1, first)).pos == first

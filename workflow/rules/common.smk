@@ -108,7 +108,6 @@ times = f"{results}/benchmarks"
 epochs = [f"{epoch:03d}" for epoch in range(settings.training.epochs + 1)]
 samples = f"{results}/samples/samples.tsv"
 extension = settings.imputation.output
-index = {"vcf.gz": "tbi", "bcf": "csi"}[extension]
 imputed = expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets
 )

@@ -309,9 +309,9 @@ rule imputation:
         target=lambda wildcards: settings.fill(
             settings.imputation.targets[wildcards.target]
         ),
+    # The index lies beside the VCF; of which kind it is, positions decide.
     output:
         vcf=f"{results}/imputation/{{target}}.{extension}",
-        index=f"{results}/imputation/{{target}}.{extension}.{index}",
         sites=f"{results}/imputation/{{target}}.sites.tsv",
     log:
         f"{logs}/imputation/{{target}}.log",

@@ -56,6 +56,11 @@ class SiteLog:
     def __len__(self) -> int:
         return len(self.positions)
 
+    @property
+    def last(self) -> int:
+        """The greatest position of the panel's sites and the target's."""
+        return max(self._reach[1], *self.positions[-1:])
+
     def add(self, block: Block, matcher: SiteMatcher) -> None:
         """Take the next variants, and match them to the panel's."""
         calls = block.alleles

@@ -49,7 +49,8 @@ class TargetChromosome:
 
     Its genotypes are in a store at `path`; `record` int64 [site] is the record that each panel site
     is (-1 untyped), `swapped` bool [record] whether its alleles change places, and `fates` has a
-    row for each record of the store, then for each that was left out while reading.
+    row for each record of the store, then for each that was left out while reading. `last` is the
+    greatest position of the panel's sites and its own.
     """
 
     chromosome: str
@@ -59,6 +60,7 @@ class TargetChromosome:
     record: np.ndarray
     swapped: np.ndarray
     fates: pd.DataFrame
+    last: int
 
     @property
     def typed(self) -> np.ndarray:
@@ -236,10 +238,8 @@ def _settle_chromosome(draft: _Draft, diagnosis: Diagnosis) -> TargetChromosome:
     fates = sites.tabulate(settled, reader.dropped)
     for oddity in _find_oddities(draft, settled, fates, diagnosis):
         log.warning("%s: %s", reader.path, oddity)
-    people = len(reader.people)
-    return TargetChromosome(
-        reader.chromosome, draft.name, draft.store, people, settled.record, settled.swapped, fates
-    )
+    where = reader.chromosome, draft.name, draft.store, len(reader.people)
+    return TargetChromosome(*where, settled.record, settled.swapped, fates, sites.last)
 
 
 def _find_oddities(

@@ -19,6 +19,7 @@ from haplorag.li_stephens.passes import CorePasses, Passes
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import ImputationSettings
+from haplorag.vcf.header import Header
 from haplorag.vcf.reader import read_vcf_header
 from haplorag.vcf.writer import writing_imputed
 
@@ -57,8 +58,8 @@ def imputation(
     with borrowing_folder(output) as scratch:
         read = read_target(target, header, opened, settings.max_unphased, scratch)
         check_diagnosis(target, read.diagnosis, settings)
-        lengths = {part.name: header.lengths.get(part.name, 0) for part in read.chromosomes}
-        with writing_imputed(output, lengths, people) as writer:
+        last = max(part.last for part in read.chromosomes)
+        with writing_imputed(output, _list_lengths(read, header), people, last) as writer:
             for part in read.chromosomes:
                 panel = open_panel_chromosome(opened, part.chromosome)
                 impute_chromosome(engine, panel, part, writer, show_progress)
@@ -94,6 +95,15 @@ def _choose_passes(device: torch.device, threads: int) -> Passes:
     from haplorag.gpu.passes import GpuPasses
 
     return GpuPasses(device)
+
+
+def _list_lengths(read: Target, header: Header) -> dict[str, int]:
+    """Lengths of chromosomes that the target declares, 0 for those that are longer in truth."""
+    lengths = {}
+    for part in read.chromosomes:
+        declared = header.lengths.get(part.name, 0)
+        lengths[part.name] = declared if part.last <= declared else 0
+    return lengths
 
 
 def _write_fates(path: Path, read: Target) -> None:

@@ -18,6 +18,8 @@ from haplorag.io.atomic import flush, replacing
 LEVELS = 1000
 # Phased genotypes, each with the tab before it, by 3 (first allele + 1) + second allele + 1.
 PHASED = np.array([f"\t{first}|{second}" for first in ".01" for second in ".01"], dtype="S4")
+# A .tbi reaches no farther than 512 Mb; a .csi does.
+LONGEST_TBI = 2**29
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
 SOURCE = """##FILTER=<ID=PASS,Description="All filters passed">
 ##source=haplorag
@@ -126,14 +128,14 @@ def estimate_r2(dosages: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def writing_imputed(
-    path: Path, lengths: dict[str, int], people: list[str]
+    path: Path, lengths: dict[str, int], people: list[str], last: int
 ) -> Iterator[ImputedWriter]:
     """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all
     went well.
 
-    `lengths` has the length of each chromosome in bp, 0 where it is not known.
+    `lengths` has the length of each chromosome in bp, 0 where it is not known; `last` is the
+    greatest position that will be written.
     """
-    index = path.with_name(path.name + (".csi" if path.suffix == ".bcf" else ".tbi"))
     with replacing(path) as temporary:
         text, pointers = (
             temporary.with_name(temporary.name + ending) for ending in (".vcf.gz", ".index")
@@ -151,12 +153,30 @@ def writing_imputed(
                 )
             else:
                 text.replace(temporary)
-                pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(pointers))
+                _index_text(temporary, pointers, last)
             flush(pointers)
-            pointers.replace(index)
+            _put_index(path, pointers, last)
         finally:
             text.unlink(missing_ok=True)
             pointers.unlink(missing_ok=True)
+
+
+def name_index(path: Path, last: int) -> Path:
+    """The index of a file whose greatest position is `last`."""
+    is_csi = path.suffix == ".bcf" or last > LONGEST_TBI
+    return path.with_name(path.name + (".csi" if is_csi else ".tbi"))
+
+
+def _index_text(path: Path, index: Path, last: int) -> None:
+    pysam.tabix_index(str(path), preset="vcf", force=True, index=str(index), csi=last > LONGEST_TBI)
+
+
+def _put_index(path: Path, index: Path, last: int) -> None:
+    """Put an index in its place; one of another kind, of an earlier file, would mislead readers."""
+    named = name_index(path, last)
+    for ending in {".csi", ".tbi"} - {named.suffix}:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    index.replace(named)
 
 
 def format_header(
@@ -192,14 +212,17 @@ def _write_records(
     chromosomes: Mapping[str, Iterable[tuple[Site, np.ndarray]]],
     people: list[str],
 ) -> None:
+    last = 0
     with replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb") as file:
             file.write(format_header(people, dict.fromkeys(chromosomes, 0), PHASED_FIELDS))
             for chromosome, records in chromosomes.items():
                 for site, alleles in records:
                     file.write(_format_phased(chromosome, site, ".", alleles))
-        pysam.tabix_index(str(temporary), preset="vcf", force=True, index=str(temporary) + ".tbi")
-        temporary.with_name(temporary.name + ".tbi").replace(path.with_name(path.name + ".tbi"))
+                    last = max(last, site.position)
+        pointers = temporary.with_name(temporary.name + ".index")
+        _index_text(temporary, pointers, last)
+        _put_index(path, pointers, last)
 
 
 def write_vcf(
