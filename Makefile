@@ -17,8 +17,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: run test lint format reproduce pins
 
 run: .venv/.$(DEVICE)
-	snakemake --cores $(CORES) --resources gpu=$(GPUS) --set-resources imputation:gpu=1 neighbours:gpu=1 --quiet rules
-	@echo "The report: $(CURDIR)/results/report/report.html"
+	@echo "haplorag simulates a panel, trains two models on it, judges them and imputes a target, on $(CORES) cores ($(DEVICE))."
+	@echo "On 2 free CPU cores that takes 5 to 10 minutes; what is made already is not made again."
+	snakemake --cores $(CORES) --resources gpu=$(GPUS) --set-resources imputation:gpu=1 neighbours:gpu=1 --logger haplorag
+	@echo "The report:       $(CURDIR)/results/report/report.html"
+	@echo "The imputed VCF:  $(CURDIR)/results/imputation/demo.vcf.gz"
+	@echo "Logs:             $(CURDIR)/results/logs"
 
 test: .venv/.dev
 	pytest --numprocesses $(CORES) --dist loadfile

@@ -104,3 +104,18 @@ def test_a_target_with_a_file_a_chromosome_is_a_target_each(word):
         config["target"], others = "{data}/study.{chromosome}.vcf.gz", {}
     expected = {f"study.{name}": f"{{data}}/study.{name}.vcf.gz" for name in ("7", "X")}
     assert read_settings(config).imputation.targets == expected | others
+
+
+def test_the_demos_target_goes_with_the_demos_panel(config):
+    assert list(read_settings(config).imputation.targets) == ["demo"]
+    config["panel"]["vcf"] = "{data}/chr{chromosome}.vcf.gz"
+    checked = read_settings(config).imputation
+    assert checked.targets == {} and checked.truth == {}
+    config["imputation"]["targets"]["study"] = "study.vcf.gz"
+    assert list(read_settings(config).imputation.targets) == ["study"]
+
+
+def test_a_truth_of_no_target_is_refused(config):
+    config["imputation"]["truth"]["stdy"] = "truth.vcf.gz"
+    with pytest.raises(InputError, match=r"imputation\.truth: stdy is not among"):
+        read_settings(config)

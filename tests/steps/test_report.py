@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from haplorag.evaluation.targets import COLUMNS
 from haplorag.io.tables import read_table, write_table
 from haplorag.panel.samples import read_samples
 from haplorag.report.captions import CAPTIONS
@@ -38,12 +39,18 @@ def page(judged, simulated):
     relatives(
         simulated.samples, folder / "relatives.tsv", genotypes=[drawn[0]], frequencies=[drawn[1]]
     )
+    imputed = pd.DataFrame(
+        [(3, 40, "0-0.5", "maf_bin", 60, 0.9, 0.75, 50, 0.85, 0.95)],
+        columns=["samples", "typed_sites", *COLUMNS],
+    )
+    write_table(folder / "mine.tsv", imputed)
     report(
         folder / "summary.json", folder / "accuracy.tsv", folder / "differences.tsv",
         simulated.samples,
         folder / "relatives.tsv", folder / "report.html", chromosomes=["1"],
         genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
         windows=[simulated.folder / "windows/1.tsv"], figures=figures, figure_names=list(CAPTIONS),
+        targets=[folder / "mine.tsv"], target_names=["mine"],
         settings=simulated.settings, times=folder / "times", logs=folder / "logs",
     )  # fmt: skip
     return (folder / "report.html").read_text()
@@ -149,6 +156,11 @@ def test_tables_are_whole_at_a_usual_width(page, tmp_path):
     </script></body>"""
     done = browse(tmp_path, page.replace("</body>", measure), "--window-size=1280,900")
     assert "<title>cut none</title>" in done.stdout
+
+
+def test_imputed_targets_have_their_place(page):
+    assert "mine: 3 samples, 40 sites typed" in page
+    assert "<td>0.850</td><td>0.950</td>" in page
 
 
 def test_it_fetches_nothing(page):

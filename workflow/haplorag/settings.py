@@ -52,6 +52,11 @@ Named = Annotated[dict[Name, Kind], BeforeValidator(_drop_empty)]
 PANEL_ONLY = "li_stephens"
 
 
+def _is_demo(path: str) -> bool:
+    """Whether the stage `demo` makes a file: it goes with the demo's panel, and with no other."""
+    return path.startswith("{results}/demo/")
+
+
 class Section(BaseModel):
     """A frozen group of keys in which an unknown key is an error."""
 
@@ -326,6 +331,7 @@ class ImputationSettings(Section):
 
     model: Name
     targets: Named[FilePath]
+    truth: Named[FilePath]
     batch_people: Count
     max_unphased: Fraction
     min_overlap: Fraction
@@ -373,17 +379,28 @@ class Settings(Section):
                 re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", name))
                 or "target": self.target
             }
-        # One that has a file for each chromosome is a target for each.
-        apart = {
+        truth = {} if self.target is not None else self.imputation.truth
+        if not _is_demo(self.panel.vcf):
+            targets = {name: path for name, path in targets.items() if not _is_demo(path)}
+        truth = {
+            name: path for name, path in truth.items() if name in targets or not _is_demo(path)
+        }
+        if lost := set(truth) - set(targets):
+            raise ValueError(
+                f"imputation.truth: {', '.join(sorted(lost))} is not among imputation.targets"
+            )
+        paths = {"targets": self._spread(targets), "truth": self._spread(truth)}
+        return self.model_copy(update={"imputation": self.imputation.model_copy(update=paths)})
+
+    def _spread(self, paths: dict[str, str]) -> dict[str, str]:
+        """One that has a file for each chromosome is one for each."""
+        return {
             f"{name}.{chromosome}" if "{chromosome}" in path else name: path.replace(
                 "{chromosome}", chromosome
             )
-            for name, path in targets.items()
+            for name, path in paths.items()
             for chromosome in self.chromosomes
         }
-        return self.model_copy(
-            update={"imputation": self.imputation.model_copy(update={"targets": apart})}
-        )
 
     @model_validator(mode="after")
     def _models_are_described(self) -> Settings:

@@ -238,6 +238,9 @@ rule report:
         genotypes=per_chromosome(rules.genotypes.output.genotypes),
         tallies=per_chromosome(rules.genotypes.output.tally),
         windows=per_chromosome(rules.windows.output.table),
+        targets=expand(
+            f"{results}/quality/{{target}}.tsv", target=settings.imputation.targets
+        ),
         figures=expand(rules.plots.output[0], figure=CAPTIONS),
         template=f"{templates}/report.html.j2",
         page=f"{templates}/page.html.j2",
@@ -261,6 +264,7 @@ rule report:
         code=code("report"),
         chromosomes=settings.chromosomes,
         figure_names=list(CAPTIONS),
+        target_names=list(settings.imputation.targets),
         # A function, so that {data} and {results} in paths are not taken for wildcards.
         settings=lambda wildcards: as_json(settings),
         times=times,
@@ -270,6 +274,7 @@ rule report:
         " {input.relatives:q} {output:q} --chromosomes {params.chromosomes:q} --genotypes {input.genotypes:q}"
         " --tallies {input.tallies:q} --windows {input.windows:q}"
         " --figures {input.figures:q} --figure-names {params.figure_names:q}"
+        " --targets {input.targets:q} --target-names {params.target_names:q}"
         " --settings {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
@@ -325,11 +330,44 @@ rule imputation:
         gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
-        settings=as_json(settings.imputation.model_copy(update={"targets": {}})),
+        settings=as_json(
+            settings.imputation.model_copy(update={"targets": {}, "truth": {}})
+        ),
         seen=lambda wildcards: digests_of(
             settings.imputation.targets[wildcards.target]
         )(wildcards),
     shell:
         "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
         " --settings {params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
+rule quality:
+    input:
+        imputed=rules.imputation.output.vcf,
+        genotypes=per_chromosome(rules.genotypes.output.genotypes),
+        frequencies=per_chromosome(rules.frequencies.output[0]),
+        truth=lambda wildcards: [
+            settings.fill(path)
+            for name, path in settings.imputation.truth.items()
+            if name == wildcards.target
+        ],
+    output:
+        f"{results}/quality/{{target}}.tsv",
+    log:
+        f"{logs}/quality/{{target}}.log",
+    benchmark:
+        f"{times}/quality/{{target}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1000, 20), minutes=(10, 1)),
+    params:
+        code=code("quality"),
+        chromosomes=settings.chromosomes,
+        settings=as_json(settings.evaluation),
+    shell:
+        "python -m haplorag.steps.quality {input.imputed:q} {output:q} --genotypes {input.genotypes:q}"
+        " --frequencies {input.frequencies:q} --chromosomes {params.chromosomes:q} --truth {input.truth:q}"
+        " --settings {params.settings:q}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"

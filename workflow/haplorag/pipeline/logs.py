@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +14,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 # A step that is run as a program logs as `__main__`.
 LOGGERS = ("haplorag", "__main__")
+log = logging.getLogger(__name__)
+SECONDS_PER_LINE = 10.0
 
 
 class WarningCollector(logging.Handler):
@@ -79,7 +83,29 @@ def catching_warnings(shown: bool = True) -> Iterator[WarningCollector]:
 
 
 def show_progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:
-    """Pass items on with a progress bar where standard error is a terminal."""
+    """Pass items on with a progress bar where standard error is a terminal, else with a line in the
+    log every ten seconds.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    if not sys.stderr.isatty():
+        return _log_progress(items, what, total)
     from tqdm import tqdm
 
-    return tqdm(items, desc=what, total=total, disable=None, mininterval=0.5)
+    return tqdm(items, desc=what, total=total, mininterval=0.5)
+
+
+def _log_progress(items: Iterable[Item], what: str, total: int | None) -> Iterator[Item]:
+    begun = said = time.monotonic()
+    for number, item in enumerate(items):
+        yield item
+        now = time.monotonic()
+        if now - said < SECONDS_PER_LINE:
+            continue
+        said = now
+        done = number + 1
+        if total is None:
+            log.info("%s: %d done", what, done)
+        else:
+            left = (now - begun) * (total - done) / done
+            log.info("%s: %d of %d, %.0f s left", what, done, total, left)

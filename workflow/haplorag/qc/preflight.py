@@ -70,6 +70,9 @@ def _list_people(settings: Settings) -> Iterator[Callable[[], object]]:
 
 
 def _list_plain_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name, path in settings.imputation.truth.items():
+        if not is_made_here(settings.fill(path), settings):
+            yield f"imputation.truth.{name}", path
     for draw in ("validation", "test"):
         for name, mask in getattr(settings.masks, draw).items():
             if mask.file:

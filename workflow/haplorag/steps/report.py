@@ -44,6 +44,8 @@ def report(
     windows: list[Path],
     figures: list[Path],
     figure_names: list[str],
+    targets: list[Path],
+    target_names: list[str],
     settings: Settings,
     times: Path,
     logs: Path,
@@ -51,7 +53,7 @@ def report(
     """Write the report: HTML with figures, tables and styles inside, and nothing fetched.
 
     No sample's name is in it. `genotypes`, `tallies` and `windows` have a file for each of
-    `chromosomes`, `figures` one for each of `figure_names`.
+    `chromosomes`, `figures` one for each of `figure_names`, `targets` for each of `target_names`.
     """
     judged = _describe_accuracy(
         read_facts(summary, "summary"),
@@ -72,6 +74,7 @@ def report(
             (one["last_bp"].max() - one["first_bp"].min()) / 1e6 for one in places.values()
         ),
         "sources": dict(zip(chromosomes, map(read_vcf_source, genotypes), strict=True)),
+        "targets": dict(zip(target_names, map(read_table, targets), strict=True)),
         "figures": _read_figures(dict(zip(figure_names, figures, strict=True))),
         "versions": list_versions(),
         "warnings": warned,

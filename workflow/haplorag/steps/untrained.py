@@ -49,7 +49,8 @@ def untrained(
     log.info("%s: %d parameters, on %s", model, parameters, device)
     scores = validate(built, open_chromosomes(panel, validation), network, settings)
     score = score_validation(scores, settings.stop_on)
-    log.info("epoch 000: %s %.5f", settings.stop_on, abs(score))
+    loss, r2 = (abs(score_validation(scores, figure)) for figure in ("loss", "r2"))
+    log.info("epoch 000: validation loss %.5f, r2 %.4f", loss, r2)
     for path in (first.weights, first.best):
         save_weights(path, built)
     optimiser = build_optimiser(built, settings)

@@ -31,7 +31,7 @@ from haplorag.training.optimiser import schedule_rate
 from haplorag.training.validation import CALMER
 
 log = logging.getLogger(__name__)
-STEPS_PER_LINE = 50
+SECONDS_PER_LINE = 10.0
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,9 @@ def train_epoch(
     begun = progress.batches
     if begun:
         log.info("%s, epoch %03d: goes on after %d batches", task.model, task.epoch, begun)
-    started = time.perf_counter()
+    started = said = time.perf_counter()
     first_step = progress.steps
+    total = _count_batches(chromosomes, task.settings.batch_people)
     with prefetching(_iterate_batches(chromosomes, task, begun)) as ready:
         for batches in _group_by_step(ready, task.settings.accumulate):
             if batches.first < begun:
@@ -125,9 +126,11 @@ def train_epoch(
             if not _take_step(learner, batches, task, progress):
                 continue
             save(progress)
-            if progress.steps % STEPS_PER_LINE == 0:
-                pace = (progress.steps - first_step) / (time.perf_counter() - started)
-                _log_progress(progress, learner.optimiser, pace)
+            now = time.perf_counter()
+            if now - said >= SECONDS_PER_LINE:
+                said = now
+                pace = (progress.steps - first_step) / (now - started)
+                _log_progress(progress, learner.optimiser, pace, total)
     if not progress.steps:
         raise InputError(
             f"{task.model}: nothing is hidden in epoch {task.epoch}; "
@@ -223,9 +226,18 @@ def _add_gradient(
     return float(loss.detach())
 
 
-def _log_progress(progress: EpochProgress, optimiser: torch.optim.Optimizer, pace: float) -> None:
+def _count_batches(chromosomes: list[ChromosomeData], people: int) -> int:
+    """How many batches an epoch has."""
+    groups = (items for one in chromosomes for items in one.retrieved.group())
+    return sum(-(-len(items) // people) for items in groups)
+
+
+def _log_progress(
+    progress: EpochProgress, optimiser: torch.optim.Optimizer, pace: float, total: int
+) -> None:
     log.info(
-        "step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s",
+        "%.0f %% of the epoch, step %d: mean loss %.5f, learning rate %.2g, %.2f steps/s",
+        100 * progress.batches / max(total, 1),
         progress.step,
         progress.loss / progress.labelled,
         optimiser.param_groups[0]["lr"],

@@ -108,9 +108,11 @@ def _judge_epoch(
     stop_on = task.settings.stop_on
     score = score_validation(validation, stop_on)
     figures = progress.describe()
+    loss, r2 = (abs(score_validation(validation, figure)) for figure in ("loss", "r2"))
     log.info(
-        "epoch %03d: training loss %.5f, %s %.5f", task.epoch, figures["loss"], stop_on, abs(score)
-    )
+        "epoch %03d: training loss %.5f, validation loss %.5f, r2 %.4f",
+        task.epoch, figures["loss"], loss, r2,
+    )  # fmt: skip
     return EpochRecord(task.epoch, validation, score, figures)
 
 

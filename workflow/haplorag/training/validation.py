@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -30,8 +32,10 @@ from haplorag.settings import NetworkSettings, OptimisationSettings
 from haplorag.training.history import MaskScores
 from haplorag.training.loss import compute_loss
 
+log = logging.getLogger(__name__)
 EDGES = [0.0, *MAF_EDGES.tolist(), 0.5]
 GROUPS = [group.name for group in list_site_groups(EDGES)]
+SECONDS_PER_LINE = 10.0
 CALMER = "lower training.learning_rate or clip_norm, or set precision to float32"
 
 
@@ -100,6 +104,8 @@ def validate(
     """
     network.eval()
     sums: dict[str, MaskSums] = {}
+    total = sum(len(one.retrieved.group()) for one in chromosomes)
+    done, said = 0, time.monotonic()
     people = settings.batch_people
     for chromosome in chromosomes:
         batches = iterate_in_order(chromosome, people, reads, settings.validation_people)
@@ -109,6 +115,10 @@ def validate(
                 sums.setdefault(name, MaskSums()).add(
                     window, chromosome.frequencies.frequency[sites]
                 )
+                done += 1
+                if time.monotonic() - said >= SECONDS_PER_LINE:
+                    said = time.monotonic()
+                    log.info("validation: %d of %d windows", done, total)
     return {mask: total.score() for mask, total in sums.items()}
 
 

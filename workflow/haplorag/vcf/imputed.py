@@ -1,0 +1,58 @@
+"""Reads back what an imputed VCF says of its sites, and the true genotypes where they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from haplorag.errors import InputError
+from haplorag.vcf.chromosomes import plain_name
+from haplorag.vcf.reader import open_vcf, read_vcf_header
+
+# Chromosome without `chr`, 1-based position, REF and ALT.
+SiteKey = tuple[str, int, str, str]
+
+
+class ImputedSite(NamedTuple):
+    """A site of an imputed VCF: its R2, whether it was typed, and dosages of ALT float32 [n]."""
+
+    key: SiteKey
+    r2: float
+    typed: bool
+    dosage: np.ndarray | None
+
+
+def iterate_imputed(path: Path, with_dosages: bool) -> Iterator[ImputedSite]:
+    """The panel's sites in an imputed VCF or BCF, in order; records without an R2 are passed over.
+
+    Dosages are read only where they are wanted: that takes most of the time.
+    """
+    for record in open_vcf(path):
+        r2 = record.INFO.get("R2")
+        if r2 is None or len(record.ALT) != 1:
+            continue
+        key = plain_name(record.CHROM), record.POS, record.REF, record.ALT[0]
+        dosage = record.format("DS")[:, 0] if with_dosages else None
+        yield ImputedSite(key, float(r2), record.INFO.get("TYPED") is not None, dosage)
+
+
+def read_truth(path: Path, people: list[str]) -> dict[SiteKey, np.ndarray]:
+    """True numbers of ALT alleles int8 [n], -1 where unknown, of people by site.
+
+    Raises InputError where a person is missing.
+    """
+    columns = read_vcf_header(path).find_columns(path, people)
+    found = {}
+    for record in open_vcf(path):
+        if len(record.ALT) == 1:
+            alleles = record.genotype.array()[columns, :-1]
+            # A haploid genotype has -2 for the allele that is not there.
+            unknown = (alleles == -1).any(axis=1)
+            counted = np.where(unknown, -1, np.maximum(alleles, 0).sum(axis=1)).astype(np.int8)
+            found[plain_name(record.CHROM), record.POS, record.REF, record.ALT[0]] = counted
+    if not found:
+        raise InputError(f"{path}: has no biallelic record; fix imputation.truth")
+    return found
