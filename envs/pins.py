@@ -24,6 +24,9 @@ HEADS = {
     "slurm": """\
 # Beside cpu.txt or gpu.txt, where jobs are to be submitted to Slurm (profiles/slurm).
 """,
+    "docs": """\
+# What `make docs` needs beside cpu.txt or gpu.txt.
+""",
     "dev": """\
 # What the tests and checks need beside cpu.txt or gpu.txt.
 -r slurm.txt
@@ -36,7 +39,7 @@ def main(options: list[str]) -> None:
     """Write the pins of all environments; options are handed on to uv."""
     write("cpu", [line for line in resolve("cpu", options) if not FOR_GPUS.match(line)])
     write("gpu", resolve("gpu", [*options, "--constraint", "envs/cpu.txt"]))
-    for name, beneath in (("slurm", ["cpu"]), ("dev", ["cpu", "slurm"])):
+    for name, beneath in (("slurm", ["cpu"]), ("docs", ["cpu"]), ("dev", ["cpu", "slurm"])):
         known = {line for other in beneath for line in read(other)}
         known_files = [
             option for other in beneath for option in ("--constraint", f"envs/{other}.txt")

@@ -36,7 +36,7 @@ def test_a_stage_has_a_line_when_it_is_done(console, tmp_path):
     run(console, 1, "windows", log, chromosome="1")
     assert text_of(console) == before
     run(console, 2, "windows", log, chromosome="2")
-    assert "100 %  windows 2 of 2: windows: 7 windows\nDone in 1 s.\n" in text_of(console)
+    assert "100 %  windows 2 of 2: 7 windows\nDone in 1 s.\n" in text_of(console)
 
 
 def test_every_epoch_has_a_line_with_what_came_out(console, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ EVERY_JOB = {"untrained", "training"}
 # Seconds between two looks at the running jobs, on a terminal and elsewhere.
 SHOWN_EVERY, SAID_EVERY = 0.5, 60.0
 LAST_LINES = 8
+LOG_HEAD = re.compile(r"^\d\d:\d\d:\d\d \w+: ")
 WIDTH = 24
 
 
@@ -35,9 +37,9 @@ class Job:
 
     @property
     def said(self) -> str:
-        """The last thing that the job said, without the time."""
+        """The last thing that the job said, without the time and the module."""
         lines = [line for path in self.logs for line in read_last_lines(Path(path), 1)]
-        return lines[-1].split(" ", 1)[-1] if lines else ""
+        return LOG_HEAD.sub("", lines[-1]) if lines else ""
 
 
 @dataclass
