@@ -115,7 +115,13 @@ def test_all_that_is_imported_is_asked_for():
 
 @pytest.mark.parametrize(
     ("extra", "files"),
-    [("cpu", ["cpu"]), ("gpu", ["gpu"]), ("slurm", ["slurm"]), ("docs", ["docs"]), ("dev", ["cpu", "slurm", "dev"])],
+    [
+        ("cpu", ["cpu"]),
+        ("gpu", ["gpu"]),
+        ("slurm", ["slurm"]),
+        ("docs", ["docs"]),
+        ("dev", ["cpu", "slurm", "dev"]),
+    ],
 )
 def test_what_is_pinned_fits_what_is_asked_for(extra, files):
     lines = [line for name in files for line in (ROOT / f"envs/{name}.txt").read_text().split()]
