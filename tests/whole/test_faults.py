@@ -19,11 +19,12 @@ import pytest
 
 from haplorag.configuration import read_settings
 from haplorag.errors import InputError
-from haplorag.io.atomic import name_temporary, sweep
+from haplorag.io.atomic import replacing, sweep, write_bytes
 from haplorag.io.checksums import quick_digest
 from haplorag.io.hdf5 import read_arrays
 from haplorag.panel.haplotypes import read_shard
 from haplorag.pipeline.failures import explain_failure
+from haplorag.pipeline.locking import lock_folder
 from haplorag.qc.preflight import find_problems
 from haplorag.settings import SampleSettings
 from haplorag.steps.frequencies import frequencies
@@ -264,8 +265,7 @@ def test_what_the_dead_left_is_swept_up(tmp_path):
     ended = subprocess.Popen(["true"])
     ended.wait()
     (tmp_path / "deep").mkdir()
-    alive = name_temporary(tmp_path / "deep/1.h5")
-    dead = alive.with_name(alive.name.replace(str(os.getpid()), str(ended.pid)))
+    alive, dead = (tmp_path / f"deep/.{pid}.part.1.h5" for pid in (os.getpid(), ended.pid))
     for path in (alive, dead, tmp_path / "deep/.sha256.1.tsv", tmp_path / ".123.else"):
         path.write_text("half")
     (tmp_path / f".{ended.pid}.part.folder").mkdir()
@@ -276,6 +276,30 @@ def test_what_the_dead_left_is_swept_up(tmp_path):
         ".sha256.1.tsv",
         ".123.else",
     }
+
+
+def test_planted_links_are_not_followed(tmp_path):
+    """Neither one in a file's place, nor one that waits for a temporary name; nor the lock's."""
+    outside, path = tmp_path / "outside", tmp_path / "results/1.tsv"
+    outside.write_text("mine")
+    path.parent.mkdir()
+    path.symlink_to(outside)
+    for name in (f".{os.getpid()}.part.1.tsv", ".sha256.1.tsv", ".1.tsv"):
+        (path.parent / name).symlink_to(outside)
+    seen = set()
+    for number in range(2):
+        with replacing(path) as temporary:
+            seen.add(temporary)
+            assert temporary.parent.stat().st_mode & 0o777 == 0o700
+            temporary.write_text(f"ours {number}")
+    write_bytes(path.parent / ".sha256.1.tsv", b"ours")
+    assert len(seen) == 2 and path.read_text() == "ours 1" and not path.is_symlink()
+    (path.parent / ".lock").symlink_to(outside)
+    with pytest.raises(
+        InputError, match=r"\.lock: is a link, which would be written to; remove it"
+    ):
+        lock_folder(path.parent)
+    assert outside.read_text() == "mine"
 
 
 def test_a_read_only_results_folder_is_told_before_any_work(config, tmp_path):

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+# No count of anything is larger than what 32 bits hold.
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 # YAML reads an unquoted 21 as a number; the chromosome's name is text.
@@ -188,26 +189,26 @@ class MaskSettings(Section):
 class CopyingSetting(Section):
     """One setting of the model of copying: factors on the rates that are known."""
 
-    switching: Positive
-    mismatch: Positive
+    switching: Annotated[float, Field(gt=0, le=1e6)]
+    mismatch: Annotated[float, Field(gt=0, le=1e6)]
 
 
 class LiStephensSettings(Section):
     """Li and Stephens' model over the panel: rates before any is estimated, and its settings."""
 
-    switches_per_cm: Positive
+    switches_per_cm: Annotated[float, Field(gt=0, le=1e6)]
     mismatch: Annotated[float, Field(gt=0, lt=0.5)]
-    estimation_rounds: Natural
+    estimation_rounds: Annotated[int, Field(ge=0, le=100)]
     estimation_people: Count
-    settings: list[CopyingSetting] = Field(min_length=1)
+    settings: list[CopyingSetting] = Field(min_length=1, max_length=100)
 
 
 class NeighbourSettings(Section):
     """How many reference haplotypes are retrieved, and how the typed sites are searched."""
 
-    count: Count
-    segments: Count
-    scales: list[Count] = Field(min_length=1)
+    count: Annotated[int, Field(ge=1, le=100_000)]
+    segments: Annotated[int, Field(ge=1, le=1000)]
+    scales: list[Count] = Field(min_length=1, max_length=100)
     min_typed: Count
     flank_typed: Natural
     reach_typed: Natural
@@ -237,7 +238,7 @@ class NetworkSettings(Section):
     flank_typed: Natural
     panel_typed: Natural
     genotype_head: bool
-    copying_hidden: Count
+    copying_hidden: Annotated[int, Field(ge=1, le=2**16)]
     training: dict[str, Any]
 
     @property

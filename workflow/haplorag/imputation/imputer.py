@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
+from haplorag.imputation.received import (
+    ImputerContents,
+    check_names,
+    check_panel,
+    check_shards,
+    check_windows,
+    read_contents,
+)
+from haplorag.io.apart import try_apart
 from haplorag.io.checksums import check_checksum, checksum
-from haplorag.io.hdf5 import read_arrays
+from haplorag.io.hdf5 import check_arrays, read_arrays
 from haplorag.io.metadata import read_facts
 from haplorag.panel.frequencies import Frequencies
 from haplorag.panel.haplotypes import SHARD_SUFFIX, ShardSet, open_shards
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.settings import LiStephensSettings, NeighbourSettings, NetworkSettings
+
+PANEL_ARRAYS = (
+    *(f"variants/{word}" for word in ("POS", "REF", "ALT", "ID")),
+    "frequency",
+    "genotype_frequency",
+)
 
 
 @dataclass(frozen=True)
@@ -49,42 +65,53 @@ class PanelChromosome:
 def open_imputer(folder: Path) -> Imputer:
     """Open an imputer's folder.
 
-    Raises InputError where a file is missing, damaged or of another format.
+    Raises InputError where a file is missing, damaged, of another format or outside of the folder.
     """
-    facts = read_facts(folder / "imputer.json", "imputer")
-    for name, expected in facts["files"].items():
+    path = folder / "imputer.json"
+    facts = read_facts(path, "imputer")
+    del facts["format"]
+    contents = read_contents(path, ImputerContents, facts)
+    check_names(folder, contents)
+    for name, expected in contents.files.items():
         check_checksum(
             folder / name, expected, "copy the whole folder again, or remove it and run again"
         )
-    network = facts["network"]
     return Imputer(
         folder,
-        network and NetworkSettings.model_validate(network),
-        NeighbourSettings.model_validate(facts["neighbours"]),
-        LiStephensSettings.model_validate(facts["li_stephens"]),
-        facts["seed"],
-        facts["chromosomes"],
+        contents.network,
+        contents.neighbours,
+        contents.li_stephens,
+        contents.seed,
+        contents.chromosomes,
     )
 
 
 def open_panel_chromosome(imputer: Imputer, chromosome: str) -> PanelChromosome:
-    """Open one chromosome of an imputer."""
+    """Open one chromosome of an imputer.
+
+    Raises InputError where its files are not such as `imputer` writes, or do not fit together.
+    """
     folder = imputer.folder / chromosome
-    arrays = read_arrays(folder / "panel.h5", "panel")
+    for word in ("panel", "windows"):
+        path = folder / f"{word}.h5"
+        _try_once(path, word, path.stat().st_mtime_ns)
+    arrays = read_arrays(folder / "panel.h5", "panel", *PANEL_ARRAYS)
+    check_panel(folder / "panel.h5", arrays)
     # Nobody's population is known, so that everyone's frequencies stand for it.
     known = Frequencies(
         [], arrays["frequency"], arrays["frequency"][None], arrays["genotype_frequency"][None]
     )
     position, ref, alt, name = (arrays[f"variants/{word}"] for word in ("POS", "REF", "ALT", "ID"))
-    return PanelChromosome(
-        position,
-        ref,
-        alt,
-        name,
-        known,
-        read_windows(folder / "windows.h5"),
-        open_shards(folder / "shards"),
-    )
+    windows, shards = read_windows(folder / "windows.h5"), open_shards(folder / "shards")
+    check_windows(folder / "windows.h5", windows, len(position))
+    check_shards(folder / "shards", shards, windows)
+    return PanelChromosome(position, ref, alt, name, known, windows, shards)
+
+
+@lru_cache(maxsize=64)
+def _try_once(path: Path, word: str, changed: int) -> None:
+    """Read a file of arrays in a process of its own, the first time that it is asked for."""
+    try_apart(path, partial(check_arrays, path, word))
 
 
 def checksum_files(folder: Path) -> dict[str, str]:

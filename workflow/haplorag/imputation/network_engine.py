@@ -13,8 +13,7 @@ from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes
 from haplorag.network.device import telling_what_to_lower
-from haplorag.network.model import build_network, predict
-from haplorag.network.weights import load_weights
+from haplorag.network.model import load_network, predict
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns, mask_window
 from haplorag.retrieval.search import search_neighbours
 
@@ -30,8 +29,7 @@ def build_network_engine(
     if imputer.reads is None:
         raise InputError(f"{imputer.folder}: has no network; make one of a trained model")
     reads, neighbours = imputer.reads, imputer.neighbours
-    network = build_network(reads)
-    load_weights(imputer.folder / "weights.safetensors", network)
+    network = load_network(imputer.folder / "weights.safetensors", reads)
     network.to(device)
 
     def ask(
@@ -48,7 +46,12 @@ def build_network_engine(
             view, copying, haplotypes, ids, nobody, panel.frequencies, unknown, reads
         )
         with telling_what_to_lower("imputation.batch_people", batch_people):
-            return predict(network, batch.to(device)).cpu().numpy()
+            found = predict(network, batch.to(device)).cpu().numpy()
+        if not np.isfinite(found).all():
+            raise InputError(
+                f"{imputer.folder}: its network answers with what is no number; use another imputer"
+            )
+        return found
 
     def impute(panel: PanelChromosome, target: TargetChromosome, progress: Progress) -> Windows:
         copying = estimate_copying(imputer, panel, target, passes)

@@ -15,39 +15,50 @@ from typing import Any, BinaryIO
 TEMPORARY = re.compile(r"\.(\d+)\.part\.")
 
 
-def name_temporary(path: Path) -> Path:
-    """The name under which this process writes a file before it is whole; it ends like `path`."""
-    return path.with_name(f".{os.getpid()}.part.{path.name}")
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and move it there once the block has ended well.
+    """Give a temporary path and move it to `path` once the block has ended well.
 
-    The temporary file keeps the suffixes of the target, is flushed to disk before the rename and
-    removed on any error, so that a reader sees the old file, the new file or none. An OSError names
-    the target.
+    It has the name of `path` and lies beside it in a new folder that nobody else may enter, so that
+    no link can wait there. It is flushed to disk before the rename and removed on any error, so
+    that a reader sees the old file, the new file or none; a link at `path` is replaced, not
+    followed. An OSError names the target.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = name_temporary(path)
-    try:
+    with _naming(path), borrowing_folder(path) as folder:
+        temporary = folder / path.name
         yield temporary
         flush(temporary)
         temporary.replace(path)
         flush(path.parent)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an OSError of the block name `path` where it names nothing or what is temporary."""
+    try:
+        yield
     except OSError as error:
-        if error.filename in (None, str(temporary)):
+        if error.filename is None or TEMPORARY.search(str(error.filename)):
             error.filename = str(path)
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def borrowing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder beside `path` that is removed when the block ends."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{os.getpid()}.part.") as folder:
+    """Give an empty folder beside `path` that is removed when the block ends.
+
+    Its name is random, and nobody else may enter it.
+    """
+    prefix = f".{os.getpid()}.part."
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder:
         yield Path(folder)
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy a file's bytes to a file of their own."""
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def flush(path: Path) -> None:

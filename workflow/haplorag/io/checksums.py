@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from functools import lru_cache
 from io import BufferedIOBase
 from pathlib import Path
@@ -61,6 +62,8 @@ def check_seal(path: Path) -> None:
     """Raise InputError where a sealed file cannot be read, was cut, or has one byte changed."""
     try:
         found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path}: is not a file; remove it and run again")
         whole = _is_whole(path, found.st_mtime_ns, found.st_size)
     except OSError as error:
         raise InputError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,13 @@ File = h5py.File
 LONGEST_WORD, BLOCK_WORDS = 64, 2**16
 # Unpacked chunks of an open array that are kept in memory: successive windows see much of the same.
 CHUNK_CACHE: dict[str, Any] = {"rdcc_nbytes": 2**26, "rdcc_nslots": 10007}
+# What h5py raises where a file is not what it should be.
+ERRORS = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError)
+# Deflate, shuffle and Fletcher's checksum; how far deflate packs at the most, and what is small.
+FILTERS = {1, 2, 3}
+MOST_PACKING, SMALL_BYTES, LARGEST_CHUNK = 1032, 2**16, 2**26
+# How HDF5 keeps a word of any length: its length, and where it stands.
+WORD = np.dtype([("length", "<u4"), ("heap", "<u8"), ("place", "<u4")])
 # Level 1 is within 2 % of level 9 in size on haplotypes and several times faster.
 COMPRESSION: dict[str, Any] = {
     "compression": "gzip",
@@ -94,7 +103,7 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
             f"{path}: not a readable HDF5 file ({error}); remove it and run again"
         ) from error
     with file:
-        found = file.attrs.get("format")
+        found = _read_format(file)
         if found != f"{word}/{FORMAT_VERSION}":
             raise InputError(
                 f"{path}: expected a file of format {word}/{FORMAT_VERSION}, found {found}; "
@@ -103,6 +112,23 @@ def opening_arrays(path: Path, word: str) -> Iterator[h5py.File]:
         items = _open_all(path, file)
         yield file
         del items
+
+
+def check_arrays(path: Path, word: str) -> None:
+    """Read all arrays of a file, whatever they are, and keep nothing. Raises as `read_arrays`."""
+    with opening_arrays(path, word) as file:
+        try:
+            for name in _list_arrays(file):
+                file[name][()]
+        except ERRORS as error:
+            raise InputError(f"{path}: damaged ({error}); remove it and run again") from error
+
+
+def _read_format(file: h5py.File) -> str:
+    try:
+        return str(file.attrs.get("format"))
+    except ERRORS:
+        return "none that is known"
 
 
 def _open_all(path: Path, file: h5py.File) -> list[Any]:
@@ -121,9 +147,54 @@ def _open_all(path: Path, file: h5py.File) -> list[Any]:
         )
         return name if is_elsewhere else None
 
-    if name := file.visititems_links(find):
+    try:
+        name = file.visititems_links(find)
+        odd = next((item.name for item in items if item and _asks_too_much(item)), None)
+    except ERRORS as error:
+        raise InputError(f"{path}: damaged ({error}); remove it and run again") from error
+    if name:
         raise InputError(f"{path}: {name} points out of its place; remove the file and run again")
+    if odd:
+        raise InputError(
+            f"{path}: {odd} is not stored as haplorag stores arrays, or unpacks to more than what "
+            "is stored can hold; remove the file and run again"
+        )
     return items
+
+
+def _asks_too_much(item: Any) -> bool:
+    """Whether an array is of another kind than ours, or larger than its bytes in the file can tell.
+
+    Deflate packs to a thousandth at the most; text that is not packed takes its own length.
+    """
+    if not isinstance(item, h5py.Dataset):
+        return False
+    kind = item.dtype
+    text = h5py.check_string_dtype(kind)
+    filters = item.id.get_create_plist()
+    known = {filters.get_filter(number)[0] for number in range(filters.get_nfilters())} <= FILTERS
+    if not known or item.shape is None or not (text or kind.kind in "biufS"):
+        return True
+    if text and text.length is None:
+        return _measure_text(item) > item.file.id.get_filesize()
+    chunk = math.prod(item.chunks or ()) * kind.itemsize
+    most = MOST_PACKING * item.id.get_storage_size() + SMALL_BYTES
+    return item.size * kind.itemsize > most or chunk > max(most, LARGEST_CHUNK)
+
+
+def _measure_text(item: h5py.Dataset) -> int:
+    """Bytes of text whose words stand on their own, from their lengths alone: reading them would
+    take that much memory, and many may point at one place.
+    """
+    if not item.size:
+        return 0
+    start = item.id.get_offset()
+    if item.chunks or start is None:
+        return sys.maxsize
+    with Path(item.file.filename).open("rb") as handle:
+        handle.seek(start)
+        words = np.frombuffer(handle.read(item.size * WORD.itemsize), WORD)
+    return int(words["length"].sum(dtype=np.uint64)) if len(words) == item.size else sys.maxsize
 
 
 def get_array(file: h5py.File, name: str) -> np.ndarray:
@@ -137,7 +208,7 @@ def read_arrays(path: Path, word: str, *names: str) -> dict[str, np.ndarray]:
     with opening_arrays(path, word) as file:
         try:
             return {name: get_array(file, name) for name in names or _list_arrays(file)}
-        except (OSError, KeyError) as error:
+        except ERRORS as error:
             raise InputError(f"{path}: damaged ({error}); remove it and run again") from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from haplorag.errors import InputError
 from haplorag.io.atomic import write_bytes
+from haplorag.io.text import read_bytes, shorten
 
 FORMAT_VERSION = 2
 
@@ -27,11 +28,13 @@ def read_facts(path: Path, word: str) -> dict[str, Any]:
     Raises InputError where it is not one, or not as it was written.
     """
     try:
-        text = path.read_text()
+        text = read_bytes(path).decode()
         facts = json.loads(text)
-    except (OSError, ValueError) as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{path}: not readable as JSON ({error}); remove it and run again"
+            f"{path}: not readable as JSON ({shorten(str(error))}); remove it and run again"
         ) from error
     if not isinstance(facts, dict) or facts.get("format") != f"{word}/{FORMAT_VERSION}":
         raise InputError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,7 @@ from haplorag.network.embedding import PADDING, HaplotypeEmbedding, tokenise
 from haplorag.network.fusion import FUSIONS
 from haplorag.network.heads import GenotypeHead, HaplotypeHead
 from haplorag.network.transformer import Transformer
+from haplorag.network.weights import check_shapes, load_weights
 from haplorag.settings import NetworkSettings
 
 
@@ -111,6 +114,19 @@ class CopyingNetwork(nn.Module):
 def build_network(settings: NetworkSettings) -> nn.Module:
     """Build the network that settings describe, with random weights from torch's current seed."""
     return CopyingNetwork(settings) if settings.copies else RetrievalNetwork(settings)
+
+
+def load_network(path: Path, settings: NetworkSettings) -> nn.Module:
+    """Build the network that settings describe, with the weights in a file.
+
+    Raises InputError where they do not fit; a network as large as somebody says takes no memory
+    before it is known that its weights are there.
+    """
+    with torch.device("meta"):
+        check_shapes(path, build_network(settings))
+    network = build_network(settings)
+    load_weights(path, network)
+    return network
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -37,6 +37,26 @@ def load_weights(path: Path, network: nn.Module) -> None:
         ) from error
 
 
+def check_shapes(path: Path, network: nn.Module) -> None:
+    """Raise InputError where a file of weights is none, or has other shapes than a network's.
+
+    The network may lie on the device `meta`, where it takes no memory.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    except Exception as error:
+        raise InputError(
+            f"{path}: not a file of weights ({error}); remove its folder and run again"
+        ) from error
+    wanted = {name: list(value.shape) for name, value in network.state_dict().items()}
+    if found != wanted:
+        raise InputError(
+            f"{path}: not the weights of this network, their shapes differ; remove its folder and "
+            "run again"
+        )
+
+
 def _digest(tensors: dict[str, Tensor]) -> str:
     total = hashlib.sha256()
     for name, value in sorted(tensors.items()):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from haplorag.errors import InputError
 from haplorag.io.atomic import write_bytes
 from haplorag.io.metadata import read_facts
+from haplorag.io.text import read_bytes
 
 # How FAISS writes an `IndexBinaryFlat`: its word, bits and bytes of a row, rows, whether it is
 # trained, metric, bytes of all rows; then the rows.
@@ -22,6 +25,8 @@ FLAT_INDEX = struct.Struct("<4siiqBiQ")
 FLAT_WORD, METRIC = b"IBxF", 1
 # Few haplotypes carry a rare allele: level 6 makes a shard of 100,000 of them 18 times smaller.
 SHARD_SUFFIX, GZIP_LEVEL = ".faiss.gz", 6
+# How far deflate packs at the most.
+MOST_PACKING = 1032
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +68,25 @@ class ShardSet:
         shard = np.searchsorted(self.first, sites, side="right") - 1
         for number in np.unique(shard):
             entry = self.entries[number]
-            yield (
-                read_shard(self.folder / entry["file"], entry["sha256"]),
-                sites[shard == number] - self.first[number],
-            )
+            path = self.folder / entry["file"]
+            packed = read_shard(path, entry["sha256"])
+            if packed.shape != (self.reference_haplotypes, (entry["sites"] + 7) // 8):
+                raise InputError(
+                    f"{path}: holds other haplotypes than shards.json says; remove its folder and "
+                    "run again"
+                )
+            yield packed, sites[shard == number] - self.first[number]
 
 
 def open_shards(folder: Path) -> ShardSet:
     """Open a chromosome's shards, as their table of contents (shards.json) lists them."""
     facts = read_facts(folder / "shards.json", "shards")
-    return ShardSet(folder, facts["reference_haplotypes"], facts["windows"])
+    try:
+        return ShardSet(folder, facts["reference_haplotypes"], facts["windows"])
+    except KeyError as error:
+        raise InputError(
+            f"{folder / 'shards.json'}: lacks {error}; remove its folder and run again"
+        ) from error
 
 
 def pack(haplotypes: np.ndarray) -> np.ndarray:
@@ -109,23 +123,29 @@ def read_shard(path: Path, sha256: str) -> np.ndarray:
     memory: the windows of one stretch of a chromosome see the same shards.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: not readable ({error}); remove its folder and run again"
-        ) from error
+        data = read_bytes(path)
+    except InputError as error:
+        raise InputError(f"{error}; or remove its folder and run again") from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(
             f"{path}: damaged, its checksum is not the one written with it; "
             "remove its folder and run again"
         )
     try:
-        data = gzip.decompress(data)
-        word, _, width, rows, *_ = FLAT_INDEX.unpack_from(data)
-    except (OSError, EOFError, struct.error) as error:
+        with gzip.open(BytesIO(data)) as packed:
+            word, _, width, rows, *_ = FLAT_INDEX.unpack(packed.read(FLAT_INDEX.size))
+            size = _measure_rows(rows, width, len(data)) if word == FLAT_WORD else -1
+            bits = packed.read(size + 1) if size >= 0 else b""
+    except (OSError, EOFError, struct.error, zlib.error) as error:
         raise InputError(
             f"{path}: not a gzipped index ({error}); remove its folder and run again"
         ) from error
-    if word != FLAT_WORD:
+    if len(bits) != size:
         raise InputError(f"{path}: not a flat binary index; remove its folder and run again")
-    return np.frombuffer(data, np.uint8, rows * width, FLAT_INDEX.size).reshape(rows, width)
+    return np.frombuffer(bits, np.uint8).reshape(rows, width)
+
+
+def _measure_rows(rows: int, width: int, packed: int) -> int:
+    """Bytes of so many rows, -1 where so few packed bytes cannot hold them."""
+    fits = rows >= 0 and width >= 0 and rows * width <= MOST_PACKING * packed
+    return rows * width if fits else -1

@@ -41,7 +41,7 @@ class WindowSet:
 
 def read_windows(path: Path) -> WindowSet:
     """Read a chromosome's windows."""
-    arrays = read_arrays(path, "windows")
+    arrays = read_arrays(path, "windows", "core", "context", "offset", "centimorgan")
     return WindowSet(arrays["core"], arrays["context"], arrays["offset"], arrays["centimorgan"])
 
 

@@ -53,8 +53,10 @@ def _open_lock(folder: Path) -> int:
     path = folder / LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise InputError(f"{path}: is a link, which would be written to; remove it") from error
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); set `results` to another folder"
         ) from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from haplorag.errors import InputError
+from haplorag.io.apart import try_apart
 from haplorag.io.hdf5 import File
 from haplorag.vcf.chromosomes import match_chromosome
 from haplorag.vcf.fates import SPANNING_DELETION, is_unknown
@@ -22,13 +24,21 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
     """Compare some sites, evenly spread, of an open store with what cyvcf2 reads there; gives how
     many were compared.
 
-    Only an indexed file can be read here and there; of others none is compared. Raises InputError
-    where no record of a site has the genotypes that are stored.
+    Only an indexed file can be read here and there; of others none is compared. It is read in a
+    process of its own, for an index may say anything. Raises InputError where no record of a site
+    has the genotypes that are stored.
     """
     indexed = count_indexed(vcf, read_vcf_header(vcf))
     name = match_chromosome(chromosome, list(indexed)) if indexed else None
     if name is None:
         return 0
+    rows = np.unique(np.linspace(0, len(file["variants/POS"]) - 1, SITES).astype(int))
+    try_apart(vcf, partial(_compare_sites, vcf, file, name, rows))
+    return len(rows)
+
+
+def _compare_sites(vcf: Path, file: File, name: str, rows: np.ndarray) -> None:
+    """Compare the sites of some rows of a store with those of a chromosome that an index finds."""
     reader = open_vcf(vcf)
     column = {sample: number for number, sample in enumerate(reader.samples)}
     columns = [column[sample] for sample in file["samples"].asstr()[:]]
@@ -37,7 +47,6 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
         file["variants/REF"].asstr(),
         file["variants/ALT"].asstr(),
     )
-    rows = np.unique(np.linspace(0, len(position) - 1, SITES).astype(int))
     for row in rows:
         place = int(position[row])
         stored = file["calldata/GT"][row]
@@ -47,7 +56,6 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
                 f"{vcf}: record {name}:{place} reads otherwise through its index; index it "
                 "again: tabix -f"
             )
-    return len(rows)
 
 
 def _read_site(reader: Any, region: str, site: tuple[int, str, str]) -> Iterator[np.ndarray]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from importlib.metadata import version
 from pathlib import Path
 
 from haplorag.evaluation.metrics import is_maf_bin
 from haplorag.imputation.imputer import checksum_files
+from haplorag.io.atomic import copy_whole, write_bytes
 from haplorag.io.checksums import check_checksum, check_seal
 from haplorag.io.hdf5 import read_arrays, write_arrays
 from haplorag.io.metadata import read_facts, write_facts
@@ -78,7 +78,7 @@ def imputer(
         sites += more
     learned = _copy_network(weights, history, output)
     card = _write_card(learned, chromosomes, haplotypes, sites)
-    (output / "README.md").write_text(card)
+    write_bytes(output / "README.md", card.encode())
     facts = {
         "version": version("haplorag"),
         "model": model,
@@ -101,7 +101,7 @@ def _copy_network(
         return None
     learned = read_history(history)
     check_checksum(weights, learned.files[weights.name], "remove its folder and run again")
-    shutil.copyfile(weights, output / "weights.safetensors")
+    copy_whole(weights, output / "weights.safetensors")
     return learned
 
 
@@ -122,13 +122,13 @@ def _gather_chromosome(
     arrays |= read_arrays(frequencies, "frequencies", "frequency", "genotype_frequency")
     write_arrays(folder / "panel.h5", "panel", arrays, chromosome=chromosome)
     check_seal(windows)
-    shutil.copyfile(windows, folder / "windows.h5")
+    copy_whole(windows, folder / "windows.h5")
     contents = read_facts(shards / "shards.json", "shards")
     for entry in contents["windows"]:
         path = shards / entry["file"]
         check_checksum(path, entry["sha256"], "remove its folder and run again")
-    ignore = shutil.ignore_patterns(".*")
-    shutil.copytree(shards, folder / "shards", ignore=ignore, dirs_exist_ok=True)
+        copy_whole(path, folder / "shards" / path.name)
+    copy_whole(shards / "shards.json", folder / "shards/shards.json")
     return contents["reference_haplotypes"], len(arrays["frequency"])
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from haplorag.io.atomic import replacing
+from haplorag.io.atomic import copy_whole
 from haplorag.io.checksums import check_checksum, checksum
 
 
@@ -40,10 +39,4 @@ def check_epoch(files: EpochFiles, checksums: dict[str, str]) -> None:
 def copy_epoch(source: EpochFiles, target: EpochFiles) -> None:
     """Copy weights, state and best weights, each complete or absent."""
     for path, copy in zip(source.summed, target.summed, strict=True):
-        copy_file(path, copy)
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file; the copy is complete or absent."""
-    with replacing(target) as temporary:
-        shutil.copyfile(source, temporary)
+        copy_whole(path, copy)

@@ -11,6 +11,7 @@ from typing import Any
 
 from haplorag.dataset.chromosome import ChromosomeData, open_chromosomes
 from haplorag.dataset.files import DrawFiles, PanelFiles
+from haplorag.io.atomic import copy_whole
 from haplorag.io.checksums import checksum
 from haplorag.network.device import choose_device, configure_runtime
 from haplorag.network.model import build_network
@@ -19,7 +20,7 @@ from haplorag.training.checkpoint import MidEpochCheckpoint, load_state, save_st
 from haplorag.training.costs import measure_costs
 from haplorag.training.distributed import process_group, relaunch_with_torchrun
 from haplorag.training.epoch import EpochProgress, EpochTask, Learner, train_epoch
-from haplorag.training.files import EpochFiles, checksum_epoch, copy_file
+from haplorag.training.files import EpochFiles, checksum_epoch
 from haplorag.training.history import (
     EpochRecord,
     TrainingHistory,
@@ -124,7 +125,7 @@ def _write_epoch(
     state: dict[str, Any] = {"step": step, "optimiser": learner.optimiser.state_dict()}
     save_state(files.current.state, state)
     is_best = history.best_epoch == task.epoch
-    copy_file(files.current.weights if is_best else files.previous.best, files.current.best)
+    copy_whole(files.current.weights if is_best else files.previous.best, files.current.best)
     history = replace(history, files=checksum_epoch(files.current))
     write_history(files.current.history, history)
     return history
