@@ -2,6 +2,7 @@
 # make test   the tests
 # make lint   what CI checks besides the tests        make format   put the sources in order
 # make reproduce   a small pipeline twice; says which files differ
+# make docs        the documentation as a site, build/site/index.html
 # make pins        envs/* from pyproject.toml; with UPGRADE=--upgrade the newest versions of all packages
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ UV := uv==0.13.9
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test lint format reproduce pins
+.PHONY: run test lint format docs reproduce pins
 
 run: .venv/.$(DEVICE)
 	@echo "haplorag simulates a panel, trains two models on it, judges them and imputes a target, on $(CORES) cores ($(DEVICE))."
@@ -39,6 +40,10 @@ format: .venv/.dev
 	ruff format $(PYTHONS)
 	snakefmt $(SNAKEFILES)
 
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=workflow mkdocs build --strict
+	@echo "The documentation: $(CURDIR)/build/site/index.html"
+
 # Times, logs and what shows them differ by nature.
 reproduce: .venv/.$(DEVICE)
 	rm -rf results/reproduce
@@ -62,6 +67,10 @@ pins: .venv/.python
 .venv/.$(DEVICE): envs/$(DEVICE).txt pyproject.toml | .venv/.python
 	pip install --disable-pip-version-check --quiet -r envs/$(DEVICE).txt
 	pip install --disable-pip-version-check --quiet --no-deps --editable .
+	touch $@
+
+.venv/.docs: envs/docs.txt .venv/.$(DEVICE)
+	pip install --disable-pip-version-check --quiet -r envs/docs.txt
 	touch $@
 
 .venv/.dev: envs/dev.txt envs/slurm.txt .venv/.$(DEVICE)

@@ -45,7 +45,11 @@ DASHES = ' stroke-dasharray="6 4"'
 
 def draw_pictures() -> dict[str, str]:
     """The text of every picture, by the name of its file."""
-    return {"wings.svg": draw_wings(read_imports()), "data_flow.svg": draw_data_flow(read_rules())}
+    return {
+        "wings.svg": draw_wings(read_imports()),
+        "data_flow.svg": draw_data_flow(read_rules()),
+        "accuracy.svg": draw_accuracy((ROOT / "docs/experiments.md").read_text()),
+    }
 
 
 def read_imports() -> Graph:
@@ -342,6 +346,53 @@ def draw_data_flow(rules: dict[str, Rule]) -> str:
         parts += _draw_rule(name, rules[name], reads, corner[name], dashed=name not in always)
     bottom = max(y for _, y in corner.values()) + RULE_HEIGHT
     return _svg(2 * MARGIN + COLUMN_STEP + RULE_WIDTH, bottom + MARGIN, parts)
+
+
+# Tools of the picture of accuracy, as the tables of docs/experiments.md name them, and colours.
+TOOLS = {"haplorag": "#0072B2", "Beagle 5.4": "#E69F00", "Minimac4": "#009E73"}
+BINS = ("0-0.5 %", "0.5-1 %", "1-5 %", "5-50 %")
+
+
+def read_accuracy(text: str) -> dict[str, list[float]]:
+    """Mean r2 at the array mask by tool, a value a bin, from the tables of the experiments."""
+    number = r" (?:\*\*)?([\d.]+)(?:\*\*)? \|"
+    ours = re.search(rf"^\| array \|{number * 4}", text, re.M)
+    block = re.search(r"^\| array \| Li and Stephens.*\n((?:\|   \|.*\n)+)", text, re.M)
+    if ours is None or block is None:
+        raise ValueError("docs/experiments.md: the tables have no rows of the array mask")
+    found = {"haplorag": ours}
+    for tool in ("Beagle 5.4", "Minimac4"):
+        found[tool] = re.search(rf"^\|   \| {tool} \|{number * 4}", block[1], re.M)
+    return {tool: [float(value) for value in row.groups()] for tool, row in found.items()}
+
+
+def draw_accuracy(text: str) -> str:
+    """What each tool leaves unexplained, 1 - mean r2, as bars by bin of MAF."""
+    r2 = read_accuracy(text)
+    height, bar, step, left, top = 190, 34, 150, 30, 92
+    scale = height / max(1 - value for values in r2.values() for value in values)
+    title = "Unexplained variance (1 - r2) of imputed alleles, lower is better"
+    note = "1000 Genomes, 375 people, sites of a genotyping array typed; by minor allele frequency"
+    parts = [
+        _text(left, 26, title, size=17, weight="bold"),
+        _text(left, 48, note, size=13, fill=SOFT),
+    ]
+    for place, name in enumerate(BINS):
+        x = left + place * step
+        parts.append(_text(x + 1.5 * bar, top + height + 22, name, size=13, anchor="middle"))
+        for number, (tool, values) in enumerate(r2.items()):
+            tall = (1 - values[place]) * scale
+            corner = f'x="{x + number * bar:g}" y="{top + height - tall:.1f}"'
+            size = f'width="{bar - 4}" height="{tall:.1f}"'
+            parts.append(f'<rect {corner} {size} fill="{TOOLS[tool]}"/>')
+            middle, label = x + number * bar + bar / 2 - 2, f"{1 - values[place]:.3f}"
+            above = top + height - tall - 5
+            parts.append(_text(middle, above, label, size=11, anchor="middle"))
+    for number, (tool, colour) in enumerate(TOOLS.items()):
+        x, y = left + number * 150, top + height + 40
+        parts.append(f'<rect x="{x}" y="{y}" width="14" height="14" fill="{colour}"/>')
+        parts.append(_text(x + 20, y + 12, tool, size=13))
+    return _svg(left + len(BINS) * step + 50, top + height + 70, parts)
 
 
 def _place_rules(

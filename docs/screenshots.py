@@ -12,8 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Pixels: width of the window, and whether it is dark.
-VIEWS = {"wide": (1280, False), "dark": (1280, True), "phone": (390, False)}
+# Pixels: width of the window, whether it is dark, and height of what is shown, None for the page.
+VIEWS = {
+    "report": (1100, False, 1000),
+    "wide": (1280, False, None),
+    "dark": (1280, True, None),
+    "phone": (390, False, None),
+}
 # A page is shown in a frame of the view's width, since a window is never as narrow as a phone.
 FRAME = """<!doctype html><style>body {{ margin: 0 }} iframe {{ border: 0; width: {width}px; height: {height}px }}</style>
 <iframe src="{page}"></iframe>"""
@@ -22,21 +27,22 @@ TALLEST = 16000
 
 
 def main(page: str, folder: str) -> None:
-    """Write the pictures of a page to a folder: `wide.png`, `dark.png`, `phone.png`, `print-*.png`."""
+    """Write pictures of a page: the first screen, wide, dark, as on a phone, and printed."""
     into = Path(folder)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        for name, (width, is_dark) in VIEWS.items():
-            take(Path(page), into / f"{name}.png", width, is_dark, Path(scratch))
+        for name, (width, is_dark, height) in VIEWS.items():
+            shown = height or measure(Path(page), width, Path(scratch))
+            take(Path(page), into / f"{name}.png", (width, shown), is_dark, Path(scratch))
         pdf = Path(scratch) / "page.pdf"
         browse(Path(scratch), "--no-pdf-header-footer", f"--print-to-pdf={pdf}", Path(page))
         if shutil.which("pdftoppm"):
             subprocess.run(["pdftoppm", "-r", "60", "-png", pdf, into / "print"], check=True)
 
 
-def take(page: Path, picture: Path, width: int, is_dark: bool, scratch: Path) -> None:
-    """Take a picture of the whole page at a width."""
-    height = measure(page, width, scratch)
+def take(page: Path, picture: Path, shown: tuple[int, int], is_dark: bool, scratch: Path) -> None:
+    """Take a picture of a page, as much of it as is shown at a width and height."""
+    width, height = shown
     frame = scratch / "frame.html"
     frame.write_text(FRAME.format(width=width, height=height, page=page.resolve().as_uri()))
     colours = f"--blink-settings=preferredColorScheme={0 if is_dark else 1}"

@@ -2,7 +2,10 @@
 
 import ast
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -110,3 +113,16 @@ def test_the_table_of_fates_is_made_from_the_code():
     text = (ROOT / "docs/input.md").read_text()
     shown = text.split("vcf/fates.py -->")[1].split("<!-- end of fates")[0].strip().splitlines()[2:]
     assert shown == rows, "write the rows of vcf/fates.py into docs/input.md"
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    pytest.importorskip("material", reason="needs mkdocs-material: make docs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "workflow")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    commands = (tmp_path / "commands.html").read_text()
+    assert "haplorag impute" in commands and "haplorag report" in commands
+    configuration = (tmp_path / "configuration.html").read_text()
+    keys = {"imputation.truth", "training.learning_rate", "li_stephens.mismatch", "seed"}
+    assert not [key for key in keys if f"<code>{key}</code>" not in configuration]
