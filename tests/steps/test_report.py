@@ -19,6 +19,9 @@ from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report
 from support import ROOT, tables_of
 
+# What a report is not given where nothing was judged.
+NOTHING = ("evaluation", "figures", "figure_names", "targets", "target_names")
+
 
 @pytest.fixture(scope="module")
 def page(judged, simulated):
@@ -44,14 +47,19 @@ def page(judged, simulated):
         columns=["samples", "typed_sites", *COLUMNS],
     )
     write_table(folder / "mine.tsv", imputed)
+    evaluation = [folder / name for name in ("summary.json", "accuracy.tsv", "differences.tsv")]
+    given = {"targets": [folder / "mine.tsv"], "target_names": ["mine"]}
+    given |= {"evaluation": evaluation, "figures": figures, "figure_names": list(CAPTIONS)}
+    return write_report(simulated, folder, **given)
+
+
+def write_report(simulated, folder, **given):
+    """A report into a folder, of an evaluation that lies there or of none."""
     report(
-        folder / "summary.json", folder / "accuracy.tsv", folder / "differences.tsv",
-        simulated.samples,
-        folder / "relatives.tsv", folder / "report.html", chromosomes=["1"],
+        simulated.samples, folder / "relatives.tsv", folder / "report.html", chromosomes=["1"],
         genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
-        windows=[simulated.folder / "windows/1.tsv"], figures=figures, figure_names=list(CAPTIONS),
-        targets=[folder / "mine.tsv"], target_names=["mine"],
-        settings=simulated.settings, times=folder / "times", logs=folder / "logs",
+        windows=[simulated.folder / "windows/1.tsv"], settings=simulated.settings,
+        times=folder / "times", logs=folder / "logs", **given,
     )  # fmt: skip
     return (folder / "report.html").read_text()
 
@@ -77,6 +85,18 @@ def test_it_is_whole_and_closed(page):
     checker.feed(page)
     assert not checker.open
     assert len(set(checker.ids)) == len(checker.ids)
+
+
+def test_without_an_evaluation_it_says_so(page, judged, simulated, tmp_path):
+    for name in ("relatives.tsv", "times", "logs"):
+        (tmp_path / name).symlink_to(judged[0] / name)
+    text = write_report(simulated, tmp_path, **{word: [] for word in NOTHING})
+    checker = Checker()
+    checker.feed(text)
+    assert not checker.open
+    assert "Nothing was evaluated" in text and "Nothing was evaluated" not in page
+    links = re.findall(r'href="#(\w+)"', text)
+    assert set(links) <= set(checker.ids) and "accuracy" not in links
 
 
 def test_it_says_where_it_comes_from(page, simulated):

@@ -4,12 +4,16 @@ from end to end.
 
 import os
 import re
+import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
+from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.samples import read_samples
 from support import SOURCES, copy_checkout
 
 pytestmark = pytest.mark.whole
@@ -74,6 +78,46 @@ def test_the_pipeline_ends_in_a_report_and_an_imputed_vcf(finished):
     assert (finished / "results/report/report.html").stat().st_size > 10_000
     assert (finished / "results/imputation/demo.vcf.gz").exists()
     assert (finished / "results/imputation/demo.vcf.gz.tbi").exists()
+
+
+def test_everybody_is_in_the_imputer_and_those_held_out_in_nothing_that_judges_it(finished):
+    people = read_samples(finished / "results/samples/samples.tsv")
+    reference = (people["role"] == "reference").sum()
+    assert 0 < reference < len(people)
+    imputer = open_imputer(finished / "results/imputer/li_stephens")
+    assert open_panel_chromosome(imputer, "1").shards.reference_haplotypes == 2 * len(people)
+    assert open_shards(finished / "results/shards/1").reference_haplotypes == 2 * reference
+
+
+def test_an_imputer_without_those_held_out_is_made_where_it_is_asked_for(finished):
+    assert plan(finished, "results/reference/imputer/li_stephens") == {"imputer_of_reference": 1}
+
+
+def test_who_only_imputes_trains_and_judges_nothing(checkout):
+    jobs = plan(checkout, "--forceall", "impute")
+    data = {"genotypes", "frequencies", "windows", "shards"}
+    everyone = {f"{word}_of_everyone" for word in data}
+    assert set(jobs) == {"demo", "samples", *everyone, "imputer", "imputation"}
+    alone = "samples={validation: 0, test: 0}"
+    jobs = plan(checkout, "--forceall", "impute", "--config", alone)
+    assert set(jobs) == {"demo", "samples", *data, "imputer", "imputation"}
+    jobs = plan(checkout, "--forceall", "--config", alone)
+    assert set(jobs) == {"demo", "samples", *data, "relatives", "imputer", "imputation", "report"}
+
+
+def test_a_network_that_nobody_can_validate_is_refused(checkout):
+    settings = "imputation={model: copying}", "samples={validation: 0, test: 0}"
+    done = snakemake(checkout, "--dry-run", "--config", *settings)
+    assert done.returncode != 0
+    assert "needs validation people" in done.stdout + done.stderr
+
+
+def test_a_panel_of_ones_own_needs_no_demo(finished, tmp_path):
+    for name in ("1.vcf.gz", "panel.tsv"):
+        shutil.copy(finished / "results/demo" / name, tmp_path)
+    panel = f"panel={{vcf: {tmp_path}/{{chromosome}}.vcf.gz, people: {tmp_path}/panel.tsv}}"
+    jobs = plan(finished, "--config", panel, "chromosomes=['1']", "results=own")
+    assert not {"demo", "imputation"} & set(jobs)
 
 
 def test_a_target_of_several_files_is_a_job_for_each(finished, tmp_path):

@@ -51,6 +51,8 @@ Named = Annotated[dict[Name, Kind], BeforeValidator(_drop_empty)]
 
 # What the model over the panel is called where it imputes without a network.
 PANEL_ONLY = "li_stephens"
+# Where the simulated panel and its target lie.
+SIMULATED = "{results}/demo/"
 
 
 def _is_demo(path: str) -> bool:
@@ -370,6 +372,9 @@ class Settings(Section):
     @model_validator(mode="after")
     def _list_targets(self) -> Settings:
         targets = self.imputation.targets
+        # The simulated target goes with the simulated panel.
+        if not self.panel.vcf.startswith(SIMULATED):
+            targets = {name: path for name, path in targets.items() if SIMULATED not in path}
         if self.target is not None:
             name = re.sub(
                 r"\.+(vcf|bcf)(\.b?gz)?$",

@@ -14,6 +14,7 @@ from haplorag.report.captions import CAPTIONS
 from haplorag.configuration import lay_over, read_settings, read_yaml
 from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
+from haplorag.panel.samples import list_roles
 from haplorag.io.checksums import quick_digest
 from haplorag.pipeline.fingerprint import hash_module
 from haplorag.settings import PANEL_ONLY
@@ -75,6 +76,13 @@ def megabytes(files):
     return sum(os.path.getsize(file) for file in files if os.path.exists(file)) / 1e6
 
 
+def of_everyone(pattern):
+    """The pattern once per chromosome, of what is made of everybody: of the reference where nobody is held out."""
+    if not held_out:
+        return per_chromosome(pattern)
+    return per_chromosome(pattern.replace(f"{results}/", f"{results}/everyone/", 1))
+
+
 def panel_file(path):
     """Input function: a configured path, filled in for the wildcard chromosome."""
     return lambda wildcards: settings.fill(path, chromosome=wildcards.chromosome)
@@ -107,6 +115,19 @@ logs = f"{results}/logs"
 times = f"{results}/benchmarks"
 epochs = [f"{epoch:03d}" for epoch in range(settings.training.epochs + 1)]
 samples = f"{results}/samples/samples.tsv"
+everyone = f"{results}/samples/everyone.tsv"
+role_file = settings.samples.roles and Path(settings.fill(settings.samples.roles))
+# Roles of people beside the reference: they are in the imputer, and in nothing that judges it.
+held_out = set(list_roles(settings.samples, role_file)) - {"reference"}
+judged = "test" in held_out
+if settings.models and "validation" not in held_out:
+    # Training could not tell when to stop. The report says that there was none.
+    if settings.imputation.model != PANEL_ONLY:
+        raise WorkflowError(
+            f"imputation.model: {settings.imputation.model} needs validation people to be trained; set samples.validation"
+            f" above 0, or imputation.model: {PANEL_ONLY}"
+        )
+    settings = settings.model_copy(update={"models": []})
 extension = settings.imputation.output
 imputed = expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets

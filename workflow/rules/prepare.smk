@@ -32,7 +32,8 @@ rule samples:
         people=settings.fill(settings.panel.people) if settings.panel.people else [],
         roles=settings.fill(settings.samples.roles) if settings.samples.roles else [],
     output:
-        samples,
+        samples=samples,
+        everyone=everyone,
     log:
         f"{logs}/samples/samples.log",
     benchmark:
@@ -50,7 +51,8 @@ rule samples:
         ),
         seed=settings.seed,
     shell:
-        "python -m haplorag.steps.samples {input.vcf:q} {output:q} --people {input.people:q} --roles {input.roles:q}"
+        "python -m haplorag.steps.samples {input.vcf:q} {output.samples:q} --people {input.people:q} --roles {input.roles:q}"
+        " --everyone {output.everyone:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
@@ -169,3 +171,55 @@ rule shards:
     shell:
         "python -m haplorag.steps.shards {input.genotypes:q} {input.samples:q} {input.windows:q} {output:q}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
+# What users impute with is made of everybody, those included who are held out to judge it.
+use rule genotypes as genotypes_of_everyone with:
+    input:
+        vcf=panel_file(settings.panel.vcf),
+        samples=everyone,
+    output:
+        genotypes=f"{results}/everyone/genotypes/{{chromosome}}.h5",
+        tally=f"{results}/everyone/genotypes/{{chromosome}}.tally.tsv",
+    log:
+        f"{logs}/genotypes/everyone/{{chromosome}}.log",
+    benchmark:
+        f"{times}/genotypes/everyone/{{chromosome}}.tsv"
+
+
+use rule frequencies as frequencies_of_everyone with:
+    input:
+        genotypes=rules.genotypes_of_everyone.output.genotypes,
+        samples=everyone,
+    output:
+        f"{results}/everyone/frequencies/{{chromosome}}.h5",
+    log:
+        f"{logs}/frequencies/everyone/{{chromosome}}.log",
+    benchmark:
+        f"{times}/frequencies/everyone/{{chromosome}}.tsv"
+
+
+use rule windows as windows_of_everyone with:
+    input:
+        frequencies=rules.frequencies_of_everyone.output[0],
+        map=panel_file(settings.panel.map) if settings.panel.map else [],
+    output:
+        windows=f"{results}/everyone/windows/{{chromosome}}.h5",
+        table=f"{results}/everyone/windows/{{chromosome}}.tsv",
+    log:
+        f"{logs}/windows/everyone/{{chromosome}}.log",
+    benchmark:
+        f"{times}/windows/everyone/{{chromosome}}.tsv"
+
+
+use rule shards as shards_of_everyone with:
+    input:
+        genotypes=rules.genotypes_of_everyone.output.genotypes,
+        samples=everyone,
+        windows=rules.windows_of_everyone.output.windows,
+    output:
+        directory(f"{results}/everyone/shards/{{chromosome}}"),
+    log:
+        f"{logs}/shards/everyone/{{chromosome}}.log",
+    benchmark:
+        f"{times}/shards/everyone/{{chromosome}}.tsv"

@@ -195,10 +195,10 @@ rule training:
 rule imputer:
     input:
         unpack(trained_network),
-        genotypes=per_chromosome(rules.genotypes.output.genotypes),
-        frequencies=per_chromosome(rules.frequencies.output[0]),
-        windows=per_chromosome(rules.windows.output.windows),
-        shards=per_chromosome(rules.shards.output[0]),
+        genotypes=of_everyone(rules.genotypes.output.genotypes),
+        frequencies=of_everyone(rules.frequencies.output[0]),
+        windows=of_everyone(rules.windows.output.windows),
+        shards=of_everyone(rules.shards.output[0]),
     output:
         directory(f"{results}/imputer/{{model}}"),
     log:
@@ -224,3 +224,21 @@ rule imputer:
         " --shards {input.shards:q} --chromosomes {params.chromosomes:q}"
         " --neighbours {params.neighbours:q} --copying {params.copying:q} --seed {params.seed}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
+# Made only where it is asked for: it imputes the people who are held out as if they were new.
+use rule imputer as imputer_of_reference with:
+    input:
+        unpack(trained_network),
+        genotypes=per_chromosome(rules.genotypes.output.genotypes),
+        frequencies=per_chromosome(rules.frequencies.output[0]),
+        windows=per_chromosome(rules.windows.output.windows),
+        shards=per_chromosome(rules.shards.output[0]),
+    output:
+        directory(f"{results}/reference/imputer/{{model}}"),
+    log:
+        f"{logs}/imputer/reference/{{model}}.log",
+    benchmark:
+        f"{times}/imputer/reference/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join([*settings.models, PANEL_ONLY]),

@@ -228,11 +228,17 @@ rule plots:
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
+# What the report says of accuracy is made of these.
+judgement = [
+    rules.evaluation.output.summary,
+    tables["accuracy"],
+    tables["differences"],
+]
+
+
 rule report:
     input:
-        summary=rules.evaluation.output.summary,
-        accuracy=tables["accuracy"],
-        differences=tables["differences"],
+        evaluation=judgement if judged else [],
         samples=samples,
         relatives=rules.relatives.output[0],
         genotypes=per_chromosome(rules.genotypes.output.genotypes),
@@ -241,7 +247,7 @@ rule report:
         targets=expand(
             f"{results}/quality/{{target}}.tsv", target=settings.imputation.targets
         ),
-        figures=expand(rules.plots.output[0], figure=CAPTIONS),
+        figures=expand(rules.plots.output[0], figure=CAPTIONS) if judged else [],
         template=f"{templates}/report.html.j2",
         page=f"{templates}/page.html.j2",
         parts=f"{templates}/parts.html.j2",
@@ -263,15 +269,15 @@ rule report:
     params:
         code=code("report"),
         chromosomes=settings.chromosomes,
-        figure_names=list(CAPTIONS),
+        figure_names=list(CAPTIONS) if judged else [],
         target_names=list(settings.imputation.targets),
         # A function, so that {data} and {results} in paths are not taken for wildcards.
         settings=lambda wildcards: as_json(settings),
         times=times,
         logs=logs,
     shell:
-        "python -m haplorag.steps.report {input.summary:q} {input.accuracy:q} {input.differences:q} {input.samples:q}"
-        " {input.relatives:q} {output:q} --chromosomes {params.chromosomes:q} --genotypes {input.genotypes:q}"
+        "python -m haplorag.steps.report {input.samples:q} {input.relatives:q} {output:q}"
+        " --evaluation {input.evaluation:q} --chromosomes {params.chromosomes:q} --genotypes {input.genotypes:q}"
         " --tallies {input.tallies:q} --windows {input.windows:q}"
         " --figures {input.figures:q} --figure-names {params.figure_names:q}"
         " --targets {input.targets:q} --target-names {params.target_names:q}"

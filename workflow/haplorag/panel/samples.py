@@ -186,6 +186,18 @@ def draw_roles(table: pd.DataFrame, settings: SampleSettings, seed: int) -> np.n
     return roles
 
 
+def list_roles(settings: SampleSettings, path: Path | None) -> list[str]:
+    """Roles that people are to have: those that the file at `path` gives, or those with a share.
+
+    Who only imputes may hold nobody out.
+    """
+    if path is not None:
+        given = set(read_roles(path).values()) | {"reference"}
+        return [role for role in ROLES if role in given]
+    shares = {"validation": settings.validation, "test": settings.test}
+    return ["reference", *(role for role, share in shares.items() if share)]
+
+
 def assign_roles(table: pd.DataFrame, path: Path) -> pd.Series:
     """Take each person's role from a file; those it does not name have none."""
     given = read_roles(path)

@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 
 
 def report(
-    summary: Path,
-    accuracy: Path,
-    differences: Path,
     samples: Path,
     relatives: Path,
     output: Path,
@@ -49,22 +46,19 @@ def report(
     settings: Settings,
     times: Path,
     logs: Path,
+    evaluation: list[Path],
 ) -> None:
     """Write the report: HTML with figures, tables and styles inside, and nothing fetched.
 
-    No sample's name is in it. `genotypes`, `tallies` and `windows` have a file for each of
-    `chromosomes`, `figures` one for each of `figure_names`, `targets` for each of `target_names`.
+    `evaluation` has its summary, its accuracy and its differences; it is empty where nothing was
+    judged, and the report says so. No sample's name is in it. `genotypes`, `tallies` and `windows`
+    have a file for each of `chromosomes`, `figures` one for each of `figure_names`, `targets`
+    for each of `target_names`.
     """
-    judged = _describe_accuracy(
-        read_facts(summary, "summary"),
-        read_accuracy(accuracy),
-        read_differences(differences),
-        settings,
-    )
     places = dict(zip(chromosomes, map(read_table, windows), strict=True))
     warned = list_warnings(logs)
     content = {
-        **judged,
+        **_describe_accuracy(evaluation, settings),
         **_describe_people(read_samples(samples), relatives),
         **_describe_records(dict(zip(chromosomes, tallies, strict=True))),
         **_describe_jobs(read_benchmarks(times)),
@@ -85,10 +79,13 @@ def report(
     log.info("%s: %.1f MB, %d figures", output, length / 1e6, len(figures))
 
 
-def _describe_accuracy(
-    facts: dict[str, Any], table: pd.DataFrame, differences: pd.DataFrame, settings: Settings
-) -> dict[str, Any]:
+def _describe_accuracy(evaluation: list[Path], settings: Settings) -> dict[str, Any]:
     """How accurate the methods are: in words, tables by mask, and names of methods."""
+    if not evaluation:
+        return {"judged": False, "facts": {"models": {}}, "names": {}}
+    summary, accuracy, compared = evaluation
+    facts, table = read_facts(summary, "summary"), read_accuracy(accuracy)
+    differences = read_differences(compared)
     methods = order_methods(list(table["method"].unique()))
     masks = settings.masks.test
     told = differences, settings.imputation.model, list(facts["models"])
@@ -96,6 +93,7 @@ def _describe_accuracy(
     # What a reader knows best is the array.
     said.sort(key=lambda words: masks[words.mask].strategy != "array")
     return {
+        "judged": True,
         "facts": facts,
         "said": said,
         "accuracy": [

@@ -9,7 +9,7 @@ import pandas as pd
 
 from haplorag.errors import InputError
 from haplorag.io.tables import write_table
-from haplorag.panel.samples import ROLES, assign_roles, draw_roles, read_panel_file
+from haplorag.panel.samples import ROLES, assign_roles, draw_roles, list_roles, read_panel_file
 from haplorag.pipeline.cli import run_step
 from haplorag.settings import SampleSettings
 from haplorag.vcf.reader import read_vcf_header
@@ -27,10 +27,12 @@ def samples(
     seed: int,
     people: Path | None = None,
     roles: Path | None = None,
+    everyone: Path | None = None,
 ) -> None:
     """Write sample, population, super_population and role of everyone in both the VCF and the panel
     file.
 
+    `everyone` is the same table with all of them in the reference, for the imputer that users get.
     Rows follow the VCF. Without a panel file everybody is of one unknown population. People in only
     one of the two are counted; a role file decides roles instead of the seed. Raises InputError
     where nobody is in both or a role has nobody.
@@ -42,10 +44,12 @@ def samples(
     )
     table = table[table["role"] != ""]
     counts = table["role"].value_counts()
-    wanted = ["reference", "validation", "test"] if roles else _list_drawn(settings)
+    wanted = list_roles(settings, roles)
     _check_roles(wanted, counts, roles or people or vcf, vcf, len(genotyped))
     log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
-    write_table(output, table[["sample", "population", "super_population", "role"]])
+    for path, rows in ((output, table), (everyone, table.assign(role="reference"))):
+        if path is not None:
+            write_table(path, rows[["sample", "population", "super_population", "role"]])
 
 
 def _describe_everybody(names: list[str]) -> pd.DataFrame:
@@ -78,12 +82,6 @@ def _warn_of_missing(word: str, path: Path, other: Path, missing: int) -> None:
             missing,
             other,
         )
-
-
-def _list_drawn(settings: SampleSettings) -> list[str]:
-    """Roles that people are drawn for; who only imputes may hold nobody out."""
-    shares = {"validation": settings.validation, "test": settings.test}
-    return ["reference", *(role for role, share in shares.items() if share)]
 
 
 def _check_roles(
