@@ -63,8 +63,8 @@ def test_the_end_of_memory_names_the_setting_and_how_far_to_lower_it():
     text = "CUDA out of memory. Tried to allocate 9.00 GiB. GPU 0 has a total capacity of 79 GiB"
     with (
         pytest.raises(
-            InputError,
-            match=r"allocate 9.00 GiB\); lower training.batch_people, which is 24, to 12",
+            MemoryError,
+            match=r"allocate 9.00 GiB; lower training.batch_people from 24 to 12",
         ),
         telling_what_to_lower("training.batch_people", 24),
     ):

@@ -284,6 +284,7 @@ class OptimisationSettings(Section):
     min_delta: Annotated[float, Field(ge=0)]
     stop_on: Literal["loss", "r2", "f1"]
     precision: Literal["float32", "bfloat16"]
+    compile: bool
     save_minutes: Annotated[float, Field(ge=0)]
 
 

@@ -42,7 +42,7 @@ def impute(
         Option(help="Table of what became of each site of TARGET; beside OUTPUT if not given."),
     ] = None,
     threads: Threads = CORES,
-    gpus: Annotated[int, Option(min=0, max=1, help="1 lets a network use a GPU.")] = 0,
+    gpus: Annotated[int, Option(min=0, max=1, help="1 imputes on a GPU, where there is one.")] = 0,
     batch_people: Annotated[
         int | None, Option(help=meaning_of(BATCH), show_default=default_of(BATCH))
     ] = None,

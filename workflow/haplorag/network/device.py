@@ -72,17 +72,16 @@ def _check_card(device: torch.device) -> None:
 
 @contextlib.contextmanager
 def telling_what_to_lower(setting: str, value: int | None = None) -> Iterator[None]:
-    """Turn the end of a GPU's memory into InputError that names the setting to lower, and how far.
+    """Turn the end of a GPU's memory into MemoryError that names the setting to lower, and how far.
 
     Half of it takes half of the memory but what the network itself takes.
     """
     try:
         yield
     except torch.OutOfMemoryError as error:
-        is_value = f", which is {value}, to {max(1, value // 2)}" if value else " by half"
-        raise InputError(
-            f"the GPU's memory ran out ({str(error).partition('. GPU')[0]}); lower {setting}"
-            f"{is_value}, or end what else runs on the GPU"
+        how_far = f"from {value} to {max(1, value // 2)}" if value else "by half"
+        raise MemoryError(
+            f"of the GPU: {str(error).partition('. GPU')[0]}; lower {setting} {how_far}"
         ) from error
 
 

@@ -129,6 +129,17 @@ def load_network(path: Path, settings: NetworkSettings) -> nn.Module:
     return network
 
 
+def compile_transformer(network: nn.Module, backend: str = "inductor") -> None:
+    """Let PyTorch compile a network's transformer, in place, when it first runs.
+
+    Weights keep their names. What is compiled is fitted to the number of haplotypes and sites of a
+    batch, which differ only in the last of a window or of a chromosome.
+    """
+    for child in network.modules():
+        if isinstance(child, Transformer):
+            child.compile(backend=backend)
+
+
 def count_parameters(network: nn.Module) -> int:
     """Trainable numbers of a network."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
+
+
+def choose_attention(device: str, kind: torch.dtype) -> AbstractContextManager:
+    """What attention may be computed by, on a device and with numbers of a kind.
+
+    On a GPU, in 16 bits, it is flash attention (Dao et al. 2022, arXiv:2205.14135) or an error: any
+    other way writes out weights of all pairs of sites. In 32 bits, and elsewhere, PyTorch chooses.
+    """
+    if device == "cuda" and kind in (torch.float16, torch.bfloat16):
+        return sdpa_kernel(SDPBackend.FLASH_ATTENTION)
+    return nullcontext()
 
 
 class Block(nn.Module):
@@ -30,9 +45,9 @@ class Block(nn.Module):
         size, sites, width = features.shape
         projected = self.query_key_value(self.norm_attention(features))
         query, key, value = projected.view(size, sites, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, dropout_p=self.dropout if self.training else 0.0
-        )
+        dropout = self.dropout if self.training else 0.0
+        with choose_attention(query.device.type, query.dtype):
+            attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
         features = features + self.out(attended.transpose(1, 2).reshape(size, sites, width))
         return features + self.feed_forward(self.norm_forward(features))
 

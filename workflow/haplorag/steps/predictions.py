@@ -16,7 +16,7 @@ from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.dataset.prefetch import prefetching
 from haplorag.evaluation.predictions import create_predictions
 from haplorag.io.hdf5 import creating_arrays
-from haplorag.network.device import choose_device, configure_runtime
+from haplorag.network.device import choose_device, configure_runtime, telling_what_to_lower
 from haplorag.network.model import build_network, predict
 from haplorag.network.weights import load_weights
 from haplorag.pipeline.cli import count_threads, run_step
@@ -80,7 +80,8 @@ def _write_batch(
 def _predict_hidden(network: nn.Module, piece: WindowBatch, typed: np.ndarray) -> np.ndarray:
     """Probability of ALT float32 [person, core, 2] at hidden sites, NaN at `typed` bool [core]."""
     device = next(network.parameters()).device
-    probability = predict(network, piece.batch.to(device)).cpu().numpy()
+    with telling_what_to_lower("imputation.batch_people"):
+        probability = predict(network, piece.batch.to(device)).cpu().numpy()
     by_person = probability.reshape(-1, 2, len(typed)).swapaxes(1, 2)
     by_person[:, typed] = np.nan
     return by_person

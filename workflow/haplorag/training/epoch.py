@@ -17,7 +17,7 @@ from haplorag.dataset.chromosome import ChromosomeData
 from haplorag.dataset.prefetch import prefetching
 from haplorag.errors import InputError
 from haplorag.network.batch import Batch
-from haplorag.network.device import autocast
+from haplorag.network.device import autocast, telling_what_to_lower
 from haplorag.seeding import seed_of
 from haplorag.settings import NetworkSettings, OptimisationSettings
 from haplorag.training.distributed import (
@@ -186,7 +186,9 @@ def _take_step(
     rate = schedule_rate(progress.step, task.settings)
     for group in learner.optimiser.param_groups:
         group["lr"] = rate
-    loss = all_reduce_sum(_add_gradients(learner.network, batches, task, labelled))
+    with telling_what_to_lower("training.batch_people", task.settings.batch_people):
+        added = _add_gradients(learner.network, batches, task, labelled)
+    loss = all_reduce_sum(added)
     all_reduce_gradients(learner.network)
     clipped = nn.utils.clip_grad_norm_(learner.network.parameters(), task.settings.clip_norm)
     norm = float(clipped)

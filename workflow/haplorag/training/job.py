@@ -14,7 +14,7 @@ from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.io.atomic import copy_whole
 from haplorag.io.checksums import checksum
 from haplorag.network.device import choose_device, configure_runtime
-from haplorag.network.model import build_network
+from haplorag.network.model import build_network, compile_transformer
 from haplorag.network.weights import load_weights, save_weights
 from haplorag.training.checkpoint import MidEpochCheckpoint, load_state, save_state
 from haplorag.training.costs import measure_costs
@@ -65,6 +65,8 @@ def run_epoch(
         network = build_network(task.network)
         load_weights(files.previous.weights, network)
         network = network.to(device)
+        if task.settings.compile and device.type == "cuda":
+            compile_transformer(network)
         optimiser = build_optimiser(network, task.settings)
         state = load_state(files.previous.state)
         optimiser.load_state_dict(state["optimiser"])

@@ -26,7 +26,7 @@ from haplorag.evaluation.metrics import (
     list_site_groups,
     score_counts,
 )
-from haplorag.network.device import autocast
+from haplorag.network.device import autocast, telling_what_to_lower
 from haplorag.panel.frequencies import COMMON_MAF, MAF_EDGES
 from haplorag.settings import NetworkSettings, OptimisationSettings
 from haplorag.training.history import MaskScores
@@ -159,7 +159,8 @@ def _judge_batch(
     device = next(network.parameters()).device
     batch = piece.batch.to(device)
     labels = piece.labels.to(device)
-    with autocast(device, settings.precision):
+    lowering = telling_what_to_lower("training.batch_people", settings.batch_people)
+    with lowering, autocast(device, settings.precision):
         output = network(batch)
     loss, alleles = compute_loss(output, batch, labels, settings)
     probability = torch.softmax(output.haplotypes.float(), dim=-1)[..., 1]

@@ -1,0 +1,624 @@
+"""What does a GPU bring: the passes over the panel, imputation end to end, training, retrieval?
+
+    PYTHONPATH=workflow python benchmarks/gpu.py --output gpu.json
+    PYTHONPATH=workflow python benchmarks/gpu.py --output gpu.json --results results --chromosome 20
+    python benchmarks/gpu.py --table gpu.json
+
+Takes less than ten minutes on an H100. Panel, haplotypes and batches are made up, of the sizes of
+the worked example; imputation end to end wants the results of a run, with an imputer, and Minimac4
+to be set beside. Every figure is printed with its goal, and with the device, the driver and the
+versions it goes to a JSON, of which --table makes the table in docs/gpu.md. What could not be run
+is told with its reason. `--device cpu` runs all that a CPU can at small sizes, kernels by Triton's
+interpreter: that tells whether the benchmark works, and its times mean nothing. Exits 1 where a
+goal is missed.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+if "cpu" in sys.argv:
+    # Before Triton is loaded.
+    os.environ["TRITON_INTERPRET"] = "1"
+
+import pysam
+import torch
+import torch.distributed as distributed
+import yaml
+from torch.utils.flop_counter import FlopCounterMode
+
+from goals import ROOT, judge, measure
+from haplorag.configuration import merge, read_settings
+from haplorag.errors import InputError
+from haplorag.gpu import copying as gpu_copying
+from haplorag.gpu.panel_bits import Shape, read_panel_bits
+from haplorag.gpu.search import rank_on
+from haplorag.io.hdf5 import read_arrays
+from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.model import impute_sites
+from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.segments import cut_segments
+from haplorag.network.batch import Batch
+from haplorag.network.device import autocast, choose_device, configure_runtime
+from haplorag.network.model import build_network, compile_transformer
+from haplorag.retrieval.search import search_neighbours
+from haplorag.settings import PANEL_ONLY, CopyingSetting, NeighbourSettings
+from haplorag.training.distributed import all_reduce_gradients
+from haplorag.training.loss import compute_loss
+from haplorag.training.optimiser import build_optimiser
+
+PACKAGES = ("haplorag", "torch", "triton", "numpy", "faiss-cpu", "faiss-gpu", "numba")
+# Founders that the made-up haplotypes are mosaics of, and the sites of a tile of the mosaic.
+FOUNDERS, TILE_SITES = 200, 128
+TWO_TILES = 10_000
+
+
+Goal = tuple[str, float]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large what is measured is. Sites of which a tenth is typed, and people."""
+
+    haplotypes: int
+    sites: int
+    people: int
+    people_on_cores: int
+    large_panel: int
+    large_sites: int
+    batch_people: int
+    batch_sites: int
+    retrieval_sites: int
+    matrix: int
+    steps: int
+
+
+CARD = Sizes(4008, 24_804, 375, 2, 60_000, 1_000, 24, 512, 1_300, 8192, 10)
+# For Triton's interpreter, which takes a hundredth of a second for an operation.
+TINY = Sizes(24, 40, 1, 1, 70, 16, 1, 8, 40, 64, 1)
+
+
+@dataclass
+class Report:
+    """Figures, each with its goal where it has one, and what could not be run."""
+
+    figures: list[dict] = field(default_factory=list)
+    not_run: dict[str, str] = field(default_factory=dict)
+    counts: bool = True
+
+    def add(self, name: str, value: float, unit: str = "", goal: Goal | None = None) -> None:
+        """Print a figure. Goals are judged where times mean something."""
+        met = None
+        if goal and self.counts:
+            met = judge(name, value, *goal, f" {unit}" if unit else "")
+        else:
+            print(f"{name}: {value:,.4g} {unit}", flush=True)
+        words = " ".join([goal[0], f"{goal[1]:g}"]) if goal else None
+        self.figures.append(
+            {"name": name, "value": float(value), "unit": unit, "goal": words, "met": met}
+        )
+
+    def run(self, part: str, measure_part: Callable[[], None]) -> None:
+        """Measure a part; where that cannot be done, tell why and go on."""
+        print(f"\n{part}", flush=True)
+        started = time.perf_counter()
+        try:
+            measure_part()
+        except (InputError, NotMeasuredError) as error:
+            self.leave_out(part, str(error))
+        print(f"({time.perf_counter() - started:.1f} s)", flush=True)
+
+    def leave_out(self, part: str, reason: str) -> None:
+        """Tell what was not run, and why."""
+        print(f"not run, {part}: {reason}", flush=True)
+        self.not_run[part] = reason
+
+
+class NotMeasuredError(Exception):
+    """Why something could not be measured."""
+
+
+class MadeUpPanel:
+    """Haplotypes in memory, mosaics of founders, read as a `ShardSet` is."""
+
+    def __init__(self, generator: np.random.Generator, haplotypes: int, sites: int) -> None:
+        frequency = generator.beta(0.2, 0.8, sites)
+        self._founders = (generator.random((FOUNDERS, sites)) < frequency).astype(np.uint8)
+        self._generator = generator
+        self.reference_haplotypes = haplotypes
+        self.panel = self.draw(haplotypes)
+
+    def draw(self, haplotypes: int) -> np.ndarray:
+        """More haplotypes of the same founders, 0/1 uint8 [N, S]."""
+        sites = self._founders.shape[1]
+        tiles = -(-sites // TILE_SITES)
+        copied = self._generator.integers(0, FOUNDERS, (haplotypes, tiles))
+        drawn = np.empty((haplotypes, sites), dtype=np.uint8)
+        for tile in range(tiles):
+            here = slice(tile * TILE_SITES, (tile + 1) * TILE_SITES)
+            drawn[:, here] = self._founders[copied[:, tile], here]
+        errs = self._generator.integers(0, drawn.size, drawn.size // 500)
+        drawn.ravel()[errs] ^= 1
+        return drawn
+
+    def by_site(self, sites: np.ndarray) -> np.ndarray:
+        """All haplotypes at sites, uint8 [S, N]."""
+        return np.ascontiguousarray(self.panel[:, sites].T)
+
+
+@dataclass(frozen=True)
+class CopyingCase:
+    """A panel, which of its sites are typed, how haplotypes copy there, and some that do."""
+
+    panel: MadeUpPanel
+    typed: np.ndarray
+    core: np.ndarray
+    model: CopyingModel
+    queries: Queries
+
+    @classmethod
+    def make(cls, haplotypes: int, sites: int, queries: int) -> "CopyingCase":
+        generator = np.random.default_rng(17)
+        panel = MadeUpPanel(generator, haplotypes, sites)
+        is_typed = np.zeros(sites, dtype=bool)
+        is_typed[:: 10 if sites > 500 else 4] = True
+        typed = np.flatnonzero(is_typed)
+        factors = ((1, 1), (1, 25), (4, 5))
+        kinds = tuple(CopyingSetting(switching=a, mismatch=b) for a, b in factors)
+        distance = np.cumsum(generator.exponential(0.003, sites))
+        model = CopyingModel(distance, np.full(sites, 0.003, np.float32), kinds)
+        alleles = panel.draw(queries)[:, typed].astype(np.int8)
+        return cls(
+            panel, typed, np.flatnonzero(~is_typed), model, Queries(alleles, np.full(queries, -1))
+        )
+
+    def take(self, queries: int) -> Queries:
+        return Queries(self.queries.alleles[:queries], self.queries.owner[:queries])
+
+
+def main() -> None:
+    """Measure what can be, print, and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--output", type=Path, help="JSON to write")
+    parser.add_argument("--results", type=Path, help="results of a run, for imputation end to end")
+    parser.add_argument("--chromosome", default="1")
+    parser.add_argument("--mask", default="array", help="name of a test mask of that run")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--table", type=Path, help="print the table of such a JSON, and no more")
+    given = parser.parse_args()
+    if given.table:
+        print(make_table(json.loads(given.table.read_text())))
+        return
+    try:
+        device = find_device(given.device)
+    except InputError as error:
+        parser.error(f"{error}; or try the benchmark itself: --device cpu")
+    configure_runtime(device, given.threads)
+    facts = describe_machine(device)
+    for name, value in facts.items():
+        print(f"{name}: {value}")
+    report, sizes = Report(counts=device.type == "cuda"), CARD if device.type == "cuda" else TINY
+    report.run("passes over the panel", lambda: measure_copying(report, sizes, device))
+    report.run("a panel in tiles", lambda: measure_tiles(report, sizes, device))
+    report.run("retrieval", lambda: measure_retrieval(report, sizes, device, given.threads))
+    for model in ("embedding_rag_v18", "token_rag_v17"):
+        report.run(
+            f"training {model}", lambda name=model: measure_training(report, sizes, device, name)
+        )
+    report.run("several processes", lambda: measure_processes(report, device))
+    report.run("imputation end to end", lambda: measure_imputation(report, given, device))
+    text = json.dumps(
+        {"machine": facts, "figures": report.figures, "not_run": report.not_run}, indent=1
+    )
+    if given.output:
+        given.output.write_text(text + "\n")
+    sys.exit(1 if any(figure["met"] is False for figure in report.figures) else 0)
+
+
+def find_device(wanted: str) -> torch.device:
+    """The device to measure. Raises InputError where it cannot be used."""
+    if wanted == "cpu":
+        return torch.device("cpu")
+    device = choose_device(1)
+    if device.type == "cpu":
+        raise InputError("this machine has no GPU")
+    return device
+
+
+def describe_machine(device: torch.device) -> dict[str, str]:
+    """Device, driver, versions."""
+    facts = {"device": platform.processor() or platform.machine(), "driver": "none"}
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory
+        facts["device"] = f"{torch.cuda.get_device_name(device)}, {memory / 1e9:.0f} GB"
+        asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        done = subprocess.run(asked, capture_output=True, text=True)
+        facts["driver"] = done.stdout.split("\n")[0].strip() or "not told"
+        facts["CUDA"] = str(torch.version.cuda)
+    facts |= {"cores": str(os.cpu_count()), "Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            facts[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return facts
+
+
+def least_seconds(device: torch.device, run: Callable[[], object], times: int = 3) -> float:
+    """Least wall seconds of a few runs, all work on the device done."""
+    best = float("inf")
+    for _ in range(times):
+        synchronise(device)
+        started = time.perf_counter()
+        run()
+        synchronise(device)
+        best = min(best, time.perf_counter() - started)
+    return best
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until a device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def measure_copying(report: Report, sizes: Sizes, device: torch.device) -> None:
+    """The passes beside those of one core, and that they give the same."""
+    case = CopyingCase.make(sizes.haplotypes, sizes.sites, 2 * sizes.people)
+    started = time.perf_counter()
+    bits = read_panel_bits(case.panel, case.typed, case.core, case.model.distance)
+    report.add("panel to bits", time.perf_counter() - started, "s")
+    few = case.take(2 * sizes.people_on_cores)
+    started = time.perf_counter()
+    found = gpu_copying.impute_sites(few, bits, case.model, device)
+    report.add("first call, kernels compiled", time.perf_counter() - started, "s")
+    cut = cut_segments(case.panel, case.typed, case.core, case.model.distance)
+    expected = impute_sites(few, cut, case.model, 1)
+    report.add(
+        "largest difference from the CPU", abs(found - expected).max(), goal=("at most", 1e-5)
+    )
+    core = least_seconds(torch.device("cpu"), lambda: impute_sites(few, cut, case.model, 1), 2)
+    core /= len(few.alleles)
+    report.add("a haplotype on a core", 1e3 * core, "ms")
+    repeats = 3 if device.type == "cuda" else 1
+
+    def run(shape: Shape | None = None) -> float:
+        panel = bits if shape is None else bits._replace(shape=shape)
+        whole = least_seconds(
+            device,
+            lambda: gpu_copying.impute_sites(case.queries, panel, case.model, device),
+            repeats,
+        )
+        return whole / len(case.queries.alleles)
+
+    each = run()
+    report.add("a haplotype on the device", 1e3 * each, "ms")
+    report.add("beside one core", core / each, "x", ("at least", 100))
+    if device.type == "cuda":
+        block = bits.shape.block
+        for lanes, warps in ((1, 4), (1, 8), (2, 8), (2, 16), (4, 16), (4, 8)):
+            seconds = run(Shape(lanes, block, 1, warps))
+            report.add(
+                f"a haplotype, {lanes} lanes and {warps} warps a program", 1e3 * seconds, "ms"
+            )
+
+
+def measure_tiles(report: Report, sizes: Sizes, device: torch.device) -> None:
+    """A panel that no program's registers hold."""
+    case = CopyingCase.make(sizes.large_panel, sizes.large_sites, 4)
+    shape = None if sizes.large_panel > TWO_TILES else Shape(2, 64, -(-sizes.large_panel // 64), 1)
+    bits = read_panel_bits(case.panel, case.typed, case.core, case.model.distance, shape)
+    found = gpu_copying.impute_sites(case.queries, bits, case.model, device)
+    cut = cut_segments(case.panel, case.typed, case.core, case.model.distance)
+    expected = impute_sites(case.queries, cut, case.model, 1)
+    name = f"largest difference, {sizes.large_panel:,} haplotypes in tiles"
+    report.add(name, abs(found - expected).max(), goal=("at most", 1e-5))
+    if device.type == "cuda":
+        seconds = least_seconds(
+            device, lambda: gpu_copying.impute_sites(case.queries, bits, case.model, device)
+        )
+        work = 3 * 4 * sizes.large_panel * len(case.typed)
+        report.add("haplotypes x typed sites in tiles", work / seconds / 1e9, "billion/s")
+
+
+def measure_retrieval(report: Report, sizes: Sizes, device: torch.device, threads: int) -> None:
+    """A window's search beside FAISS on the cores, and a chromosome's."""
+    generator = np.random.default_rng(17)
+    panel = MadeUpPanel(generator, sizes.haplotypes, sizes.retrieval_sites).panel
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    settings = NeighbourSettings(**config["neighbours"])
+    settings = settings.model_copy(update={"count": min(settings.count, sizes.haplotypes // 4)})
+    core = sizes.retrieval_sites // 3, 2 * sizes.retrieval_sites // 3
+    owner = np.arange(len(panel)) // 2
+    rank = rank_on(device)
+
+    def search(number: int, **ways: object) -> tuple[np.ndarray, np.ndarray]:
+        asked = panel[:number].view(np.int8)
+        return search_neighbours(asked, panel, core, owner[:number], settings, threads, **ways)
+
+    pairs = zip(search(32, rank=rank), search(32), strict=True)
+    same = all(np.array_equal(ours, theirs) for ours, theirs in pairs)
+    report.add("same neighbours as FAISS, ties and all", same, goal=("at least", 1))
+    windows = CARD.sites // 512 + 1
+    for number, name in ((32, "an epoch's refresh"), (len(panel), "everybody's refresh")):
+        ours = windows * least_seconds(device, lambda n=number: search(n, rank=rank), 2)
+        theirs = windows * least_seconds(torch.device("cpu"), lambda n=number: search(n), 1)
+        goal = ("below", 10.0) if number == 32 else ("below", 120.0)
+        report.add(f"{name} of a chromosome, {windows} windows", ours, "s", goal)
+        report.add(f"{name} by FAISS, {threads} threads", theirs, "s")
+
+
+def measure_training(report: Report, sizes: Sizes, device: torch.device, model: str) -> None:
+    """Steps of a published design at full size, beside the device's rate of products."""
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    merge(config, yaml.safe_load((ROOT / f"config/{model}.yaml").read_text()))
+    if device.type == "cpu":
+        config["network"][model] |= {"width": 16, "layers": 1, "heads": 2}
+    # Both at the batch that the issue of the published design is about.
+    config["network"][model]["training"] |= {"batch_people": sizes.batch_people}
+    settings = read_settings(config)
+    reads, optimisation = settings.network[model], settings.training_of(model)
+    rate = measure_products(sizes, device)
+    report.add(f"rate of products, {model}", rate / 1e12, "TFLOP/s")
+    batch, labels = make_batch(sizes, reads.neighbours)
+    batch, labels = batch.to(device), labels.to(device)
+    best = float("inf")
+    for compiled in (False, True):
+        if compiled and device.type == "cpu":
+            report.leave_out(f"{model}, compiled", "only on a GPU")
+            continue
+        torch.manual_seed(17)
+        network = build_network(reads).to(device).train()
+        if compiled:
+            compile_transformer(network)
+        optimiser = build_optimiser(network, optimisation)
+
+        def step(network=network, optimiser=optimiser) -> None:
+            with autocast(device, optimisation.precision):
+                output = network(batch)
+            loss, number = compute_loss(output, batch, labels, optimisation)
+            (loss / number).backward()
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+
+        step()
+        if not compiled:
+            with FlopCounterMode(display=False) as counter:
+                step()
+            work = counter.get_total_flops()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        seconds = least_seconds(device, step, sizes.steps)
+        words = "compiled" if compiled else "as it is"
+        report.add(f"a step of {model}, {words}", 1e3 * seconds, "ms")
+        if device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(device) / 1e9
+            report.add(f"peak memory of {model}, {words}", peak, "GB")
+        best = min(best, seconds)
+    is_main = model == "embedding_rag_v18"
+    report.add(
+        f"a step of {model}, the faster", 1e3 * best, "ms", ("below", 30) if is_main else None
+    )
+    share = 100 * work / best / rate
+    report.add(f"{model}, of the rate of products", share, "%", ("at least", 40))
+
+
+def measure_products(sizes: Sizes, device: torch.device) -> float:
+    """Floating-point operations a second of a large product in bfloat16."""
+    kind = torch.bfloat16 if device.type == "cuda" else torch.float32
+    left = torch.randn(sizes.matrix, sizes.matrix, device=device, dtype=kind)
+    return 2 * sizes.matrix**3 / least_seconds(device, lambda: left @ left, 10)
+
+
+def make_batch(sizes: Sizes, neighbours: int) -> tuple[Batch, torch.Tensor]:
+    """A random batch, half of its sites hidden, all of them in the core; and its labels."""
+    generator = torch.Generator().manual_seed(17)
+    people, sites = sizes.batch_people, sizes.batch_sites
+    true = torch.randint(0, 2, (2 * people, sites), generator=generator, dtype=torch.int8)
+    hidden = torch.rand(sites, generator=generator) < 0.5
+    frequency = torch.rand(sites, generator=generator)
+    shape = 2 * people, neighbours, sites
+    batch = Batch(
+        alleles=true.masked_fill(hidden, -1),
+        references=torch.randint(0, 2, shape, generator=generator, dtype=torch.uint8),
+        reference_valid=torch.ones(shape[:2], dtype=torch.bool),
+        hidden=hidden,
+        core=slice(0, sites),
+        centimorgan=torch.rand(sites, generator=generator).sort().values,
+        frequency=frequency,
+        population_frequency=frequency.repeat(2 * people, 1),
+        genotype_frequency=torch.full((people, sites, 3), 1 / 3),
+    )
+    return batch, true
+
+
+def measure_processes(report: Report, device: torch.device) -> None:
+    """Whether gradients of several processes add up, a GPU each: two where there are two."""
+    there = torch.cuda.device_count() if device.type == "cuda" else 2
+    processes = min(2, there)
+    if processes == 1:
+        report.leave_out("two GPUs", "this machine has one")
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = f"file://{folder}/meeting"
+        arguments = processes, device.type, meeting
+        torch.multiprocessing.spawn(_add_up, args=arguments, nprocs=processes)
+    report.add("processes whose gradients added up", processes)
+
+
+def _add_up(rank: int, processes: int, kind: str, meeting: str) -> None:
+    """One process: its gradients are its number and one; all together must be their sum."""
+    os.environ["LOCAL_RANK"] = str(rank)
+    device = torch.device(kind, rank) if kind == "cuda" else torch.device(kind)
+    if kind == "cuda":
+        torch.cuda.set_device(device)
+    backend = "nccl" if kind == "cuda" else "gloo"
+    distributed.init_process_group(backend, init_method=meeting, rank=rank, world_size=processes)
+    network = torch.nn.Linear(8, 8).to(device)
+    for parameter in network.parameters():
+        parameter.grad = torch.full_like(parameter, rank + 1)
+    all_reduce_gradients(network)
+    wanted = processes * (processes + 1) / 2
+    assert all(bool((parameter.grad == wanted).all()) for parameter in network.parameters())
+    distributed.destroy_process_group()
+
+
+def measure_imputation(report: Report, given: argparse.Namespace, device: torch.device) -> None:
+    """A run's test people, and two thousand made of them, beside Minimac4 on the same cores."""
+    if not given.results:
+        raise NotMeasuredError("name the results of a run, with an imputer: --results")
+    imputer = given.results / "imputer" / PANEL_ONLY
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        target, reference = export_target(given, folder)
+        targets = {"test people": target}
+        if device.type == "cuda":
+            targets["2,000 people"] = repeat_people(target, folder / "many.vcf.gz", 2000)
+        for people, path in targets.items():
+            spent, whole = impute_by_part(imputer, path, folder, given.threads, device)
+            report.add(f"imputation of {people}", whole, "s")
+            for part, seconds in spent.items():
+                report.add(f"imputation of {people}, {part}", seconds, "s")
+            if not shutil.which("minimac4"):
+                report.leave_out(f"Minimac4 on {people}", "minimac4 is not installed")
+                continue
+            theirs = run_minimac4(reference, path, folder, given.threads)
+            report.add(f"Minimac4 on {people}, {given.threads} threads", theirs, "s")
+            report.add(f"imputation of {people} beside Minimac4", whole / theirs, "x", ("below", 1))
+
+
+def export_target(given: argparse.Namespace, folder: Path) -> tuple[Path, Path]:
+    """A run's test people with the sites of a mask hidden, and its panel, as VCFs."""
+    run, chromosome = given.results, given.chromosome
+    masks, reference = run / f"masks/test/{chromosome}.h5", folder / "reference.vcf.gz"
+    names = read_arrays(masks, "masks", "names")["names"].tolist()
+    if given.mask not in names:
+        raise InputError(f"{masks}: has no mask {given.mask}, only {', '.join(names)}")
+    inputs = run / f"genotypes/{chromosome}.h5", run / "samples/samples.tsv", masks, reference
+    command = [
+        sys.executable, "-m", "haplorag.steps.exports", *inputs,
+        "--targets", *(folder / f"{name}.vcf.gz" for name in names), "--target-masks", *names,
+        "--chromosome", chromosome,
+    ]  # fmt: skip
+    measure([str(word) for word in command])
+    target = folder / f"{given.mask}.vcf.gz"
+    return target, reference
+
+
+def repeat_people(source: Path, path: Path, people: int) -> Path:
+    """Write a VCF with so many people, made of a target's by repetition under other names."""
+    with pysam.BGZFile(str(source), "rb") as read, pysam.BGZFile(str(path), "wb") as written:
+        for line in read:
+            if line.startswith(b"##"):
+                written.write(line + b"\n")
+                continue
+            words = line.split(b"\t")
+            head, calls = words[:9], words[9:]
+            if line.startswith(b"#"):
+                repeated = [f"person{number}".encode() for number in range(people)]
+            else:
+                repeated = (calls * (people // len(calls) + 1))[:people]
+            written.write(b"\t".join(head + repeated) + b"\n")
+    return path
+
+
+def impute_by_part(
+    imputer: Path, target: Path, folder: Path, threads: int, device: torch.device
+) -> tuple[Counter, float]:
+    """Impute in this process; wall seconds by part, and of all."""
+    from haplorag.gpu import passes
+    from haplorag.steps import imputation as step
+    from haplorag.vcf.writer import ImputedWriter
+
+    spent: Counter[str] = Counter()
+    timed = [
+        (step, "read_target", "reading the target"),
+        (passes, "read_panel_bits", "reading the panel"),
+        (passes, "expect_events", "rates"),
+        (passes, "impute_sites", "passes"),
+        (ImputedWriter, "write", "compressing"),
+    ]
+    settings = read_settings(yaml.safe_load((ROOT / "config/config.yaml").read_text())).imputation
+    started = time.perf_counter()
+    with timing_all(timed, spent):
+        step.imputation(
+            imputer, target, folder / "ours.vcf.gz", folder / "sites.tsv", settings=settings,
+            threads=threads, gpus=int(device.type == "cuda"),
+        )  # fmt: skip
+    whole = time.perf_counter() - started
+    spent["formatting and all else"] = whole - sum(spent.values())
+    return spent, whole
+
+
+@contextmanager
+def timing_all(timed: list[tuple[object, str, str]], spent: Counter) -> Iterator[None]:
+    """Add up the wall seconds of functions, by the names of parts."""
+
+    def time_one(run: Callable, part: str) -> Callable:
+        @wraps(run)
+        def timed_run(*arguments: object, **more: object) -> object:
+            started = time.perf_counter()
+            try:
+                return run(*arguments, **more)
+            finally:
+                spent[part] += time.perf_counter() - started
+
+        return timed_run
+
+    patches = [
+        patch.object(owner, name, time_one(getattr(owner, name), part))
+        for owner, name, part in timed
+    ]
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in patches:
+            each.stop()
+
+
+def run_minimac4(reference: Path, target: Path, folder: Path, threads: int) -> float:
+    """Wall seconds of Minimac4, its panel prepared beforehand."""
+    panel = folder / "reference.msav"
+    if not panel.exists():
+        with panel.with_suffix(".new").open("wb") as file:
+            subprocess.run(
+                ["minimac4", "--compress-reference", str(reference)], stdout=file, check=True,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        panel.with_suffix(".new").rename(panel)
+    command = ["minimac4", str(panel), str(target), "-o", str(folder / "theirs.vcf.gz")]
+    return measure([*command, "-O", "vcf.gz", "-f", "GT,DS,HDS", "-t", str(threads)])[0]
+
+
+def make_table(told: dict) -> str:
+    """The figures of a JSON as a table for docs/gpu.md."""
+    machine = ", ".join(f"{name} {value}" for name, value in told["machine"].items())
+    lines = [machine, "", "| figure | | goal | |", "|---|---|---|---|"]
+    for figure in told["figures"]:
+        value = f"{figure['value']:,.4g} {figure['unit']}".strip()
+        met = {True: "met", False: "missed", None: ""}[figure["met"]]
+        lines.append(f"| {figure['name']} | {value} | {figure['goal'] or ''} | {met} |")
+    lines += ["", *(f"Not run, {part}: {reason}." for part, reason in told["not_run"].items())]
+    return "\n".join(lines).strip()
+
+
+if __name__ == "__main__":
+    main()
