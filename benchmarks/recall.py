@@ -71,6 +71,7 @@ def judge_window(queries, shards, hidden, sites, core, model, settings, counts):
     shared = model.distance[sites[columns]], model.distance[sites[wanted]]
     known, asked = reference[:, columns], queries[:, columns]
     owner = np.full(len(queries), -1)
+    nobody = np.zeros((len(queries), 2), dtype=np.int64)
 
     def run(choose) -> list[np.ndarray]:
         """The model over the whole reference, or over the ids [q, K] that `choose` gives for a part
@@ -95,7 +96,7 @@ def judge_window(queries, shards, hidden, sites, core, model, settings, counts):
     found = {"full panel": (probability, None), READ: (network, None)}
     for count in counts:
         own = settings.model_copy(update={"count": count})
-        near, _ = search_neighbours(asked, known, inside, owner, own, threads=2)
+        near, _ = search_neighbours(asked, known, inside, nobody, own, threads=2)
         heaviest = np.argsort(-weight, axis=1, kind="stable")[:, :count]
         for name, ids in ((f"K = {count}", near), (f"heaviest {count}", heaviest)):
             found[name] = (

@@ -28,6 +28,7 @@ from haplorag.io.hdf5 import opening_arrays
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import open_shards, read_shard
 from haplorag.panel.masked_window import choose_typed_columns
+from haplorag.panel.ploidy import find_own_rows
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.panel.windows import read_windows
 from haplorag.retrieval.search import search_neighbours
@@ -193,7 +194,8 @@ def search_ours(case: Case, settings: NeighbourSettings, everyone: bool = False)
     if everyone:
         queries = reference = reference[:HAPLOTYPES]
     owner = np.arange(len(queries)) // 2 if everyone else np.full(len(queries), -1)
-    search_neighbours(queries.view(np.int8), reference, core, owner, settings)
+    own = find_own_rows(np.arange(0, len(reference) + 1, 2), owner)
+    search_neighbours(queries.view(np.int8), reference, core, own, settings)
     return len(queries)
 
 
@@ -234,7 +236,8 @@ def compare(
     ties at the last.
     """
     typed = block.start + np.flatnonzero(~case.hidden[block])
-    reference, nobody = case.shards.haplotypes(case.sites[typed]), np.full(len(case.queries), -1)
+    reference = case.shards.haplotypes(case.sites[typed])
+    nobody = np.zeros((len(case.queries), 2), dtype=np.int64)
     found = search_neighbours(case.queries[:, typed], reference, (0, len(typed)), nobody, settings)
     sets = [
         [(sorted(d), set(i[d < d.max()])) for i, d in zip(*way, strict=True)]

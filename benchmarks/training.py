@@ -38,6 +38,7 @@ from haplorag.network.device import autocast, choose_device, configure_runtime
 from haplorag.network.model import build_network
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.masked_window import choose_typed_columns
+from haplorag.panel.ploidy import find_own_rows
 from haplorag.retrieval.search import search_neighbours
 from haplorag.training.loss import compute_loss
 from haplorag.training.optimiser import build_optimiser
@@ -120,7 +121,8 @@ class Case:
             queries = read_haplotypes(file, sites[typed], found.person[self.items])
         owner = self.chromosome.owner[found.person[self.items]].repeat(2)
         reference = self.chromosome.shards.haplotypes(sites[typed])
-        search_neighbours(queries, reference, inside, owner, self.neighbours, self.threads)
+        own = find_own_rows(self.chromosome.shards.ploidy.number_rows(0), owner)
+        search_neighbours(queries, reference, inside, own, self.neighbours, self.threads)
 
     def loss(self, network: torch.nn.Module, batch: Batch, labels: torch.Tensor) -> torch.Tensor:
         """Mean loss of a batch."""

@@ -15,6 +15,7 @@ from haplorag.configuration import merge
 from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.evaluation.tables import EvaluationTables
 from haplorag.network.batch import Batch, PanelPosterior
+from haplorag.panel.ploidy import Ploidy, assume_diploid, mark_absent
 from haplorag.panel.samples import read_samples
 from haplorag.settings import FixedMasks, Settings
 from haplorag.steps.evaluation import evaluation
@@ -230,14 +231,31 @@ def mosaic_of(length: int, generator: torch.Generator) -> PanelPosterior:
 
 
 class PlainPanel:
-    """A panel of haplotypes 0/1 uint8 [N, S] in memory, read as a `ShardSet` is."""
+    """A panel of haplotypes 0/1 uint8 [2n, S] in memory, read as a `ShardSet` is.
 
-    def __init__(self, panel: np.ndarray) -> None:
+    Where a ploidy is given, second haplotypes that there are not are left out.
+    """
+
+    def __init__(self, panel: np.ndarray, ploidy: Ploidy | None = None) -> None:
+        if len(panel) % 2:
+            # The last one's second haplotype is not there.
+            panel = np.concatenate([panel, panel[-1:]])
+            ploidy = assume_diploid(len(panel) // 2)
+            ploidy.people[:, -1] = 1
         self.panel = panel
-        self.reference_haplotypes = len(panel)
+        self.ploidy = ploidy or assume_diploid(len(panel) // 2)
+        self.reference_haplotypes = int(self.ploidy.count_haplotypes().max())
 
     def by_site(self, sites: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(self.panel[:, sites].T)
+        return np.ascontiguousarray(self.haplotypes(sites).T)
 
     def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        return self.panel[:, sites] if rows is None else self.panel[rows][:, sites]
+        stretch = self.ploidy.find_stretch(sites[:1]) if len(sites) else [0]
+        haploid = self.ploidy.people[stretch[0]] == 1
+        there = self.panel[~(np.arange(len(self.panel)) % 2 & np.repeat(haploid, 2)).astype(bool)]
+        return there[:, sites] if rows is None else there[rows][:, sites]
+
+    def of_people(self, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
+        rows = np.stack([2 * people, 2 * people + 1], axis=1).ravel()
+        alleles = self.panel[rows][:, sites].astype(np.int8)
+        return mark_absent(alleles, sites, self.ploidy.take(people))

@@ -53,10 +53,10 @@ def wing_of(path: Path) -> str:
     return parts[0] if len(parts) > 1 else path.stem
 
 
-BASE = {"errors", "seeding", "settings", "io"}
+BASE = {"alleles", "errors", "seeding", "settings", "io"}
 ALLOWED = {
-    "errors": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "io", "settings"},
-    "io": {"errors"}, "vcf": {"errors", "io"}, "panel": BASE, "masking": {"panel", "seeding", "settings"},
+    "alleles": set(), "errors": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "io", "settings"},
+    "io": {"errors"}, "vcf": {"alleles", "errors", "io"}, "panel": BASE, "masking": {"panel", "seeding", "settings"},
     "qc": BASE | {"panel", "vcf"}, "retrieval": BASE | {"panel"}, "li_stephens": BASE | {"panel"},
     "gpu": BASE | {"li_stephens", "network", "panel", "retrieval"},
     "network": BASE, "evaluation": BASE | {"panel", "vcf"},

@@ -119,9 +119,9 @@ def test_where_nothing_is_typed_the_prior_stands():
 def test_no_haplotypes_leave_the_prior_and_many_outweigh_it():
     prior = assume_model(np.linspace(0, 0.2, 3), SETTINGS)
     typed = np.arange(3)
-    nothing = maximise(Events(np.zeros(3), np.zeros(2)), 0, typed, prior)
+    nothing = maximise(Events(np.zeros(3), np.zeros(2)), np.zeros(3), typed, prior)
     np.testing.assert_allclose(nothing.distance, prior.distance)
     np.testing.assert_allclose(nothing.mismatch, prior.mismatch)
-    much = maximise(Events(np.full(3, 1e4), np.full(2, 1e4)), 10**5, typed, prior)
+    much = maximise(Events(np.full(3, 1e4), np.full(2, 1e4)), np.full(3, 10**5), typed, prior)
     np.testing.assert_allclose(much.mismatch, 0.1, atol=1e-4)
     np.testing.assert_allclose(np.diff(much.distance), -np.log1p(-0.1), atol=1e-3)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
+from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
 from haplorag.io.hdf5 import read_arrays
 from haplorag.io.tables import read_table, write_table
@@ -105,9 +106,10 @@ def test_rare_sites_are_dropped_by_reference_people_only(tmp_path):
     assert tally["below_min_minor_count"] == 2
 
 
-def test_haploid_calls_miss_their_second_allele(tmp_path):
+def test_haploid_calls_have_no_second_allele(tmp_path):
     arrays, _ = convert(tmp_path, ["X 10 A C 1 0|1"], chromosome="X")
-    assert arrays["calldata/GT"].tolist() == [[[1, -1], [0, 1]]]
+    assert arrays["calldata/GT"].tolist() == [[[1, ABSENT], [0, 1]]]
+    assert arrays["ploidy/people"].tolist() == [[1, 2]]
     with pytest.raises(InputError, match="record 1:10 has 1 haploid genotypes on an autosome"):
         convert(tmp_path, ["1 10 A C 1 0|1"])
 

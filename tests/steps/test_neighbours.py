@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from haplorag.io.hdf5 import read_arrays
 from haplorag.network.embedding import MASKED, HaplotypeEmbedding
 from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.ploidy import find_own_rows
 from haplorag.panel.samples import rank_reference_samples
 from haplorag.panel.windows import read_windows
 from haplorag.retrieval.search import cut_segments, search_neighbours
@@ -34,8 +35,9 @@ def search(queries, reference, typed, settings=WHOLE, owner=None, core=None):
     columns = np.flatnonzero(typed)
     inside = tuple(np.searchsorted(columns, core).tolist())
     return search_neighbours(
-        queries[:, columns], reference[:, columns].astype(np.uint8), inside, owner, settings
-    )
+        queries[:, columns], reference[:, columns].astype(np.uint8), inside,
+        find_own_rows(np.arange(0, len(reference) + 1, 2), owner), settings,
+    )  # fmt: skip
 
 
 @bounds(max_examples=60, deadline=None)

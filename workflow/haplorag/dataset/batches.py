@@ -16,6 +16,7 @@ from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.panel.frequencies import Frequencies
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
+from haplorag.panel.ploidy import repeat_haploid
 from haplorag.seeding import seed_of
 from haplorag.settings import NetworkSettings
 
@@ -63,8 +64,11 @@ def cut_batch(
     `haplotypes` int8 [2n, S] over the view's sites, `ids` int32 [2n, K] reference haplotypes, best
     first (-1 pads), `owner` int [2n] the rank of each one's person among the reference people (-1
     for nobody), `population` int [n] rows of `frequencies`. Gives the batch and labels int8
-    [2n, L], the haplotypes of the core.
+    [2n, L], the haplotypes of the core. Where a person has one haplotype, the network is shown it
+    twice, and the second has no label.
     """
+    labels = haplotypes[:, slice(*view.core)]
+    haplotypes = repeat_haploid(haplotypes)
     typed, _ = choose_typed_columns(view.hidden, view.core, reads.flank_typed)
     columns = np.union1d(typed, np.arange(*view.core))
     start, stop = np.searchsorted(columns, view.core)
@@ -87,8 +91,7 @@ def cut_batch(
         genotype_frequency=torch.from_numpy(by_person),
         mosaic=_trace_panel(view, copying, haplotypes, ids, owner, reads) if reads.copies else None,
     )
-    core = haplotypes[:, slice(*view.core)]
-    return batch, torch.from_numpy(np.ascontiguousarray(core))
+    return batch, torch.from_numpy(np.ascontiguousarray(labels))
 
 
 def _trace_panel(

@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from haplorag.alleles import sum_dosages, sum_genotypes
+
 # Kinds of groups of sites; there are many MAF bins, and one group of each other kind.
 MAF_BIN, ALL, RARE, COMMON = "maf_bin", "all", "rare", "common"
 # A MAF bin is named by its two edges, as `%g` writes them: 0-0.005, 1e-05-0.001.
@@ -131,16 +133,18 @@ def count_people(
     """Count what `COUNTS` names, of each person and group of sites: float64 [person, G, 14].
 
     probability (of ALT) float and alleles int8 (-1 unknown) are [person, site, 2], members bool
-    [G, site]. Dosages and genotypes are counted in minor alleles (`minor_is_alt` bool [site]); an
-    allele is called ALT above one half.
+    [G, site]. A haploid genotype, with ABSENT for its second allele, counts as one allele, and as
+    a genotype in which it stands twice. Dosages and genotypes are counted in minor alleles
+    (`minor_is_alt` bool [site]); an allele is called ALT above one half.
     """
     probability = probability.astype(np.float64)
     known = alleles >= 0
-    whole = known.all(axis=2)
-    truth = alleles.sum(axis=2, dtype=np.float64)
-    dosage = probability.sum(axis=2)
+    genotype = sum_genotypes(alleles)
+    whole = genotype >= 0
+    truth = genotype.astype(np.float64)
+    dosage = sum_dosages(probability, alleles)
     called = probability > 0.5
-    call = called.sum(axis=2)
+    call = sum_dosages(called, alleles)
     same = (call == truth) & whole
     carried = ((call > 0) | (truth > 0)) & whole
     d = np.where(minor_is_alt, dosage, 2 - dosage) * whole
@@ -200,8 +204,8 @@ def tally_method(
         count_people(probability, alleles, groups, minor_is_alt),
         optimize=True,
     )
-    genotype = np.where((alleles < 0).any(axis=2), -1, alleles.sum(axis=2))
-    dosage = probability.sum(axis=2, dtype=np.float64)
+    genotype = sum_genotypes(alleles)
+    dosage = sum_dosages(probability, alleles)
     r2 = r2_of_moments(sum_moments(dosage, genotype, weights))
     members = groups.T.astype(np.float64)
     sites = np.stack(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from haplorag.errors import InputError
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import Chances, compute_chances
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
@@ -90,14 +91,20 @@ def read_panel_bits(
     shape: Shape | None = None,
 ) -> PanelBits:
     """Read the panel at sorted typed and core sites. `distance` float64 [site] is in switches
-    expected from the chromosome's start on."""
+    expected from the chromosome's start on. Raises InputError where some people of the panel have
+    one haplotype."""
+    if (shards.ploidy.people != 2).any():
+        raise InputError(
+            "a panel in which some people have one haplotype is not followed on a GPU; impute on the "
+            "CPU: --resources gpu=0"
+        )
     shape = shape or choose_shape(shards.reference_haplotypes)
     typed_bits = pack_sites(shards, typed, shape.width)
     nobody = torch.zeros((1, shape.width // WORD), dtype=torch.int32)
     return PanelBits(
         typed,
         core,
-        group_core_sites(typed, core, distance),
+        group_core_sites(typed, core, distance, shards.ploidy.first),
         torch.cat([typed_bits, nobody]),
         pack_sites(shards, core, shape.width),
         shards.reference_haplotypes,

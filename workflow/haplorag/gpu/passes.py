@@ -13,6 +13,7 @@ from haplorag.gpu.panel_bits import read_panel_bits
 from haplorag.li_stephens.estimation import Events
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.network.device import telling_what_to_lower
 from haplorag.panel.haplotypes import ShardSet
 
@@ -24,16 +25,23 @@ class GpuPasses:
     Where the device is the CPU, kernels are interpreted, which is for tests.
 
     A card follows a thousand haplotypes in the time of one; the memory that they take on it is
-    kept to what is free.
+    kept to what is free. A panel in which some people have one haplotype, as on X, is followed on
+    the processor's cores.
     """
 
     device: torch.device
     people_together: int = 16
 
+    @property
+    def _cores(self) -> CorePasses:
+        return CorePasses(torch.get_num_threads())
+
     def open_panel(
         self, shards: ShardSet, typed: np.ndarray, core: np.ndarray, model: CopyingModel
     ) -> Callable[[Queries], np.ndarray]:
         """See `Passes`."""
+        if _has_haploids(shards):
+            return self._cores.open_panel(shards, typed, core, model)
         panel = read_panel_bits(shards, typed, core, model.distance)
 
         def impute(queries: Queries) -> np.ndarray:
@@ -46,5 +54,11 @@ class GpuPasses:
         self, queries: Queries, shards: ShardSet, typed: np.ndarray, model: CopyingModel
     ) -> Events:
         """See `Passes`."""
+        if _has_haploids(shards):
+            return self._cores.expect_events(queries, shards, typed, model)
         with telling_what_to_lower("li_stephens.estimation_people"):
             return expect_events(queries, shards, typed, model, self.device)
+
+
+def _has_haploids(shards: ShardSet) -> bool:
+    return bool((shards.ploidy.people != 2).any())

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.target import TargetChromosome
@@ -61,6 +62,7 @@ def _format_windows(
         here = typed[start:stop]
         watch.add(start + np.flatnonzero(here), known[:, here])
         certain = np.where(known >= 0, known, probability)
+        certain = np.where(known == ABSENT, np.nan, certain)
         sites = [_describe(panel, site) for site in range(start, stop)]
         by_site = certain.T.reshape(stop - start, -1, 2)
         lines = writer.format_imputed(target.name, sites, by_site, here)
@@ -77,14 +79,15 @@ class _Watch:
     def __init__(self, panel: PanelChromosome, people: int) -> None:
         self._shards = panel.shards
         self._windows = len(panel.windows)
-        self._reference = panel.shards.reference_haplotypes // 2
+        self._reference = panel.shards.ploidy.people.shape[1]
         self._duplicates = DuplicateFinder(self._reference + people)
         self._weak = 0
 
     def add(self, sites: np.ndarray, known: np.ndarray) -> None:
         """Take a window's typed sites int [T] and the target's alleles int8 [2n, T] there."""
         self._weak += len(sites) < FEW_TYPED
-        both = np.concatenate([self._shards.by_site(sites), known.T], axis=1)
+        reference = self._shards.of_people(sites, np.arange(self._reference))
+        both = np.concatenate([reference, known]).T
         self._duplicates.add(both.reshape(len(sites), both.shape[1] // 2, 2))
 
     def warn(self) -> None:

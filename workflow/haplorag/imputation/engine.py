@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from haplorag.alleles import MISSING
 from haplorag.imputation.imputer import Imputer, PanelChromosome
 from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes
+from haplorag.panel.ploidy import mark_absent
 from haplorag.seeding import seed_of
 from haplorag.vcf.writer import LEVELS
 
-# Window, known alleles int8 [2n, L] (-1 where untyped or missing) and probability of ALT float32
-# [2n, L] at its core sites, window by window.
+# Window, known alleles int8 [2n, L] (-1 where untyped or missing, ABSENT where somebody has no
+# second haplotype) and probability of ALT float32 [2n, L] at its core sites, window by window.
 Windows = Iterator[tuple[int, np.ndarray, np.ndarray]]
 # Passes items on and shows how far they are; given items, what they are and how many.
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
@@ -38,19 +40,21 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         known = target.read_haplotypes(typed)
         # Of typed sites only those are imputed where somebody lacks the genotype.
         wanted = np.ones(len(target.record), dtype=bool)
-        wanted[typed[(known >= 0).all(axis=0)]] = False
+        wanted[typed[(known != MISSING).all(axis=0)]] = False
         core = np.flatnonzero(wanted)
         model = estimate_copying(imputer, panel, target, passes)
         levels = _create_levels(target, len(known), len(core))
         impute_sites = passes.open_panel(panel.shards, typed, core, model)
+        there = np.ones(len(known), dtype=bool)
+        there[1::2] = (target.ploidy.people > 1).any(axis=0)
         step = 2 * batch_people * passes.people_together
         starts = range(0, len(known), step)
         for start in progress(starts, f"chromosome {target.name}, people", len(starts)):
-            some = slice(start, start + step)
-            nobody = np.full(len(known[some]), -1)
-            found = impute_sites(Queries(known[some], nobody))
+            # Who has one haplotype all along is followed once.
+            some = start + np.flatnonzero(there[start : start + step])
+            found = impute_sites(Queries(known[some], np.full(len(some), -1)))
             levels[some] = np.rint(found * LEVELS)
-        yield from _cut_windows(panel, typed, known, core, levels)
+        yield from _cut_windows(panel, target, known, core, levels)
 
     return impute
 
@@ -75,11 +79,12 @@ def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.
 
 def _cut_windows(
     panel: PanelChromosome,
-    typed: np.ndarray,
+    target: TargetChromosome,
     known: np.ndarray,
     core: np.ndarray,
     levels: np.ndarray,
 ) -> Windows:
+    typed = target.typed
     for window, (start, stop) in enumerate(panel.windows.cores):
         alleles = np.full((len(known), stop - start), -1, dtype=np.int8)
         probability = np.zeros(alleles.shape, dtype=np.float32)
@@ -87,4 +92,4 @@ def _cut_windows(
         alleles[:, typed[first:last] - start] = known[:, first:last]
         first, last = np.searchsorted(core, (start, stop))
         probability[:, core[first:last] - start] = levels[:, first:last] / np.float32(LEVELS)
-        yield window, alleles, probability
+        yield window, mark_absent(alleles, np.arange(start, stop), target.ploidy), probability

@@ -15,6 +15,7 @@ from haplorag.li_stephens.passes import Passes
 from haplorag.network.device import telling_what_to_lower
 from haplorag.network.model import load_network, predict
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns, mask_window
+from haplorag.panel.ploidy import find_own_rows, repeat_haploid
 from haplorag.retrieval.search import search_neighbours
 
 
@@ -37,9 +38,10 @@ def build_network_engine(
     ) -> np.ndarray:
         typed, inside = choose_typed_columns(view.hidden, view.core, neighbours.reach_typed)
         nobody = np.full(len(haplotypes), -1)
-        reference = view.shards.haplotypes(view.sites[typed])
+        own = find_own_rows(view.rows, nobody)
+        reference = view.read_reference(typed)
         ids, _ = search_neighbours(
-            haplotypes[:, typed], reference, inside, nobody, neighbours, threads
+            haplotypes[:, typed], reference, inside, own, neighbours, threads
         )
         unknown = np.zeros(len(haplotypes) // 2, dtype=np.int64)
         batch, _ = cut_batch(
@@ -59,7 +61,7 @@ def build_network_engine(
         count = len(panel.windows)
         for window in progress(range(count), f"chromosome {target.name}, windows", count):
             view = mask_window(panel.windows, panel.shards, window, untyped)
-            haplotypes = target.read_haplotypes(view.sites)
+            haplotypes = repeat_haploid(target.read_haplotypes(view.sites))
             cuts = range(2 * batch_people, len(haplotypes), 2 * batch_people)
             pieces = np.split(haplotypes, cuts)
             probability = np.concatenate([ask(panel, copying, view, piece) for piece in pieces])

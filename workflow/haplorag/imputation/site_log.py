@@ -40,7 +40,7 @@ class SiteLog:
     """
 
     def __init__(self, panel: PanelChromosome, people: int) -> None:
-        self._panel = panel
+        self.panel = panel
         self._reach = int(panel.position[0]), int(panel.position[-1])
         self.diagnosis = Diagnosis()
         self.missing = np.zeros(people, dtype=np.int64)
@@ -103,7 +103,7 @@ class SiteLog:
         named = fates[row] != FATES.index("hom_ref")
         # The last of several stays.
         order = np.lexsort((-row, named, np.array(self.known)[row]))
-        record = np.full(len(self._panel.position), -1, dtype=np.int64)
+        record = np.full(len(self.panel.position), -1, dtype=np.int64)
         record[site[order]] = row[order]
         fates[np.setdiff1d(row, record)] = FATES.index("duplicate_site")
         return SettledSites(record, np.isin(fates, SWAPPED_CODES), fates)
@@ -126,7 +126,7 @@ class SiteLog:
         known = np.array(self.known)[rows]
         share = np.array(self.alternate)[rows] / np.maximum(known, 1)
         there = np.where(settled.swapped[rows], 1 - share, share)
-        panel = self._panel.frequencies.frequency[sites].astype(float)
+        panel = self.panel.frequencies.frequency[sites].astype(float)
         facts = {"site": sites, "target": there, "panel": panel, "known": known}
         return pd.DataFrame(facts)[known > 0]
 

@@ -16,6 +16,7 @@ from haplorag.imputation.diagnosis import Diagnosis
 from haplorag.imputation.imputer import Imputer, open_panel_chromosome
 from haplorag.imputation.site_log import FATE_COLUMNS, SettledSites, SiteLog, explain_fates
 from haplorag.imputation.site_matching import SiteMatcher
+from haplorag.imputation.target_ploidy import tell_ploidy_of_store
 from haplorag.io.hdf5 import creating_arrays, opening_arrays
 from haplorag.panel.genotype_store import (
     GenotypeAppender,
@@ -23,6 +24,8 @@ from haplorag.panel.genotype_store import (
     iterate_site_names,
     read_haplotypes,
 )
+from haplorag.panel.ploidy import Ploidy
+from haplorag.qc.ploidy import settle_haploid
 from haplorag.vcf.biallelic import BiallelicReader
 from haplorag.vcf.chromosomes import match_chromosome
 from haplorag.vcf.header import Header
@@ -50,7 +53,8 @@ class TargetChromosome:
     Its genotypes are in a store at `path`; `record` int64 [site] is the record that each panel site
     is (-1 untyped), `swapped` bool [record] whether its alleles change places, and `fates` has a
     row for each record of the store, then for each that was left out while reading. `last` is the
-    greatest position of the panel's sites and its own.
+    greatest position of the panel's sites and its own. `ploidy` says by the
+    panel's sites who has one haplotype.
     """
 
     chromosome: str
@@ -61,6 +65,7 @@ class TargetChromosome:
     swapped: np.ndarray
     fates: pd.DataFrame
     last: int
+    ploidy: Ploidy
 
     @property
     def typed(self) -> np.ndarray:
@@ -70,7 +75,7 @@ class TargetChromosome:
     def read_haplotypes(self, sites: np.ndarray) -> np.ndarray:
         """Alleles int8 [2n, C] at panel sites, in the panel's REF and ALT.
 
-        -1 where untyped or missing.
+        -1 where untyped or missing, ABSENT where somebody has no second haplotype.
         """
         found = np.full((2 * self.people, len(sites)), -1, dtype=np.int8)
         columns = np.flatnonzero(self.record[sites] >= 0)
@@ -81,7 +86,16 @@ class TargetChromosome:
                 alleles = read_haplotypes(file, records[order], np.arange(self.people))
             turned = self.swapped[records[order]] & (alleles >= 0)
             found[:, columns[order]] = np.where(turned, 1 - alleles, alleles)
-        return found
+        return self._settle(found, sites)
+
+    def _settle(self, haplotypes: np.ndarray, sites: np.ndarray) -> np.ndarray:
+        """Haplotypes int8 [2n, C] in which those who have one haplotype have one allele."""
+        haploid = self.ploidy.find_haploid(sites)
+        if not haploid.any():
+            return haplotypes
+        alleles = haplotypes.reshape(self.people, 2, -1).transpose(2, 0, 1)
+        settled, _ = settle_haploid(alleles, haploid)
+        return np.ascontiguousarray(settled.transpose(1, 2, 0)).reshape(haplotypes.shape)
 
     def iterate_unused(self) -> Iterator[tuple[Site, np.ndarray]]:
         """Target sites that were not used, in order, with their alleles int8 [n, 2]."""
@@ -239,7 +253,10 @@ def _settle_chromosome(draft: _Draft, diagnosis: Diagnosis) -> TargetChromosome:
     for oddity in _find_oddities(draft, settled, fates, diagnosis):
         log.warning("%s: %s", reader.path, oddity)
     where = reader.chromosome, draft.name, draft.store, len(reader.people)
-    return TargetChromosome(*where, settled.record, settled.swapped, fates, sites.last)
+    ploidy = tell_ploidy_of_store(
+        draft.store, reader.chromosome, len(reader.people), settled.record, sites.panel, reader.path
+    )
+    return TargetChromosome(*where, settled.record, settled.swapped, fates, sites.last, ploidy)
 
 
 def _find_oddities(

@@ -11,7 +11,7 @@ from haplorag.errors import InputError
 from haplorag.io.atomic import write_bytes
 from haplorag.io.text import read_bytes, shorten
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 def write_facts(path: Path, word: str, facts: dict[str, Any]) -> None:

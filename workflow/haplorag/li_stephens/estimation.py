@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.li_stephens.forward_backward import count_events
 from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
 from haplorag.li_stephens.parameters import MIN_SWITCH, CopyingModel, assume_model
@@ -24,7 +25,7 @@ LEAST_MISMATCH, MOST_MISMATCH, MOST_SWITCH = 1.5e-3, 0.2, 0.9
 
 class Events(NamedTuple):
     """What is expected to have happened in some haplotypes: float64 [T] mismatches at typed sites,
-    and [T - 1] switches in the gaps between them."""
+    and [T - 1] switches in the gaps between them, NaN where these are not followed."""
 
     mismatches: np.ndarray
     switches: np.ndarray
@@ -51,17 +52,17 @@ def estimate_model(
     what is expected to have happened, as `Passes.expect_events`.
     """
     prior = assume_model(centimorgan, settings)
-    samples = shards.reference_haplotypes // 2
+    samples = shards.ploidy.people.shape[1]
     if len(typed) < 2 or samples < 2 or not settings.estimation_rounds:
         return prior
     generator = np.random.default_rng(seed)
     owner = np.sort(generator.permutation(samples)[: settings.estimation_people])
-    rows = np.stack([2 * owner, 2 * owner + 1], axis=1).ravel()
-    queries = Queries(shards.haplotypes(typed, rows).astype(np.int8), np.repeat(owner, 2))
+    queries = Queries(shards.of_people(typed, owner), np.repeat(owner, 2))
+    followed = (queries.alleles != ABSENT).sum(axis=0)
     model = prior
     for _ in range(settings.estimation_rounds):
         events = expect(queries, shards, typed, model)
-        model = maximise(events, len(rows), typed, prior)
+        model = maximise(events, followed, typed, prior)
     return model
 
 
@@ -88,20 +89,24 @@ def expect_events(
     # In the order of the haplotypes, whichever thread came first.
     in_order = [chunks[first] for first in sorted(chunks)]
     mismatches, switches = (np.sum(parts, axis=0) for parts in zip(*in_order, strict=True))
+    # Where other haplotypes begin, nothing goes on and nothing is seen.
+    opening = [part.typed.start for part in panel.segments if part.opens]
+    switches[[start for start in opening if start < len(switches)]] = np.nan
     return Events(mismatches, switches[1:])
 
 
 def maximise(
-    events: Events, haplotypes: int, typed: np.ndarray, prior: CopyingModel
+    events: Events, haplotypes: np.ndarray, typed: np.ndarray, prior: CopyingModel
 ) -> CopyingModel:
-    """The model that events in so many haplotypes speak for, shrunk to the prior."""
+    """The model that events in so many haplotypes, int [T], speak for, shrunk to the prior."""
     mismatch = prior.mismatch.copy()
     expected = events.mismatches + PRIOR_OF_MISMATCH * prior.mismatch[typed]
     share = expected / (haplotypes + PRIOR_OF_MISMATCH)
     mismatch[typed] = np.clip(share, LEAST_MISMATCH, MOST_MISMATCH)
     by_map = prior.distance[typed]
-    chance = -np.expm1(-np.diff(by_map))
-    chance = (events.switches + PRIOR_OF_SWITCH * chance) / (haplotypes + PRIOR_OF_SWITCH)
+    assumed = -np.expm1(-np.diff(by_map))
+    chance = (events.switches + PRIOR_OF_SWITCH * assumed) / (haplotypes[1:] + PRIOR_OF_SWITCH)
+    chance = np.where(np.isnan(events.switches), assumed, chance)
     gaps = -np.log1p(-np.clip(chance, MIN_SWITCH, MOST_SWITCH))
     at_typed = np.append(0, np.cumsum(gaps))
     distance = _interpolate(prior.distance, by_map, at_typed)

@@ -277,7 +277,7 @@ def _look_up(ids, own, group, states, back, front, weighed, posterior):
     for column in range(len(ids)):
         row = ids[column]
         posterior[column] = 0
-        if row >= 0 and (own < 0 or (row != own and row != own + 1)):
+        if row >= 0 and not own[0] <= row < own[1]:
             of = group[row]
             there = (state[row] * stays[of] + gains[of]) * stay + leak
             here = (entered[row] * kept[of] + gained[of]) * stay_ahead + leak_ahead
@@ -347,10 +347,8 @@ def _count_members(lanes, panel, scratch, block):
         members = scratch.members[lane]
         for group in range(groups):
             members[group] = sizes[group]
-        own = lanes.own[lane]
-        if own >= 0:
-            members[panel.group[block, own]] -= 1
-            members[panel.group[block, own + 1]] -= 1
+        for row in range(lanes.own[lane, 0], lanes.own[lane, 1]):
+            members[panel.group[block, row]] -= 1
 
 
 @jit
@@ -416,14 +414,12 @@ def _keep(scratch, panel, block, lane, kept, gained):
 
 @jit
 def _carry(lanes, group, scratch, state, onward):
-    """States of haplotypes at the other end of a block; a lane's own two have none."""
+    """States of haplotypes at the other end of a block; a lane's own have none."""
     kept, gained = scratch.keeps, scratch.adds
     for row in range(len(group)):
         of = group[row]
         for lane in range(LANES):
             onward[row, lane] = state[row, lane] * kept[of, lane] + gained[of, lane]
     for lane in range(LANES):
-        own = lanes.own[lane]
-        if own >= 0:
-            onward[own, lane] = 0
-            onward[own + 1, lane] = 0
+        for row in range(lanes.own[lane, 0], lanes.own[lane, 1]):
+            onward[row, lane] = 0

@@ -9,15 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.li_stephens.forward_backward import LANES, pass_back
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import Chances, PanelSegments, Segment
 from haplorag.li_stephens.states import Lanes, LaneStates, Scratch, start_states
+from haplorag.panel.ploidy import find_own_rows
 
 
 class Queries(NamedTuple):
-    """Haplotypes that are followed: typed alleles int8 [Q, T], -1 where missing, and the rank int
-    [Q] of each one's sample among the reference samples, -1 for nobody; whose two are never copied.
+    """Haplotypes that are followed: typed alleles int8 [Q, T], -1 where missing and ABSENT in
+    stretches where a sample has no such haplotype, and the rank int [Q] of each one's sample among
+    the reference samples, -1 for nobody; whose own are never copied.
     """
 
     alleles: np.ndarray
@@ -48,27 +51,33 @@ class Chunk:
         """
         segments = self.panel.segments
         lanes = [self._make_lanes(number) for number in range(len(segments))]
-        behind = start_states(self.panel.haplotypes)
+        behind = start_states(segments[-1].haplotypes)
         ends = [behind]
         for number in range(len(segments) - 1, 0, -1):
-            behind = LaneStates(behind.entered.copy(), behind.total.copy())
-            pass_back(lanes[number], segments[number].blocks, behind, self.scratch)
+            if segments[number].opens:
+                behind = start_states(segments[number - 1].haplotypes)
+            else:
+                behind = LaneStates(behind.entered.copy(), behind.total.copy())
+                pass_back(lanes[number], segments[number].blocks, behind, self.scratch)
             ends.append(behind)
-        ahead = start_states(self.panel.haplotypes)
         for segment, here, end in zip(segments, lanes, reversed(ends), strict=True):
+            if segment.opens:
+                ahead = start_states(segment.haplotypes)
             yield segment, here, ahead, end
 
     def _make_lanes(self, number: int) -> Lanes:
         """The lanes along one segment."""
-        owner = self.queries.owner[self.query].astype(np.int64)
-        others = self.panel.haplotypes - 2 * (owner >= 0)
-        typed = self.panel.segments[number].typed
+        segment = self.panel.segments[number]
+        own = find_own_rows(segment.rows, self.queries.owner[self.query])
+        others = segment.haplotypes - (own[:, 1] - own[:, 0])
+        alleles = np.ascontiguousarray(self.queries.alleles[self.query, segment.typed])
+        counts = (np.arange(LANES) < self.size) & (alleles != ABSENT).all(axis=1)
         chances = [self.chances[setting][number] for setting in self.setting]
         return Lanes(
-            np.ascontiguousarray(self.queries.alleles[self.query, typed]),
-            np.where(owner >= 0, 2 * owner, -1),
+            alleles,
+            own,
             (1 / others).astype(np.float32),
-            (np.arange(LANES) < self.size).astype(np.float32),
+            counts.astype(np.float32),
             np.stack([chance.switch for chance in chances]),
             np.stack([chance.from_left for chance in chances]),
             np.stack([chance.from_right for chance in chances]),

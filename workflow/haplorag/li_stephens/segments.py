@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from haplorag.li_stephens.parameters import CopyingModel, chance_of_mismatch, ch
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
 from haplorag.li_stephens.states import Scratch, allocate_scratch
 from haplorag.panel.haplotypes import ShardSet
+from haplorag.panel.ploidy import Ploidy
 from haplorag.settings import CopyingSetting
 
 # Alleles of the panel that a segment holds at the most: what bounds a thread's memory.
@@ -33,7 +35,10 @@ class Segment(NamedTuple):
     in the groups numbered `places`.
 
     A core site belongs to the segment of the typed site before it, those before the first typed
-    site to the first segment.
+    site to the first segment. `rows` int64 [n + 1] are the first haplotype of each reference sample
+    and how many there are, which differs between stretches of sites where samples have one
+    haplotype and others where they have two; `opens` and `closes` say whether the segment is the
+    first and the last of such a stretch. Nothing is carried from one stretch into the next.
     """
 
     typed: slice
@@ -41,6 +46,14 @@ class Segment(NamedTuple):
     places: slice
     blocks: HaplotypeBlocks
     groups: SiteGroups
+    rows: np.ndarray
+    opens: bool
+    closes: bool
+
+    @property
+    def haplotypes(self) -> int:
+        """Haplotypes that are there to be copied."""
+        return int(self.rows[-1])
 
 
 class PanelSegments(NamedTuple):
@@ -50,14 +63,13 @@ class PanelSegments(NamedTuple):
     core: np.ndarray
     groups: SiteGroups
     segments: list[Segment]
-    haplotypes: int
 
     def allocate(self) -> Scratch:
         """Memory for one thread."""
         blocks = [segment.blocks for segment in self.segments]
         return allocate_scratch(
             max(len(part.group) for part in blocks),
-            self.haplotypes,
+            max(segment.haplotypes for segment in self.segments),
             max(int(part.offset[-1]) for part in blocks),
             max(int(np.diff(part.typed).max()) for part in blocks),
             max(int(np.diff(part.offset).max()) for part in blocks),
@@ -68,7 +80,11 @@ class PanelSegments(NamedTuple):
         bounds = np.concatenate([[-np.inf], model.distance[self.typed], [np.inf]])
 
         def compute(segment: Segment, setting: CopyingSetting) -> Chances:
-            here = bounds[segment.typed.start : segment.typed.stop + 2]
+            here = bounds[segment.typed.start : segment.typed.stop + 2].copy()
+            if segment.opens:
+                here[0] = -np.inf
+            if segment.closes:
+                here[-1] = np.inf
             places = segment.groups.average(model.distance[self.core[segment.core]])
             mismatch = model.mismatch[self.typed[segment.typed]]
             return compute_chances(here, places, segment.groups.before, mismatch, setting)
@@ -81,10 +97,11 @@ def cut_segments(
 ) -> PanelSegments:
     """Read the panel at sorted typed and core sites, segment by segment.
 
-    `distance` float64 [site] is in switches expected from the chromosome's start on. The last few
-    panels are kept in memory.
+    `distance` float64 [site] is in switches expected from the chromosome's start on. What is said
+    of a core site does not depend on which typed sites are core sites too. The last few panels are
+    kept in memory.
     """
-    groups = group_core_sites(typed, core, distance)
+    groups = group_core_sites(typed, core, distance, shards.ploidy.first)
     words = typed.astype(np.int64), core.astype(np.int64), groups.first, groups.before
     return _cut_segments(shards, *(word.tobytes() for word in words))
 
@@ -97,25 +114,61 @@ def _cut_segments(
         np.frombuffer(word, dtype=np.int64)
         for word in (typed_bytes, core_bytes, first_bytes, before_bytes)
     )
-    until = np.append(np.searchsorted(core, typed), len(core))
-    size = (np.arange(len(typed)) + until[:-1]) * shards.reference_haplotypes // SEGMENT_ALLELES
-    bounds = [0, *(np.flatnonzero(np.diff(size)) + 1), len(typed)]
-    segments = []
+    groups = SiteGroups(first, before)
+    segments: list[Segment] = []
+    for stretch, (inside, wanted) in enumerate(_part_stretches(shards.ploidy, typed, core)):
+        if inside.stop > inside.start or wanted.stop > wanted.start:
+            segments += _cut_stretch(shards, stretch, (typed, inside), (core, wanted), groups)
+    if not segments:
+        nothing = typed, slice(0, 0)
+        segments += _cut_stretch(shards, 0, nothing, (core, slice(0, 0)), groups)
+    return PanelSegments(typed, core, groups, segments)
+
+
+def _part_stretches(
+    ploidy: Ploidy, typed: np.ndarray, core: np.ndarray
+) -> Iterator[tuple[slice, slice]]:
+    """Which typed and which core sites lie in each stretch of a ploidy."""
+    for start, stop in pairwise([0, *ploidy.first[1:], np.iinfo(np.int64).max]):
+        inside, wanted = (slice(*np.searchsorted(each, (start, stop))) for each in (typed, core))
+        yield inside, wanted
+
+
+def _cut_stretch(
+    shards: ShardSet,
+    stretch: int,
+    typed: tuple[np.ndarray, slice],
+    core: tuple[np.ndarray, slice],
+    groups: SiteGroups,
+) -> Iterator[Segment]:
+    """Cut one stretch, whose typed and core sites are given among all, into segments."""
+    (all_typed, inside), (all_core, wanted) = typed, core
+    known, asked = all_typed[inside], all_core[wanted]
+    rows = shards.ploidy.number_rows(stretch)
+    until = np.append(np.searchsorted(asked, known), len(asked))
+    untyped = np.searchsorted(np.setdiff1d(asked, known, assume_unique=True), known)
+    size = (np.arange(len(known)) + untyped) * int(rows[-1]) // SEGMENT_ALLELES
+    bounds = [0, *(np.flatnonzero(np.diff(size)) + 1), len(known)]
     for start, stop in pairwise(bounds):
-        inside = slice(0 if start == 0 else until[start], until[stop])
-        places = slice(*np.searchsorted(first, (inside.start, inside.stop)))
-        part = core[inside]
-        groups = SiteGroups(
-            first[places.start : places.stop + 1] - inside.start, before[places] - start
+        part = slice(0 if start == 0 else until[start], until[stop])
+        here = slice(inside.start + start, inside.start + stop)
+        there = slice(wanted.start + part.start, wanted.start + part.stop)
+        places = slice(*np.searchsorted(groups.first, (there.start, there.stop)))
+        own_groups = SiteGroups(
+            groups.first[places.start : places.stop + 1] - there.start,
+            groups.before[places] - here.start,
         )
         blocks = cut_haplotype_blocks(
-            shards.by_site(typed[start:stop]),
-            shards.by_site(part),
-            np.searchsorted(typed[start:stop], part, side="right"),
+            _read_panel(shards, known[start:stop], int(rows[-1])),
+            _read_panel(shards, asked[part], int(rows[-1])),
+            np.searchsorted(known[start:stop], asked[part], side="right"),
         )
-        segments.append(Segment(slice(start, stop), inside, places, blocks, groups))
-    groups = SiteGroups(first, before)
-    return PanelSegments(typed, core, groups, segments, shards.reference_haplotypes)
+        ends = start == 0, stop == len(known)
+        yield Segment(here, there, places, blocks, own_groups, rows, *ends)
+
+
+def _read_panel(shards: ShardSet, sites: np.ndarray, haplotypes: int) -> np.ndarray:
+    return shards.by_site(sites) if len(sites) else np.empty((0, haplotypes), dtype=np.uint8)
 
 
 def compute_chances(
@@ -128,7 +181,7 @@ def compute_chances(
     """Turn distances into probabilities of a switch, under a setting.
 
     `bounds` float64 [T + 2] are those of typed sites and of what lies on either side of them,
-    infinite where that is an end of the chromosome: there nothing is known, and a switch is
+    infinite where that is an end of the chromosome, or of a stretch: there nothing is known, and a switch is
     certain. `places` float64 [P] are those of groups of core sites, each with `before` int64 [P]
     typed sites up to it; `mismatch` float32 [T].
     """

@@ -34,14 +34,20 @@ class SiteGroups(NamedTuple):
         return sums / np.diff(self.first)
 
 
-def group_core_sites(typed: np.ndarray, core: np.ndarray, distance: np.ndarray) -> SiteGroups:
+def group_core_sites(
+    typed: np.ndarray, core: np.ndarray, distance: np.ndarray, first: np.ndarray
+) -> SiteGroups:
     """Group core sites that lie between the same typed sites and close together.
 
     `typed` int [T] and `core` int [L] are sorted columns of `distance` float [C], the switches
-    expected from some start on.
+    expected from some start on; no group reaches across one of `first` int [R]. A core site that is
+    typed is a group of its own: what is said of the others does not depend on it.
     """
     before = np.searchsorted(typed, core, side="right")
-    stretch = np.floor(distance[core] / GROUP_SWITCHES)
-    starts = np.append(True, (np.diff(before) != 0) | (np.diff(stretch) != 0))[: len(core)]
-    first = np.flatnonzero(starts)
-    return SiteGroups(np.append(first, len(core)), before[first])
+    place = np.floor(distance[core] / GROUP_SWITCHES)
+    stretch = np.searchsorted(first, core, side="right")
+    is_typed = np.isin(core, typed)
+    differs = (np.diff(before) != 0) | (np.diff(place) != 0) | (np.diff(stretch) != 0)
+    starts = np.append(True, differs | is_typed[1:] | is_typed[:-1])[: len(core)]
+    begins = np.flatnonzero(starts)
+    return SiteGroups(np.append(begins, len(core)), before[begins])

@@ -17,12 +17,12 @@ from haplorag.li_stephens.forward_backward import LANES
 class Lanes(NamedTuple):
     """What is followed along a segment with T typed sites and P groups of core sites.
 
-    `alleles` int8 [lane, T] (-1 where missing); `own` int64 [lane] the first of two rows of the
-    panel that are the haplotype's own sample, -1 for none; `share` [lane] what a switch gives each
-    haplotype; `counts` [lane] 0 for a lane that only fills up. Probabilities float32: `switch`
-    [lane, T + 1] of a switch before each typed site and after the last one, `from_left` and
-    `from_right` [lane, P] of one between a group of core sites and the typed site on that side,
-    `mismatch` [lane, T] of an allele that is not the copied one.
+    `alleles` int8 [lane, T] (-1 where missing); `own` int64 [lane, 2] the half-open range of the
+    panel's rows that are the haplotype's own sample, empty for none; `share` [lane] what a switch
+    gives each haplotype; `counts` [lane] 0 for a lane that only fills up, or whose haplotype there
+    is not. Probabilities float32: `switch` [lane, T + 1] of a switch before each typed site and
+    after the last one, `from_left` and `from_right` [lane, P] of one between a group of core sites
+    and the typed site on that side, `mismatch` [lane, T] of an allele that is not the copied one.
     """
 
     alleles: np.ndarray

@@ -92,10 +92,11 @@ def _count_bits(plane: np.ndarray) -> np.ndarray:
 def divide_counts(counts: np.ndarray, everyone: np.ndarray) -> np.ndarray:
     """Frequencies float32 [S, 4] (ALT, genotypes 0, 1, 2) of counts [S, 5].
 
-    Everyone's where nothing is known.
+    Everyone's where nothing is known; those of alleles paired at random where nobody has two.
     """
     counts = np.where(counts[:, 1:2] > 0, counts, everyone)
-    genotypes = counts[:, 2:] / np.maximum(counts[:, 2:].sum(axis=1, keepdims=True), 1)
-    return np.column_stack([counts[:, 0] / np.maximum(counts[:, 1], 1), genotypes]).astype(
-        np.float32
-    )
+    share = counts[:, 0] / np.maximum(counts[:, 1], 1)
+    whole = counts[:, 2:].sum(axis=1, keepdims=True)
+    by_alleles = np.column_stack([(1 - share) ** 2, 2 * share * (1 - share), share**2])
+    genotypes = np.where(whole > 0, counts[:, 2:] / np.maximum(whole, 1), by_alleles)
+    return np.column_stack([share, genotypes]).astype(np.float32)

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from haplorag.io.hdf5 import _put_words, opening_arrays, put_array, read_rows
+from haplorag.panel.ploidy import Ploidy, assume_diploid
 
 # What is read of a store at a time: sites, and bytes of alleles.
 BLOCK_SITES, BLOCK_BYTES = 2048, 2**26
@@ -54,15 +55,22 @@ class GenotypeAppender:
         ):
             words.extend(more)
 
-    def finish(self, samples: list[str]) -> None:
-        """Write what is kept in memory until the end: the sites and the samples' names."""
-        put_array(
-            self._file,
-            "variants/POS",
-            np.concatenate([np.empty(0, dtype=np.int32), *self._positions]),
-        )
+    def finish(self, samples: list[str], ploidy: Ploidy | None = None) -> None:
+        """Write what is kept in memory until the end: the sites, the samples' names, and their
+        ploidy, whose stretches begin at positions in bp; without one all are diploid.
+        """
+        position = np.concatenate([np.empty(0, dtype=np.int32), *self._positions])
+        put_array(self._file, "variants/POS", position)
+        found = (ploidy or assume_diploid(len(samples))).at_sites(position)
+        put_array(self._file, "ploidy/first", found.first)
+        put_array(self._file, "ploidy/people", found.people)
         for name, words in {**self._words, "samples": samples}.items():
             _put_words(self._file, name, words)
+
+
+def read_ploidy(file: h5py.File) -> Ploidy:
+    """Read who has one haplotype where from an open genotype store."""
+    return Ploidy(file["ploidy/first"][:], file["ploidy/people"][:])
 
 
 def read_vcf_source(path: Path) -> dict[str, str]:
@@ -74,7 +82,7 @@ def read_vcf_source(path: Path) -> dict[str, str]:
 def read_haplotypes(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
     """Read haplotypes int8 [2n, S] of some people at sorted sites from an open genotype store.
 
-    Rows 2 i and 2 i + 1 are the i-th person's.
+    Rows 2 i and 2 i + 1 are the i-th person's; ABSENT stands where there is no second.
     """
     calls = read_rows(file, "calldata/GT", sites)[:, people]
     return np.ascontiguousarray(calls.transpose(1, 2, 0).reshape(2 * len(people), len(sites)))
@@ -85,9 +93,14 @@ def iterate_site_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarr
 
     At most 2048 sites or 64 MB are in memory at a time.
     """
+    yield from (read_rows(file, "calldata/GT", block) for block in cut_blocks(file, sites))
+
+
+def cut_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarray]:
+    """The sorted sites of the blocks that `iterate_site_blocks` reads of an open genotype store."""
     calls = file["calldata/GT"]
     length = max(1, min(BLOCK_SITES, BLOCK_BYTES // max(1, calls.shape[1] * calls.shape[2])))
-    yield from (read_rows(file, "calldata/GT", block) for block in _cut_blocks(sites, length))
+    return _cut_blocks(sites, length)
 
 
 def iterate_site_names(file: h5py.File, sites: np.ndarray) -> Iterator[str]:

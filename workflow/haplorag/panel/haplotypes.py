@@ -14,10 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
 from haplorag.io.atomic import write_bytes
 from haplorag.io.metadata import read_facts
 from haplorag.io.text import read_bytes
+from haplorag.panel.ploidy import Ploidy, find_own_rows
 
 # How FAISS writes an `IndexBinaryFlat`: its word, bits and bytes of a row, rows, whether it is
 # trained, metric, bytes of all rows; then the rows.
@@ -33,12 +35,19 @@ MOST_PACKING = 1032
 class ShardSet:
     """Packed reference haplotypes of a chromosome, one shard for the core of each window.
 
-    Each is read and verified when it is needed.
+    Each is read and verified when it is needed. `ploidy` is that of the reference people: a shard
+    has those haplotypes that there are, person by person. Sites that are asked for at once lie in
+    one stretch of it.
     """
 
     folder: Path
-    reference_haplotypes: int
+    ploidy: Ploidy
     entries: list[dict]
+
+    @property
+    def reference_haplotypes(self) -> int:
+        """Haplotypes where there are most of them."""
+        return int(self.ploidy.count_haplotypes().max())
 
     @cached_property
     def first(self) -> np.ndarray:
@@ -47,9 +56,8 @@ class ShardSet:
 
     def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Reference haplotypes (all if `rows` is None) at sorted sites, 0/1 uint8 [n, S]."""
-        parts = [
-            np.empty((self.reference_haplotypes if rows is None else len(rows), 0), dtype=np.uint8)
-        ]
+        width = self._count_rows(sites) if rows is None else len(rows)
+        parts = [np.empty((width, 0), dtype=np.uint8)]
         parts += [
             unpack(packed if rows is None else packed[rows], columns)
             for packed, columns in self._packed(sites)
@@ -58,13 +66,35 @@ class ShardSet:
 
     def by_site(self, sites: np.ndarray) -> np.ndarray:
         """All reference haplotypes at sorted sites, 0/1 uint8 [S, N]."""
-        parts = [np.empty((0, self.reference_haplotypes), dtype=np.uint8)]
+        parts = [np.empty((0, self._count_rows(sites)), dtype=np.uint8)]
         return np.concatenate(
             parts + [unpack_by_site(packed, columns) for packed, columns in self._packed(sites)]
         )
 
+    def of_people(self, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
+        """Haplotypes of some reference people, by rank, at sorted sites of any stretches: int8
+        [2n, S], ABSENT where there is no second one.
+        """
+        found = np.full((2 * len(people), len(sites)), ABSENT, dtype=np.int8)
+        stretches = self.ploidy.find_stretch(sites)
+        for stretch in np.unique(stretches):
+            columns = np.flatnonzero(stretches == stretch)
+            ranges = find_own_rows(self.ploidy.number_rows(stretch), people)
+            both = np.flatnonzero(np.diff(ranges).ravel() > 1)
+            target = np.concatenate([2 * np.arange(len(people)), 2 * both + 1])
+            rows = np.concatenate([ranges[:, 0], ranges[both, 0] + 1])
+            found[np.ix_(target, columns)] = self.haplotypes(sites[columns], rows)
+        return found
+
+    def _count_rows(self, sites: np.ndarray) -> int:
+        """Haplotypes at sites; without any, those of the first stretch."""
+        stretch = self.ploidy.find_stretch(sites[:1]) if len(sites) else np.zeros(1, dtype=int)
+        return int(self.ploidy.people[stretch[0]].sum(dtype=np.int64))
+
     def _packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Shards that hold the sites, and which of their columns these are."""
+        if len(np.unique(self.ploidy.find_stretch(sites))) > 1:
+            raise ValueError("these sites have different haplotypes; ask for each stretch apart")
         shard = np.searchsorted(self.first, sites, side="right") - 1
         for number in np.unique(shard):
             entry = self.entries[number]
@@ -82,8 +112,13 @@ def open_shards(folder: Path) -> ShardSet:
     """Open a chromosome's shards, as their table of contents (shards.json) lists them."""
     facts = read_facts(folder / "shards.json", "shards")
     try:
-        return ShardSet(folder, facts["reference_haplotypes"], facts["windows"])
-    except KeyError as error:
+        stretches = facts["stretches"]
+        people = np.full((len(stretches), facts["people"]), 2, dtype=np.int8)
+        for row, stretch in zip(people, stretches, strict=True):
+            row[stretch["haploid"]] = 1
+        first = np.array([stretch["first"] for stretch in stretches], dtype=np.int64)
+        return ShardSet(folder, Ploidy(first, people), facts["windows"])
+    except (KeyError, IndexError, TypeError) as error:
         raise InputError(
             f"{folder / 'shards.json'}: lacks {error}; remove its folder and run again"
         ) from error

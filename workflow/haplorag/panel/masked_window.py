@@ -33,8 +33,9 @@ def choose_typed_columns(
 class MaskedWindow:
     """A stretch of windows under one mask, without people.
 
-    Sorted sites int32 [S] in sight, the half-open range of core columns among them, which are
-    hidden bool [S], genetic positions in cM of all the chromosome's sites, and the reference there.
+    Sorted sites int32 [S] in sight, all in one stretch of the panel's ploidy, the half-open range
+    of core columns among them, which are hidden bool [S], genetic positions in cM of all the
+    chromosome's sites, and the reference there.
     """
 
     sites: np.ndarray
@@ -47,6 +48,20 @@ class MaskedWindow:
     def core_sites(self) -> np.ndarray:
         """Sites of the core, int32 [L]."""
         return self.sites[slice(*self.core)]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The first haplotype of each reference sample here, and how many there are: int64
+        [n + 1].
+        """
+        ploidy = self.shards.ploidy
+        return ploidy.number_rows(int(ploidy.find_stretch(self.sites[0])))
+
+    def read_reference(self, columns: np.ndarray) -> np.ndarray:
+        """Reference haplotypes at some columns of the sites, 0/1 uint8 [N, T]."""
+        if not len(columns):
+            return np.empty((int(self.rows[-1]), 0), dtype=np.uint8)
+        return self.shards.haplotypes(self.sites[columns])
 
 
 def mask_window(

@@ -19,15 +19,17 @@ from haplorag.settings import SampleSettings
 log = logging.getLogger(__name__)
 ROLES = ("reference", "training", "validation", "test")
 COLUMNS = {"sample": "sample", "pop": "population", "super_pop": "super_population"}
+SEXES = {"male": "male", "m": "male", "1": "male", "female": "female", "f": "female", "2": "female"}
 
 
 def read_panel_file(path: Path) -> pd.DataFrame:
-    """Read a panel file of the 1000 Genomes form: columns sample, population and super_population,
-    all text.
+    """Read a panel file of the 1000 Genomes form: columns sample, population, super_population and
+    sex, all text.
 
-    Columns are found by the names sample, pop and super_pop, whatever their order; tabs or spaces,
-    any line end and a byte order mark are all taken. Raises InputError where a column is missing, a
-    row is short or a sample stands twice.
+    Columns are found by the names sample, pop, super_pop and gender, whatever their order, and the
+    last may be lacking: sex is male, female or empty. Tabs or spaces, any line end and a byte order
+    mark are all taken. Raises InputError where a column is missing, a row is short or a sample
+    stands twice.
     """
     table = _read_columns(path, "sample pop super_pop gender")
     missing = [name for name in COLUMNS if name not in table]
@@ -61,7 +63,14 @@ def read_panel_file(path: Path) -> pd.DataFrame:
             odd[0],
             len(odd) - 1,
         )
-    return table[list(COLUMNS)].rename(columns=COLUMNS)
+    described = table[list(COLUMNS)].rename(columns=COLUMNS)
+    described["sex"] = [_read_sex(word) for word in table.get("gender", [""] * len(table))]
+    return described
+
+
+def _read_sex(word: str) -> str:
+    """male, female, or nothing where a panel file does not say; PLINK has 1 and 2 for them."""
+    return SEXES.get(word.lower(), "")
 
 
 def read_roles(path: Path) -> dict[str, str]:
@@ -92,8 +101,15 @@ def read_roles(path: Path) -> dict[str, str]:
 
 
 def read_samples(path: Path) -> pd.DataFrame:
-    """Read our own table of samples: sample, population, super_population, role, all text."""
-    return read_table(path, sample=str, population=str, super_population=str, role=str)
+    """Read our own table of samples: sample, population, super_population, role, sex, all text."""
+    return read_table(path, sample=str, population=str, super_population=str, role=str, sex=str)
+
+
+def find_males(samples: pd.DataFrame) -> np.ndarray:
+    """1 for men, 0 for women, -1 for those of whom the table does not say: int8 [person]."""
+    if "sex" not in samples:
+        return np.full(len(samples), -1, dtype=np.int8)
+    return samples["sex"].map({"male": 1, "female": 0}).fillna(-1).to_numpy(dtype=np.int8)
 
 
 def find_samples(samples: pd.DataFrame, role: str) -> np.ndarray:

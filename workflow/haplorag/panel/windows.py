@@ -45,11 +45,21 @@ def read_windows(path: Path) -> WindowSet:
     return WindowSet(arrays["core"], arrays["context"], arrays["offset"], arrays["centimorgan"])
 
 
-def cut_cores(position: np.ndarray, settings: WindowSettings) -> np.ndarray:
-    """Cut sites into cores of `core_sites`, none across a gap of `gap_bp`: half-open ranges int32
-    [W, 2] that tile them.
+def find_bounds(
+    position: np.ndarray, stretches: np.ndarray, settings: WindowSettings
+) -> np.ndarray:
+    """Sites int64 [B] that no window reaches across: the first after a gap of `gap_bp`, and the
+    first of each stretch, int [R], where people have other haplotypes than before.
     """
-    edges = [0, *(np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1), len(position)]
+    gaps = np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1
+    return np.union1d(gaps, stretches[stretches > 0])
+
+
+def cut_cores(position: np.ndarray, bounds: np.ndarray, settings: WindowSettings) -> np.ndarray:
+    """Cut sites into cores of `core_sites`, none across a bound: half-open ranges int32 [W, 2] that
+    tile them.
+    """
+    edges = [0, *bounds.tolist(), len(position)]
     cores: list[tuple[int, int]] = []
     for start, stop in pairwise(edges):
         cuts = [*range(start, stop, settings.core_sites), stop]
@@ -60,23 +70,26 @@ def cut_cores(position: np.ndarray, settings: WindowSettings) -> np.ndarray:
 
 
 def find_context(
-    core: np.ndarray, position: np.ndarray, frequency: np.ndarray, settings: WindowSettings
+    core: np.ndarray,
+    position: np.ndarray,
+    frequency: np.ndarray,
+    bounds: np.ndarray,
+    settings: WindowSettings,
 ) -> np.ndarray:
     """Find the sites a window sees, sorted: its core and, on each side, the nearest common sites
     within reach.
 
-    Reach ends `flank_bp` beyond the core, at a gap of `gap_bp`, and after `flank_sites` sites of
+    Reach ends `flank_bp` beyond the core, at a bound, and after `flank_sites` sites of
     MAF >= `flank_maf`.
     """
     start, stop = core
-    gaps = np.flatnonzero(np.diff(position) >= settings.gap_bp) + 1
     low = max(
-        [np.searchsorted(position, position[start] - settings.flank_bp), *gaps[gaps <= start]]
+        [np.searchsorted(position, position[start] - settings.flank_bp), *bounds[bounds <= start]]
     )
     high = min(
         [
             np.searchsorted(position, position[stop - 1] + settings.flank_bp, side="right"),
-            *gaps[gaps >= stop],
+            *bounds[bounds >= stop],
         ]
     )
     common = np.minimum(frequency, 1 - frequency) >= settings.flank_maf

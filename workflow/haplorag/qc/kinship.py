@@ -44,6 +44,8 @@ def find_relatives(dosage: np.ndarray, population: np.ndarray) -> KinshipEstimat
         theirs, others = one[rows] @ known[rest].T, known[rows] @ one[rest].T
         fewer = np.maximum(np.minimum(theirs, others), 1)
         kinship = (shared - 2 * opposite) / (2 * fewer) + 0.5 - (theirs + others) / (4 * fewer)
+        # Haploids have no heterozygotes, and nothing is known of two of them.
+        kinship[(theirs == 0) | (others == 0)] = 0
         once = np.triu(np.ones(kinship.shape, dtype=bool), k=1)
         found = np.argwhere(once & (kinship > RELATED))
         pairs.append(found + start)

@@ -14,7 +14,7 @@ from haplorag.errors import InputError
 from haplorag.panel.genetic_map import read_map
 from haplorag.panel.samples import read_panel_file, read_roles
 from haplorag.settings import Settings
-from haplorag.vcf.chromosomes import match_chromosome
+from haplorag.vcf.chromosomes import match_chromosome, refuse_unpaired
 from haplorag.vcf.index import count_indexed
 from haplorag.vcf.reader import name_chromosomes, read_records, read_vcf_header
 
@@ -36,6 +36,7 @@ def find_problems(settings: Settings) -> list[str]:
 def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
     yield partial(_check_results, Path(settings.results))
     for chromosome in settings.chromosomes:
+        yield partial(refuse_unpaired, chromosome)
         yield from _list_chromosome(settings, chromosome)
     yield from _list_people(settings)
     for name, target in settings.imputation.targets.items():

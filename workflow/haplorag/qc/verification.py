@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
 from haplorag.io.apart import try_apart
 from haplorag.io.hdf5 import File
@@ -80,4 +81,12 @@ def _read_site(reader: Any, region: str, site: tuple[int, str, str]) -> Iterator
 
 
 def _agrees(calls: np.ndarray, stored: np.ndarray) -> bool:
-    return bool((calls == stored[:, : calls.shape[1]]).all())
+    """Whether alleles [n, ploidy] of a file are those int8 [n, 2] of a store.
+
+    Of people who have one haplotype, both alleles of a genotype may be read, or none of a
+    heterozygous one.
+    """
+    haploid = stored[:, 1] == ABSENT
+    first = np.where(stored[:, 0] < 0, calls[:, 0], stored[:, 0])
+    same = (calls == stored[:, : calls.shape[1]]).all(axis=1)
+    return bool(np.where(haploid, calls[:, 0] == first, same).all())

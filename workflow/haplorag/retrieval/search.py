@@ -33,7 +33,7 @@ def search_neighbours(
     queries: np.ndarray,
     reference: np.ndarray,
     core: tuple[int, int],
-    owner: np.ndarray,
+    own: np.ndarray,
     settings: NeighbourSettings,
     threads: int = 1,
     rank: Ranking | None = None,
@@ -42,9 +42,9 @@ def search_neighbours(
     it.
 
     `queries` int8 [Q, T] (-1 where missing, which counts as the reference's major allele),
-    `reference` 0/1 uint8 [N, T], `core` the half-open range of the columns in the core, `owner` int
-    [Q] the rank of the query's person among the reference people, -1 for nobody. A person's own two
-    haplotypes (2 * owner, 2 * owner + 1) are never returned.
+    `reference` 0/1 uint8 [N, T], `core` the half-open range of the columns in the core, `own` int
+    [Q, 2] the half-open range of reference haplotypes that are the query's person's, empty for
+    nobody's. A person's own haplotypes are never returned.
 
     Each segment at each scale orders all haplotypes by mismatches within it, then by mismatches in
     the whole typed context, then by id; the K returned have the best rank in any of these orders.
@@ -53,17 +53,17 @@ def search_neighbours(
     threads.
     """
     columns = queries.shape[1]
-    wanted = min(settings.count, max(len(reference) - 2 * bool((owner >= 0).any()), 0))
+    most_own = int((own[:, 1] - own[:, 0]).max(initial=0))
+    wanted = min(settings.count, max(len(reference) - most_own, 0))
     ids = np.full((len(queries), settings.count), -1, dtype=np.int32)
     distances = ids.copy()
     if not columns:
-        ids[:, :wanted] = _spread_ids(len(reference), wanted, owner)
+        ids[:, :wanted] = _spread_ids(len(reference) - most_own, wanted, own)
         distances[:, :wanted] = 0
         return ids, distances
     asked = np.where(queries < 0, reference.mean(axis=0) > 0.5, queries).astype(np.uint8)
     faiss.omp_set_num_threads(threads)
     segments = cut_segments(*core, columns, settings)
-    own = np.where(owner >= 0, [2 * owner, 2 * owner + 2], 0).T
     found = (rank or _rank_by_faiss)(asked, reference, segments, own, wanted)
     ids[:, :wanted], distances[:, :wanted] = found
     return ids, distances
@@ -159,10 +159,9 @@ def _merge_ranks(
     return np.take_along_axis(ids, order, axis=1), np.take_along_axis(distances, order, axis=1)
 
 
-def _spread_ids(haplotypes: int, wanted: int, owner: np.ndarray) -> np.ndarray:
-    """With no site typed nobody is near: ids spread evenly over the panel, the owner's own left
+def _spread_ids(others: int, wanted: int, own: np.ndarray) -> np.ndarray:
+    """With no site typed nobody is near: ids spread evenly over the panel, a person's own left
     out.
     """
-    others = np.arange(haplotypes - 2 * bool((owner >= 0).any()))
-    ids = np.tile(others[np.arange(wanted) * len(others) // max(wanted, 1)], (len(owner), 1))
-    return np.where((owner[:, None] >= 0) & (ids >= 2 * owner[:, None]), ids + 2, ids)
+    ids = np.tile(np.arange(wanted) * others // max(wanted, 1), (len(own), 1))
+    return np.where(ids >= own[:, :1], ids + own[:, 1:] - own[:, :1], ids)

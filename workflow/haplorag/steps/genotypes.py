@@ -9,19 +9,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from haplorag.alleles import ABSENT, MISSING
 from haplorag.errors import InputError
 from haplorag.io.checksums import checksum
 from haplorag.io.hdf5 import File, creating_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.io.tables import write_table
 from haplorag.panel.genotype_store import GenotypeAppender
-from haplorag.panel.samples import read_samples
+from haplorag.panel.ploidy import Ploidy
+from haplorag.panel.samples import find_males, read_samples
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.qc.duplicates import DuplicateFinder
+from haplorag.qc.panel_ploidy import look_for_haploid, settle_ploidy
 from haplorag.qc.verification import verify_store
 from haplorag.settings import GenotypeSettings
 from haplorag.vcf.biallelic import BiallelicReader, Block
+from haplorag.vcf.chromosomes import refuse_unpaired
 from haplorag.vcf.position import Rules
 
 log = logging.getLogger(__name__)
@@ -42,18 +46,21 @@ def genotypes(
 ) -> None:
     """Write the store of genotypes, and the tally of records by fate.
 
-    The store has calldata/GT int8 [site, sample, 2] (-1 missing), variants/* and samples. Sites
+    The store has calldata/GT int8 [site, sample, 2] (-1 missing, -2 no second allele), variants/*,
+    samples, and ploidy/*: who has one haplotype in which stretch of the sites. Sites
     with too many missing alleles or too few minor alleles among reference people are dropped and
     counted. Genotypes are in memory a block at a time, positions and alleles of all sites until the
     end. Raises InputError where too many heterozygotes are unphased or no site is left.
     """
+    refuse_unpaired(chromosome)
     table = read_samples(samples)
     people = table["sample"].tolist()
     rules = Rules(settings.variants, settings.multiallelic)
     reader = BiallelicReader(vcf, chromosome, people, rules)
+    ploidy = look_for_haploid(reader, find_males(table))
     sources = describe_provenance(("samples", samples))
     with creating_arrays(output, "genotypes", sources=sources) as file:
-        _fill(file, reader, settings, table["role"])
+        _fill(file, reader, settings, table["role"], ploidy)
         file.attrs.update(chromosome=chromosome, vcf=vcf.name, sha256=checksum(vcf))
         verified = verify_store(vcf, file, chromosome)
     reader.warn_notes()
@@ -71,12 +78,16 @@ def genotypes(
 
 
 def _fill(
-    file: File, reader: BiallelicReader, settings: GenotypeSettings, roles: pd.Series
+    file: File,
+    reader: BiallelicReader,
+    settings: GenotypeSettings,
+    roles: pd.Series,
+    ploidy: Ploidy,
 ) -> None:
     """Write all sites that are kept into an open store."""
     writer = GenotypeAppender(file, calls=(len(roles), 2))
     duplicates = DuplicateFinder(len(roles))
-    kept = _filter(reader, settings, (roles == "reference").to_numpy())
+    kept = _filter(reader, ploidy, settings, (roles == "reference").to_numpy())
     for block in show_progress(kept, "blocks"):
         writer.append(block)
         duplicates.add(block.alleles)
@@ -92,7 +103,7 @@ def _fill(
             "%s: few_sites=%d are left; imputation needs hundreds, use a longer stretch",
             reader.path, writer.sites,
         )  # fmt: skip
-    writer.finish(reader.people)
+    writer.finish(reader.people, ploidy)
     reader.tally["kept"] = writer.sites
 
 
@@ -117,16 +128,17 @@ def _warn_of_duplicates(
 
 
 def _filter(
-    reader: BiallelicReader, settings: GenotypeSettings, reference: np.ndarray
+    reader: BiallelicReader, ploidy: Ploidy, settings: GenotypeSettings, reference: np.ndarray
 ) -> Iterator[Block]:
     everyone = np.ones(2 * len(reference), dtype=bool)
     counted = np.repeat(reference, 2)
-    for block in reader:
+    for block in settle_ploidy(reader, ploidy):
         alleles = block.alleles.reshape(len(block.positions), -1)
-        missing = _count(alleles < 0, everyone)
+        missing = _count(alleles == MISSING, everyone)
         if missing.any():
             _tally_missing(reader, block)
-        too_missing = missing > settings.max_missing * len(everyone)
+        there = len(everyone) - _count(alleles == ABSENT, everyone)
+        too_missing = missing > settings.max_missing * there
         alternate = _count(alleles > 0, counted)
         total = _count(alleles >= 0, counted)
         too_rare = ~too_missing & (
@@ -134,7 +146,7 @@ def _filter(
         )
         reader.tally["too_many_missing"] += int(too_missing.sum())
         one_allele = (_count(alleles > 0, everyone) == 0) | (_count(alleles == 0, everyone) == 0)
-        reader.tally["monomorphic"] += int((one_allele & (missing < len(everyone))).sum())
+        reader.tally["monomorphic"] += int((one_allele & (missing < there)).sum())
         reader.tally["below_min_minor_count"] += int(too_rare.sum())
         yield block.take(~(too_missing | too_rare))
 
@@ -150,12 +162,12 @@ def _count(flags: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _tally_missing(reader: BiallelicReader, block: Block) -> None:
-    missing = block.alleles < 0
-    alleles = missing.sum(axis=2)
-    for reason, genotypes_so in (("missing_calls", alleles == 2), ("half_missing", alleles == 1)):
-        reader.count_genotypes(reason, block, genotypes_so)
-    reader.tally["missing_alleles"] += int(alleles.sum())
-    reader.tally["all_missing"] += int(missing.all(axis=(1, 2)).sum())
+    missing = block.alleles == MISSING
+    known = (block.alleles >= 0).any(axis=2)
+    reader.count_genotypes("missing_calls", block, ~known)
+    reader.count_genotypes("half_missing", block, known & missing.any(axis=2))
+    reader.tally["missing_alleles"] += int(missing.sum())
+    reader.tally["all_missing"] += int((~known).all(axis=1).sum())
 
 
 def _describe(reader: BiallelicReader, reasons: set[str]) -> str:

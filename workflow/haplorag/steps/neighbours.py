@@ -18,6 +18,7 @@ from haplorag.io.provenance import describe_provenance
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import ShardSet, open_shards
 from haplorag.panel.masked_window import choose_typed_columns, mask_window
+from haplorag.panel.ploidy import find_own_rows, repeat_haploid
 from haplorag.panel.samples import find_samples, rank_reference_samples, read_samples
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.pipeline.cli import run_step
@@ -146,10 +147,10 @@ def _search_window(
     reach = settings.reach_typed
     columns, core_columns = choose_typed_columns(masked.hidden, masked.core, reach)
     typed = masked.sites[columns]
-    queries = read_haplotypes(genotypes, typed, person)
-    reference = view.shards.haplotypes(typed)
-    owner = np.repeat(view.owner[person], 2)
-    return search(queries, reference, core_columns, owner)
+    queries = repeat_haploid(read_haplotypes(genotypes, typed, person))
+    reference = masked.read_reference(columns)
+    own = find_own_rows(masked.rows, np.repeat(view.owner[person], 2))
+    return search(queries, reference, core_columns, own)
 
 
 def _list_all(people: np.ndarray, windows: int, masks: int) -> Items:

@@ -29,8 +29,8 @@ def samples(
     roles: Path | None = None,
     everyone: Path | None = None,
 ) -> None:
-    """Write sample, population, super_population and role of everyone in both the VCF and the panel
-    file.
+    """Write sample, population, super_population, role and sex of everyone in both the VCF and the
+    panel file.
 
     `everyone` is the same table with all of them in the reference, for the imputer that users get.
     Rows follow the VCF. Without a panel file everybody is of one unknown population. People in only
@@ -47,14 +47,15 @@ def samples(
     wanted = list_roles(settings, roles)
     _check_roles(wanted, counts, roles or people or vcf, vcf, len(genotyped))
     log.info("roles: %s", ", ".join(f"{counts[role]} {role}" for role in ROLES if role in counts))
+    columns = ["sample", "population", "super_population", "role", "sex"]
     for path, rows in ((output, table), (everyone, table.assign(role="reference"))):
         if path is not None:
-            write_table(path, rows[["sample", "population", "super_population", "role"]])
+            write_table(path, rows[columns])
 
 
 def _describe_everybody(names: list[str]) -> pd.DataFrame:
     """The people of a VCF of whom nothing is known."""
-    return pd.DataFrame({"sample": names, "population": UNKNOWN, "super_population": UNKNOWN})
+    return pd.DataFrame({"sample": names, "population": UNKNOWN, "super_population": UNKNOWN, "sex": ""})
 
 
 def _join(vcf: Path, genotyped: list[str], people: Path) -> pd.DataFrame:

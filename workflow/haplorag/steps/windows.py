@@ -16,7 +16,7 @@ from haplorag.io.hdf5 import read_arrays, write_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.io.tables import write_table
 from haplorag.panel.genetic_map import locate_sites
-from haplorag.panel.windows import cut_cores, find_context
+from haplorag.panel.windows import cut_cores, find_bounds, find_context
 from haplorag.pipeline.cli import run_step
 from haplorag.settings import WindowSettings
 from haplorag.vcf.chromosomes import match_chromosome
@@ -38,11 +38,12 @@ def windows(
 
     Raises InputError where the genetic map is not as it should be.
     """
-    arrays = read_arrays(frequencies, "frequencies", "position", "frequency")
-    position = arrays["position"]
+    names = "position", "frequency", "stretch_first"
+    position, frequency, stretches = read_arrays(frequencies, "frequencies", *names).values()
+    bounds = find_bounds(position, stretches, settings)
+    cores = cut_cores(position, bounds, settings)
+    contexts = [find_context(core, position, frequency, bounds, settings) for core in cores]
     match = partial(match_chromosome, chromosome)
-    cores = cut_cores(position, settings)
-    contexts = [find_context(core, position, arrays["frequency"], settings) for core in cores]
     written = {
         "core": cores,
         "context": np.concatenate(contexts).astype(np.int32),

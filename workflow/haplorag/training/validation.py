@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from haplorag.alleles import sum_dosages, sum_genotypes
 from haplorag.dataset.batches import WindowBatch, iterate_in_order
 from haplorag.dataset.chromosome import ChromosomeData
 from haplorag.dataset.prefetch import prefetching
@@ -69,8 +70,7 @@ class MaskSums:
         _, members = group_by_maf(frequency, EDGES, COMMON_MAF)
         counts = count_people(probability, truth, members, frequency <= 0.5)
         self.counts += counts.sum(axis=0)
-        genotype = np.where((truth < 0).any(axis=2), -1, truth.sum(axis=2))
-        r2 = dosage_r2_by_site(probability.sum(axis=2), genotype)
+        r2 = dosage_r2_by_site(sum_dosages(probability, truth), sum_genotypes(truth))
         self.r2 += members @ np.nan_to_num(r2)
         self.sites += members.astype(float) @ ~np.isnan(r2)
 

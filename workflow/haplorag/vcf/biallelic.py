@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
-from haplorag.vcf.chromosomes import plain_name
+from haplorag.vcf.chromosomes import match_chromosome, may_be_haploid, plain_name
 from haplorag.vcf.header import Header
 from haplorag.vcf.position import Judged, Rules, Variant, judge_position, list_remarks
 from haplorag.vcf.reader import check_counts, iterate_chromosomes, read_vcf_header
-from haplorag.vcf.records import ABSENT, Record
+from haplorag.vcf.records import Record
 
 log = logging.getLogger(__name__)
 BLOCK_RECORDS = 1024
-HAPLOID = {"X", "Y", "M", "MT", "23", "24", "26"}
 VERSIONS = {f"VCFv4.{minor}" for minor in range(6)}
 
 
@@ -38,8 +38,8 @@ class SiteFate(NamedTuple):
 
 @dataclass
 class Block:
-    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing), whether each genotype is
-    phased, bool [S, n], and what is odd about each one's record.
+    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing, ABSENT no second one),
+    whether each genotype is phased, bool [S, n], and what is odd about each one's record.
     """
 
     positions: np.ndarray
@@ -151,7 +151,8 @@ class BiallelicReader:
 
     def _select(self, header: Header) -> Iterator[Record]:
         """The chromosome's records of a whole file; those of others are counted."""
-        wanted = plain_name(self.chromosome)
+        name = match_chromosome(self.chromosome, list(header.lengths)) or self.chromosome
+        wanted = plain_name(name)
         read: Counter[str] = Counter()
         for name, records in iterate_chromosomes(self.path, header):
             for record in records:
@@ -238,7 +239,8 @@ class BiallelicReader:
 
 
 def _choose_people(path: Path, record: Record, columns: np.ndarray | None) -> Record:
-    """The record with the wanted people only, -1 for what is missing.
+    """The record with the wanted people only, -1 for what is missing and ABSENT for a second allele
+    of a haploid genotype.
 
     Raises InputError where a genotype cannot be.
     """
@@ -254,9 +256,8 @@ def _choose_people(path: Path, record: Record, columns: np.ndarray | None) -> Re
         )
     if alleles.dtype != np.int8:
         haploid = (alleles[:, 1] == ABSENT) & (alleles[:, 0] >= 0)
-        if haploid.any() and plain_name(record.chromosome).upper() not in HAPLOID:
+        if haploid.any() and not may_be_haploid(record.chromosome):
             raise InputError(
                 f"{where} has {haploid.sum()} haploid genotypes on an autosome; fix the ploidy"
             )
-        alleles = np.maximum(alleles, -1)
     return record._replace(alleles=alleles, phased=phased)

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from cyvcf2 import VCF, Variant
 
+from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
 from haplorag.vcf.bgzf import check_container, unchanged
 from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.header import Header, read_contigs, read_header
 from haplorag.vcf.index import UNCOUNTED, count_indexed
-from haplorag.vcf.records import ABSENT, Record, RecordReader, find_odd_alt, read_alleles
+from haplorag.vcf.records import Record, RecordReader, find_odd_alt, read_alleles
 
 
 def read_vcf_header(path: Path) -> Header:

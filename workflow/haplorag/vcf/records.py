@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
 from haplorag.vcf.bgzf import read_pieces
 from haplorag.vcf.header import Header, split_header
@@ -18,8 +19,6 @@ from haplorag.vcf.header import Header, split_header
 LONGEST_LINE = 2**27
 # VCF 4.4 and 4.5 may write the phase of the first allele before it: |0|1 is 0|1.
 CALL = re.compile(rb"([|/]?)(\d+|\.)(?:([|/])(\d+|\.))?")
-# A haploid call has no second allele; a missing one is -1.
-ABSENT = -2
 # Nearly all genotypes are 0|0 to 1|1 and nothing else: four bytes each that differ in two bits.
 PLAIN_CALL, PLAIN_BITS = (
     int(np.frombuffer(text, np.uint32)[0]) for text in (b"0|0\t", b"\1\0\1\0")

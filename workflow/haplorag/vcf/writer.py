@@ -11,13 +11,18 @@ import numpy as np
 import pysam
 import pysam.bcftools
 
+from haplorag.alleles import ABSENT
 from haplorag.io.atomic import flush, replacing
 
 # Probabilities are written in thousandths, so that a person's whole entry is a function of two
 # numbers.
 LEVELS = 1000
-# Phased genotypes, each with the tab before it, by 3 (first allele + 1) + second allele + 1.
-PHASED = np.array([f"\t{first}|{second}" for first in ".01" for second in ".01"], dtype="S4")
+# Stands for a second haplotype that there is not, among probabilities in thousandths.
+NONE = LEVELS + 1
+# Genotypes, phased or haploid, each with the tab before it, by 4 (first allele + 1) + second + 2.
+PHASED = np.array(
+    [f"\t{first}{second}" for first in ".01" for second in ("", "|.", "|0", "|1")], dtype="S4"
+)
 # A .tbi reaches no farther than 512 Mb; a .csi does.
 LONGEST_TBI = 2**29
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
@@ -30,9 +35,9 @@ IMPUTED_FIELDS = """##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of 
 ##INFO=<ID=TYPED,Number=0,Type=Flag,Description="In the target file; known genotypes are as they were">
 ##INFO=<ID=TARGET_ONLY,Number=0,Type=Flag,Description="In the target file and not used, for it matches no site of the panel">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the more likely allele of each haplotype">
-##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage: expected number of ALT alleles">
-##FORMAT=<ID=GP,Number=G,Type=Float,Description="Probabilities of the genotypes 0/0, 0/1 and 1/1">
-##FORMAT=<ID=HDS,Number=2,Type=Float,Description="Probability of ALT on each haplotype">
+##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage: expected number of ALT alleles, of two or of a haploid's one">
+##FORMAT=<ID=GP,Number=G,Type=Float,Description="Probabilities of the genotypes 0/0, 0/1 and 1/1, or of a haploid's 0 and 1">
+##FORMAT=<ID=HDS,Number=.,Type=Float,Description="Probability of ALT on each haplotype">
 """
 PHASED_FIELDS = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
 
@@ -53,7 +58,7 @@ class ImputedWriter:
     def __init__(self, file: pysam.BGZFile) -> None:
         self._file = file
         # Each with the tab before it; numpy pads with zero bytes.
-        self._entries = np.zeros((LEVELS + 1) ** 2, dtype="S40")
+        self._entries = np.zeros((LEVELS + 1) * (NONE + 1), dtype="S40")
         self._known = np.zeros(len(self._entries), dtype=bool)
 
     def write(self, line: bytes) -> None:
@@ -64,15 +69,17 @@ class ImputedWriter:
         self, chromosome: str, sites: list[Site], probability: np.ndarray, typed: np.ndarray
     ) -> Iterator[bytes]:
         """Lines of panel sites: probability float [L, n, 2] of ALT on each haplotype, exactly 0 or
-        1 where known; typed [L].
+        1 where known and NaN where there is no second one; typed [L].
         """
-        levels = np.rint(probability * LEVELS).astype(np.int32)
-        codes = levels[:, :, 0] * (LEVELS + 1) + levels[:, :, 1]
+        absent = np.isnan(probability)
+        levels = np.rint(np.where(absent, 0, probability) * LEVELS).astype(np.int32)
+        levels[absent] = NONE
+        codes = levels[:, :, 0] * (NONE + 1) + levels[:, :, 1]
         for code in np.unique(codes[~self._known[codes]]):
-            self._entries[code] = b"\t" + format_entry(*divmod(int(code), LEVELS + 1)).encode()
+            self._entries[code] = b"\t" + format_entry(*divmod(int(code), NONE + 1)).encode()
             self._known[code] = True
-        dosages = levels.reshape(len(levels), -1) / LEVELS
-        frequency, r2 = dosages.mean(axis=1), estimate_r2(dosages)
+        dosages = np.where(absent, np.nan, levels / LEVELS).reshape(len(levels), -1)
+        frequency, r2 = np.nanmean(dosages, axis=1), estimate_r2(dosages)
         for number, site in enumerate(sites):
             kind = "TYPED" if typed[number] else "IMP"
             facts = f"AF={frequency[number]:.6g};R2={r2[number]:.4f};{kind}"
@@ -84,7 +91,9 @@ class ImputedWriter:
             )
 
     def format_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> bytes:
-        """The line of a target site that was not used: alleles int8 [n, 2], -1 where missing."""
+        """The line of a target site that was not used: alleles int8 [n, 2], -1 where missing and
+        ABSENT where haploid.
+        """
         return _format_phased(chromosome, site, "TARGET_ONLY", alleles)
 
 
@@ -94,18 +103,23 @@ def _format_head(chromosome: str, site: Site, facts: str, kind: str) -> bytes:
 
 
 def _format_phased(chromosome: str, site: Site, facts: str, alleles: np.ndarray) -> bytes:
-    """A line with nothing but phased genotypes: alleles int8 [n, 2], -1 where missing."""
-    entries = PHASED[3 * (alleles[:, 0] + 1) + alleles[:, 1] + 1].tobytes()
-    return _format_head(chromosome, site, facts, "GT") + entries + b"\n"
+    """A line with nothing but phased genotypes: alleles int8 [n, 2], -1 where missing and ABSENT
+    where haploid.
+    """
+    entries = PHASED[4 * (alleles[:, 0] + 1) + alleles[:, 1] - ABSENT].tobytes()
+    return _format_head(chromosome, site, facts, "GT") + entries.replace(b"\0", b"") + b"\n"
 
 
 def format_entry(first: int, second: int) -> str:
-    """GT:DS:GP:HDS of two haplotypes' probabilities in thousandths.
+    """GT:DS:GP:HDS of two haplotypes' probabilities in thousandths, or of one where the second is
+    NONE.
 
     DS is their sum, and GP what independent haplotypes give; each is rounded to three digits, so
     that DS is within 0.0015 of GP1 + 2 GP2.
     """
     p, q = first / LEVELS, second / LEVELS
+    if second == NONE:
+        return f"{int(first > LEVELS // 2)}:{p:g}:{1 - p:g},{p:g}:{p:g}"
     chances = (1 - p) * (1 - q), p * (1 - q) + q * (1 - p), p * q
     genotype = f"{int(first > LEVELS // 2)}|{int(second > LEVELS // 2)}"
     shown = ",".join(f"{chance:.3f}".rstrip("0").rstrip(".") for chance in chances)
@@ -113,16 +127,17 @@ def format_entry(first: int, second: int) -> str:
 
 
 def estimate_r2(dosages: np.ndarray) -> np.ndarray:
-    """Estimate the r2 of sites from haplotype dosages [L, 2n]: their variance over that of certain
-    alleles, p (1 - p).
+    """Estimate the r2 of sites from haplotype dosages [L, 2n], NaN where there is no haplotype: their
+    variance over that of certain alleles, p (1 - p).
 
     The estimate of Minimac (Das et al. 2016, doi:10.1038/ng.3656); 0 where all dosages are equal,
     as nothing is told apart.
     """
-    mean = dosages.mean(axis=1)
+    mean = np.nanmean(dosages, axis=1)
     certain = mean * (1 - mean)
     return np.minimum(
-        np.divide(dosages.var(axis=1), certain, out=np.zeros(len(mean)), where=certain > 0), 1
+        np.divide(np.nanvar(dosages, axis=1), certain, out=np.zeros(len(mean)), where=certain > 0),
+        1,
     )
 
 
@@ -202,7 +217,7 @@ def write_phased(
 ) -> None:
     """Write phased genotypes of one chromosome as a bgzipped, indexed VCF.
 
-    `calls` has alleles int8 [n, 2] of each site, -1 where missing.
+    `calls` has alleles int8 [n, 2] of each site, -1 where missing and ABSENT where haploid.
     """
     _write_records(path, {chromosome: zip(sites, calls, strict=True)}, people)
 
