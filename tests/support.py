@@ -65,6 +65,7 @@ class Simulated:
 
     folder: Path
     settings: Settings
+    chromosome: str = "1"
 
     def __getattr__(self, name: str) -> Path:
         """Path of an artifact by its stage, such as `genotypes`."""
@@ -72,12 +73,16 @@ class Simulated:
         return (
             self.folder
             / name
-            / ("samples.tsv" if name == "samples" else f"1{endings.get(name, '.h5')}")
+            / (
+                "samples.tsv"
+                if name == "samples"
+                else f"{self.chromosome}{endings.get(name, '.h5')}"
+            )
         )
 
     def drawn(self, stage: str, draw: str) -> Path:
         """Path of masks or neighbours of a draw."""
-        return self.folder / stage / draw / "1.h5"
+        return self.folder / stage / draw / f"{self.chromosome}.h5"
 
     @property
     def people(self):
@@ -94,24 +99,26 @@ def as_told(section):
 
 def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
     """Run the data stages, with roles of the people, masks and neighbours by a seed."""
-    settings = made.settings
+    settings, chromosome = made.settings, made.chromosome
     samples(vcf, made.samples, people=panel, settings=settings.samples, seed=seed)
-    tally = made.folder / "genotypes/1.tally.tsv"
-    genotypes(vcf, made.samples, made.genotypes, tally, settings=settings.genotypes, chromosome="1")
+    tally = made.folder / f"genotypes/{chromosome}.tally.tsv"
+    genotypes(
+        vcf, made.samples, made.genotypes, tally, settings=settings.genotypes, chromosome=chromosome
+    )
     frequencies(made.genotypes, made.samples, made.frequencies)
     windows(
         made.frequencies,
         made.windows,
-        made.folder / "windows/1.tsv",
+        made.folder / f"windows/{chromosome}.tsv",
         settings=settings.windows,
-        chromosome="1",
+        chromosome=chromosome,
     )
     shards(made.genotypes, made.samples, made.windows, made.shards)
     for draw in ("validation", "test", "001"):
         curriculum = as_told(settings.masks.training) if draw == "001" else None
         fixed = None if curriculum else as_told(FixedMasks(masks=getattr(settings.masks, draw)))
-        table = made.folder / f"masks/{draw}/1.tsv"
-        where = {"draw": draw, "chromosome": "1", "seed": seed, "curriculum": curriculum}
+        table = made.folder / f"masks/{draw}/{chromosome}.tsv"
+        where = {"draw": draw, "chromosome": chromosome, "seed": seed, "curriculum": curriculum}
         masks(
             made.frequencies, made.windows, made.drawn("masks", draw), table, fixed=fixed, **where
         )
@@ -119,7 +126,7 @@ def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
         neighbours(*inputs, made.drawn("neighbours", draw), settings=settings.neighbours, **where)
         if fixed:
             inputs = made.windows, made.drawn("masks", draw), made.shards
-            where = {"settings": settings.li_stephens, "chromosome": "1", "seed": seed}
+            where = {"settings": settings.li_stephens, "chromosome": chromosome, "seed": seed}
             rates(*inputs, made.drawn("rates", draw), **where)
 
 
@@ -189,7 +196,7 @@ def gather_imputer(made: Simulated, output: Path, trained: Path | None = None) -
         network["network"] = made.settings.network["copying"]
     stages = ("genotypes", "frequencies", "windows", "shards")
     imputer(
-        output, **{stage: [getattr(made, stage)] for stage in stages}, chromosomes=["1"],
+        output, **{stage: [getattr(made, stage)] for stage in stages}, chromosomes=[made.chromosome],
         model=output.name, neighbours=made.settings.neighbours, copying=made.settings.li_stephens,
         seed=SEED, **network,
     )  # fmt: skip

@@ -43,7 +43,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
 def test_another_format_is_refused(tmp_path):
     write_arrays(tmp_path / "a.h5", "masks", {"numbers": np.arange(3)})
     with pytest.raises(
-        InputError, match=r"a\.h5: expected a file of format windows/2, found masks/2"
+        InputError, match=r"a\.h5: expected a file of format windows/3, found masks/3"
     ):
         read_arrays(tmp_path / "a.h5", "windows")
 

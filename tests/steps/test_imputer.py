@@ -43,5 +43,5 @@ def test_another_format_is_refused(imputer_folder, tmp_path):
     shutil.copytree(imputer_folder, tmp_path / "x")
     facts = json.loads((tmp_path / "x/imputer.json").read_text())
     (tmp_path / "x/imputer.json").write_text(json.dumps(facts | {"format": "imputer/9"}))
-    with pytest.raises(InputError, match="expected format imputer/2"):
+    with pytest.raises(InputError, match="expected format imputer/3"):
         open_imputer(tmp_path / "x")

@@ -77,7 +77,8 @@ def test_a_role_file_decides(simulated, tmp_path):
 def test_panel_files_of_all_kinds(tmp_path, text):
     (tmp_path / "panel.tsv").write_text(text, encoding="utf-8")
     table = read_panel_file(tmp_path / "panel.tsv")
-    assert table.to_numpy().tolist() == [["A", "X", "Y"]]
+    sex = "male" if "gender" in text else ""
+    assert table.to_numpy().tolist() == [["A", "X", "Y", sex]]
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,8 @@ def read_panel_bits(
     one haplotype."""
     if (shards.ploidy.people != 2).any():
         raise InputError(
-            "a panel in which some people have one haplotype is not followed on a GPU; impute on the "
-            "CPU: --resources gpu=0"
+            "a panel in which some people have one haplotype is not followed on a GPU; impute on "
+            "the CPU: --resources gpu=0"
         )
     shape = shape or choose_shape(shards.reference_haplotypes)
     typed_bits = pack_sites(shards, typed, shape.width)

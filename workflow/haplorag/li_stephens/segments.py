@@ -181,9 +181,9 @@ def compute_chances(
     """Turn distances into probabilities of a switch, under a setting.
 
     `bounds` float64 [T + 2] are those of typed sites and of what lies on either side of them,
-    infinite where that is an end of the chromosome, or of a stretch: there nothing is known, and a switch is
-    certain. `places` float64 [P] are those of groups of core sites, each with `before` int64 [P]
-    typed sites up to it; `mismatch` float32 [T].
+    infinite where that is an end of the chromosome, or of a stretch: there nothing is known, and a
+    switch is certain. `places` float64 [P] are those of groups of core sites, each with `before`
+    int64 [P] typed sites up to it; `mismatch` float32 [T].
     """
     return Chances(
         chance_of_switch(np.diff(bounds), setting),

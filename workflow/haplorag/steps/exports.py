@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from haplorag.alleles import ABSENT
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.io.provenance import check_provenance
 from haplorag.panel.frequencies import fill_major
@@ -34,7 +35,8 @@ def exports(
     """Write the reference VCF and one target VCF for each of `target_masks`.
 
     People are called p0, p1, ... by their row in the table of samples. A missing reference allele
-    is written as the site's major allele, as the models read it. Genotypes are read in blocks of
+    is written as the site's major allele, as the models read it, and a haploid genotype as one
+    allele. Genotypes are read in blocks of
     sites, so that memory does not grow with the people times the sites.
     """
     check_provenance(("samples", samples), ("genotypes", genotypes), ("masks", masks))
@@ -61,7 +63,8 @@ def exports(
 
 def _fill_major(calls: np.ndarray) -> np.ndarray:
     """Replace missing alleles int8 [S, n, 2] by the site's major allele."""
-    return fill_major(calls.reshape(len(calls), -1).T).T.reshape(calls.shape)
+    filled = fill_major(calls.reshape(len(calls), -1).T).T.reshape(calls.shape)
+    return np.where(calls == ABSENT, ABSENT, filled).astype(np.int8)
 
 
 if __name__ == "__main__":

@@ -47,9 +47,8 @@ def genotypes(
     """Write the store of genotypes, and the tally of records by fate.
 
     The store has calldata/GT int8 [site, sample, 2] (-1 missing, -2 no second allele), variants/*,
-    samples, and ploidy/*: who has one haplotype in which stretch of the sites. Sites
-    with too many missing alleles or too few minor alleles among reference people are dropped and
-    counted. Genotypes are in memory a block at a time, positions and alleles of all sites until the
+    samples, and ploidy/*: who has one haplotype where. Sites with too many missing alleles or too
+    few minor alleles among reference people are dropped and counted. Genotypes are in memory a block at a time, positions and alleles of all sites until the
     end. Raises InputError where too many heterozygotes are unphased or no site is left.
     """
     refuse_unpaired(chromosome)
@@ -141,9 +140,8 @@ def _filter(
         too_missing = missing > settings.max_missing * there
         alternate = _count(alleles > 0, counted)
         total = _count(alleles >= 0, counted)
-        too_rare = ~too_missing & (
-            np.minimum(alternate, total - alternate) < settings.min_minor_count
-        )
+        minor = np.minimum(alternate, total - alternate)
+        too_rare = ~too_missing & (minor < settings.min_minor_count)
         reader.tally["too_many_missing"] += int(too_missing.sum())
         one_allele = (_count(alleles > 0, everyone) == 0) | (_count(alleles == 0, everyone) == 0)
         reader.tally["monomorphic"] += int((one_allele & (missing < there)).sum())
@@ -163,11 +161,11 @@ def _count(flags: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 def _tally_missing(reader: BiallelicReader, block: Block) -> None:
     missing = block.alleles == MISSING
-    known = (block.alleles >= 0).any(axis=2)
-    reader.count_genotypes("missing_calls", block, ~known)
-    reader.count_genotypes("half_missing", block, known & missing.any(axis=2))
+    lacking = np.asarray((block.alleles < 0).all(axis=2))
+    reader.count_genotypes("missing_calls", block, lacking)
+    reader.count_genotypes("half_missing", block, missing.any(axis=2) & ~lacking)
     reader.tally["missing_alleles"] += int(missing.sum())
-    reader.tally["all_missing"] += int((~known).all(axis=1).sum())
+    reader.tally["all_missing"] += int(lacking.all(axis=1).sum())
 
 
 def _describe(reader: BiallelicReader, reasons: set[str]) -> str:

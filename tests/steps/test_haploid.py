@@ -1,0 +1,213 @@
+"""Chromosome X from a panel to the imputed VCF: men have one haplotype but for the chromosome's end."""
+
+import gzip
+
+import numpy as np
+import pysam
+import pytest
+
+from haplorag.alleles import ABSENT
+from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
+from haplorag.io.hdf5 import read_arrays
+from haplorag.panel.haplotypes import open_shards
+from haplorag.panel.samples import find_samples
+from haplorag.steps.demo import demo
+from haplorag.steps.imputation import imputation
+from support import SEED, Simulated, gather_imputer, prepare
+
+PAR_END = 75_000
+
+
+def rewrite(source, target, change):
+    """Write a VCF with the genotypes of each record changed by a function of (position, calls)."""
+    lines = gzip.decompress(source.read_bytes()).decode().splitlines()
+    for row, line in enumerate(lines):
+        if not line.startswith("#"):
+            words = line.split("\t")
+            lines[row] = "\t".join([*words[:9], *change(int(words[1]), words[9:])])
+    target.write_text("\n".join(lines) + "\n")
+    return target
+
+
+def make_haploid(men):
+    """Men, by column, lose their second allele outside the pseudo-autosomal region."""
+
+    def change(position, calls):
+        if position <= PAR_END:
+            return calls
+        return [call[0] if number in men else call for number, call in enumerate(calls)]
+
+    return change
+
+
+def double(men):
+    """Men are written as homozygotes where they are haploid."""
+
+    def change(position, calls):
+        single = make_haploid(men)(position, calls)
+        return [call if "|" in call else f"{call}|{call}" for call in single]
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def women_and_men(tmp_path_factory, settings):
+    """A panel on X in which every second person, the even ones, is a man; and a target likewise."""
+    made = Simulated(tmp_path_factory.mktemp("x"), settings, "X")
+    folder = made.folder
+    paths = [folder / f"demo/{name}" for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")]
+    vcf = folder / "demo/whole.vcf.gz"
+    sizes = settings.demo.model_copy(update={"target_people": 12, "target_typed": 0.2})
+    demo(*paths, vcf=[vcf], chromosomes=["X"], settings=sizes, seed=SEED)
+    people = 3 * sizes.people_per_population
+    prepare(made, rewrite(vcf, folder / "x.vcf", make_haploid(range(0, people, 2))), paths[0], SEED)
+    return made
+
+
+@pytest.fixture(scope="module")
+def imputer_of_x(women_and_men):
+    return gather_imputer(women_and_men, women_and_men.folder / "imputer/li_stephens")
+
+
+@pytest.fixture
+def impute(women_and_men, imputer_of_x, tmp_path):
+    """Impute a target into `tmp_path`; gives GT, DS, GP and HDS of every person by position."""
+
+    def run(target, imputer=imputer_of_x):
+        output = tmp_path / f"{target.stem}.vcf.gz"
+        sites = tmp_path / "sites.tsv"
+        settings = women_and_men.settings.imputation
+        imputation(imputer, target, output, sites, settings=settings)
+        with pysam.VariantFile(str(output)) as vcf:
+            return {record.pos: list(map(dict, record.samples.values())) for record in vcf}
+
+    return run
+
+
+def men_of(made):
+    return (made.people["sex"] == "male").to_numpy()
+
+
+def test_the_panel_has_one_haplotype_of_a_man(women_and_men):
+    made = women_and_men
+    arrays = read_arrays(made.genotypes, "genotypes")
+    beyond = arrays["variants/POS"] > PAR_END
+    absent = arrays["calldata/GT"][..., 1] == ABSENT
+    np.testing.assert_array_equal(absent, beyond[:, None] & men_of(made))
+    reference = find_samples(made.people, "reference")
+    calls = arrays["calldata/GT"][:, reference].reshape(len(beyond), -1)
+    shards = open_shards(made.shards)
+    for sites in (np.flatnonzero(~beyond), np.flatnonzero(beyond)):
+        there = calls[sites[0]] != ABSENT
+        np.testing.assert_array_equal(shards.by_site(sites), calls[sites][:, there])
+    counted = read_arrays(made.frequencies, "frequencies")
+    known = calls >= 0
+    np.testing.assert_array_equal(counted["allele_number"], known.sum(axis=1))
+    share = (calls > 0).sum(axis=1) / known.sum(axis=1)
+    np.testing.assert_allclose(counted["frequency"], share, atol=1e-6)
+
+
+def test_no_window_mixes_ploidies(women_and_men):
+    arrays = read_arrays(women_and_men.windows, "windows")
+    position = read_arrays(women_and_men.genotypes, "genotypes", "variants/POS")["variants/POS"]
+    for start, stop in zip(arrays["offset"], arrays["offset"][1:], strict=False):
+        assert len(set(position[arrays["context"][start:stop]] > PAR_END)) == 1
+
+
+def test_nobody_retrieves_their_own_haplotype(women_and_men):
+    made = women_and_men
+    found = read_arrays(made.drawn("neighbours", "001"), "neighbours")
+    core = read_arrays(made.windows, "windows")["core"]
+    ploidy = open_shards(made.shards).ploidy
+    rank = np.cumsum(made.people["role"] == "reference") - 1
+    for window, person, ids in zip(found["window"], found["person"], found["ids"], strict=True):
+        rows = ploidy.number_rows(int(ploidy.find_stretch(core[window, 0])))
+        own = np.arange(rows[rank[person]], rows[rank[person] + 1])
+        assert not np.isin(ids, own).any()
+        assert ids.max() < rows[-1]
+
+
+@pytest.fixture
+def targets(women_and_men, tmp_path):
+    """The target with men as haploids, with men doubled, and the whole truth by position."""
+    folder = women_and_men.folder / "demo"
+    men = range(0, 12, 2)
+    single = rewrite(folder / "target.vcf.gz", tmp_path / "single.vcf", make_haploid(men))
+    doubled = rewrite(folder / "target.vcf.gz", tmp_path / "doubled.vcf", double(men))
+    truth = rewrite(folder / "truth.vcf.gz", tmp_path / "truth.vcf", make_haploid(men))
+    return single, doubled, read_calls(truth)
+
+
+def read_calls(path):
+    """Genotypes, as text, of every person by position."""
+    lines = [line.split("\t") for line in path.read_text().splitlines() if line[0] != "#"]
+    return {int(words[1]): words[9:] for words in lines}
+
+
+def write_call(call):
+    return "|".join(map(str, call["GT"]))
+
+
+def test_haploid_calls_come_back_unchanged(impute, targets):
+    single, _, _ = targets
+    found = impute(single)
+    for position, calls in read_calls(single).items():
+        assert [write_call(call) for call in found[position]] == calls
+
+
+def test_men_come_out_as_haploids(impute, targets):
+    found = impute(targets[0])
+    for position, calls in found.items():
+        for number, call in enumerate(calls):
+            ploidy = 1 if position > PAR_END and number % 2 == 0 else 2
+            halves = np.ravel(call["HDS"])
+            assert len(call["GT"]) == len(halves) == len(call["GP"]) - 1 == ploidy
+            assert sum(call["GP"]) == pytest.approx(1, abs=2e-3)
+            assert np.ravel(call["DS"])[0] == pytest.approx(sum(halves), abs=1e-3)
+
+
+def test_men_are_imputed_as_well_as_women(impute, targets):
+    single, _, truth = targets
+    found, typed = impute(single), read_calls(single)
+    positions = [place for place in found if place > PAR_END and place not in typed]
+    share = {}
+    for name, some in (("men", range(0, 12, 2)), ("women", range(1, 12, 2))):
+        scale = 2 if name == "men" else 1
+        dosage = [[scale * np.ravel(found[place][n]["DS"])[0] for n in some] for place in positions]
+        true = [
+            [scale * sum(map(int, truth[place][n].split("|"))) for n in some] for place in positions
+        ]
+        whole = np.array(dosage).reshape(1, -1), np.array(true).reshape(1, -1)
+        share[name] = dosage_r2_by_site(whole[0].T, whole[1].T)[0]
+    assert share["women"] > 0.85
+    assert share["men"] > share["women"] - 0.05
+
+
+def test_af_counts_a_man_once(women_and_men, imputer_of_x, targets, tmp_path):
+    output = tmp_path / "af.vcf.gz"
+    settings = women_and_men.settings.imputation
+    imputation(imputer_of_x, targets[0], output, tmp_path / "s.tsv", settings=settings)
+    with pysam.VariantFile(str(output)) as vcf:
+        for record in vcf:
+            halves = np.concatenate([np.ravel(call["HDS"]) for call in record.samples.values()])
+            assert len(halves) == (18 if record.pos > PAR_END else 24)
+            assert record.info["AF"][0] == pytest.approx(halves.mean(), abs=1e-3)
+
+
+def test_who_is_in_the_file_changes_nothing(impute, targets, tmp_path):
+    """A man alone comes out as he does among others."""
+    single, _, _ = targets
+    lines = [line.split("\t") for line in single.read_text().splitlines()]
+    alone = ["\t".join(words if words[0].startswith("##") else words[:10]) for words in lines]
+    (tmp_path / "alone.vcf").write_text("\n".join(alone) + "\n")
+    together, apart = impute(single), impute(tmp_path / "alone.vcf")
+    assert {place: calls[0] for place, calls in together.items()} == {
+        place: calls[0] for place, calls in apart.items()
+    }
+
+
+def test_the_reference_is_not_padded(imputer_of_x):
+    panel = open_panel_chromosome(open_imputer(imputer_of_x), "X")
+    ploidy = panel.shards.ploidy
+    assert ploidy.count_haplotypes()[1] < ploidy.count_haplotypes()[0]
