@@ -62,7 +62,7 @@ class PanelStretches:
 def tell_ploidy_of_store(
     store: Path, chromosome: str, people: int, record: np.ndarray, panel: PanelChromosome, vcf: Path
 ) -> Ploidy:
-    """Who has one haplotype where, by the panel's sites, of a target whose genotypes are in a store.
+    """Who has one haplotype where, by the panel's sites, of a target that is in a store.
 
     `record` int64 [site] is the record that each of the panel's sites is, -1 for none. Raises
     InputError as `tell_target_ploidy` does.

@@ -95,12 +95,13 @@ class ShardSet:
         """Shards that hold the sites, and which of their columns these are."""
         if len(np.unique(self.ploidy.find_stretch(sites))) > 1:
             raise ValueError("these sites have different haplotypes; ask for each stretch apart")
+        rows = self._count_rows(sites)
         shard = np.searchsorted(self.first, sites, side="right") - 1
         for number in np.unique(shard):
             entry = self.entries[number]
             path = self.folder / entry["file"]
             packed = read_shard(path, entry["sha256"])
-            if packed.shape != (self.reference_haplotypes, (entry["sites"] + 7) // 8):
+            if packed.shape != (rows, (entry["sites"] + 7) // 8):
                 raise InputError(
                     f"{path}: holds other haplotypes than shards.json says; remove its folder and "
                     "run again"

@@ -29,9 +29,9 @@ from haplorag.vcf.chromosomes import refuse_unpaired
 from haplorag.vcf.position import Rules
 
 log = logging.getLogger(__name__)
-# What a record can be without anything being odd about its file.
 FEW_SITES = 50
 PHASE = "run Beagle, Eagle or SHAPEIT to phase it, or set genotypes.max_unphased"
+# What a record can be without anything being odd about its file.
 USUAL = {"read", "kept", "heterozygotes", "below_min_minor_count", "other_chromosome"}
 
 
@@ -48,8 +48,9 @@ def genotypes(
 
     The store has calldata/GT int8 [site, sample, 2] (-1 missing, -2 no second allele), variants/*,
     samples, and ploidy/*: who has one haplotype where. Sites with too many missing alleles or too
-    few minor alleles among reference people are dropped and counted. Genotypes are in memory a block at a time, positions and alleles of all sites until the
-    end. Raises InputError where too many heterozygotes are unphased or no site is left.
+    few minor alleles among reference people are dropped and counted. Genotypes are in memory a
+    block at a time, positions and alleles of all sites until the end. Raises InputError where too
+    many heterozygotes are unphased or no site is left.
     """
     refuse_unpaired(chromosome)
     table = read_samples(samples)
@@ -72,8 +73,8 @@ def genotypes(
         chromosome, _describe(reader, USUAL), verified,
     )  # fmt: skip
     order = ["read", "kept", *sorted(set(reader.tally) - {"read", "kept"})]
-    records = [reader.tally[reason] for reason in order]
-    write_table(tally, pd.DataFrame({"reason": order, "records": records}))
+    records = {"reason": order, "records": [reader.tally[reason] for reason in order]}
+    write_table(tally, pd.DataFrame(records))
 
 
 def _fill(
@@ -109,10 +110,7 @@ def _fill(
 def _warn_of_duplicates(
     reader: BiallelicReader, pairs: list[tuple[int, int]], roles: pd.Series
 ) -> None:
-    """Tally pairs of people with the same haplotypes, and warn of them.
-
-    Those of two roles let the answer into the reference.
-    """
+    """Warn of people with the same haplotypes: those of two roles let the answer into the reference."""
     if not pairs:
         return
     across = [pair for pair in pairs if roles.iloc[pair[0]] != roles.iloc[pair[1]]]

@@ -55,7 +55,9 @@ def samples(
 
 def _describe_everybody(names: list[str]) -> pd.DataFrame:
     """The people of a VCF of whom nothing is known."""
-    return pd.DataFrame({"sample": names, "population": UNKNOWN, "super_population": UNKNOWN, "sex": ""})
+    return pd.DataFrame(
+        {"sample": names, "population": UNKNOWN, "super_population": UNKNOWN, "sex": ""}
+    )
 
 
 def _join(vcf: Path, genotyped: list[str], people: Path) -> pd.DataFrame:
