@@ -110,7 +110,7 @@ def _fill(
 def _warn_of_duplicates(
     reader: BiallelicReader, pairs: list[tuple[int, int]], roles: pd.Series
 ) -> None:
-    """Warn of people with the same haplotypes: those of two roles let the answer into the reference."""
+    """Warn of people with the same haplotypes; of two roles they give the answer away."""
     if not pairs:
         return
     across = [pair for pair in pairs if roles.iloc[pair[0]] != roles.iloc[pair[1]]]
