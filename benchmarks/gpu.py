@@ -57,6 +57,7 @@ from haplorag.li_stephens.segments import cut_segments
 from haplorag.network.batch import Batch
 from haplorag.network.device import autocast, choose_device, configure_runtime
 from haplorag.network.model import build_network, compile_transformer
+from haplorag.panel.ploidy import assume_diploid, find_own_rows
 from haplorag.retrieval.search import search_neighbours
 from haplorag.settings import PANEL_ONLY, CopyingSetting, NeighbourSettings
 from haplorag.training.distributed import all_reduce_gradients
@@ -142,6 +143,7 @@ class MadeUpPanel:
         self._founders = (generator.random((FOUNDERS, sites)) < frequency).astype(np.uint8)
         self._generator = generator
         self.reference_haplotypes = haplotypes
+        self.ploidy = assume_diploid(haplotypes // 2)
         self.panel = self.draw(haplotypes)
 
     def draw(self, haplotypes: int) -> np.ndarray:
@@ -346,12 +348,12 @@ def measure_retrieval(report: Report, sizes: Sizes, device: torch.device, thread
     settings = NeighbourSettings(**config["neighbours"])
     settings = settings.model_copy(update={"count": min(settings.count, sizes.haplotypes // 4)})
     core = sizes.retrieval_sites // 3, 2 * sizes.retrieval_sites // 3
-    owner = np.arange(len(panel)) // 2
+    own = find_own_rows(np.arange(0, len(panel) + 1, 2), np.arange(len(panel)) // 2)
     rank = rank_on(device)
 
     def search(number: int, **ways: object) -> tuple[np.ndarray, np.ndarray]:
         asked = panel[:number].view(np.int8)
-        return search_neighbours(asked, panel, core, owner[:number], settings, threads, **ways)
+        return search_neighbours(asked, panel, core, own[:number], settings, threads, **ways)
 
     pairs = zip(search(32, rank=rank), search(32), strict=True)
     same = all(np.array_equal(ours, theirs) for ours, theirs in pairs)
