@@ -21,9 +21,9 @@ run: .venv/.$(DEVICE)
 	@echo "haplorag simulates a panel, trains two models on it, judges them and imputes a target, on $(CORES) cores ($(DEVICE))."
 	@echo "On 2 free CPU cores that takes 5 to 10 minutes; what is made already is not made again."
 	snakemake --cores $(CORES) --resources gpu=$(GPUS) --set-resources imputation:gpu=1 neighbours:gpu=1 --logger haplorag
-	@echo "The report:       $(CURDIR)/results/report/report.html"
-	@echo "The imputed VCF:  $(CURDIR)/results/imputation/demo.vcf.gz"
-	@echo "Logs:             $(CURDIR)/results/logs"
+	@echo "The report:       $$PWD/results/report/report.html"
+	@echo "The imputed VCF:  $$PWD/results/imputation/demo.vcf.gz"
+	@echo "Logs:             $$PWD/results/logs"
 
 test: .venv/.dev
 	pytest --numprocesses $(CORES) --dist loadfile
@@ -42,7 +42,7 @@ format: .venv/.dev
 
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=workflow mkdocs build --strict
-	@echo "The documentation: $(CURDIR)/build/site/index.html"
+	@echo "The documentation: $$PWD/build/site/index.html"
 
 # Times, logs and what shows them differ by nature.
 reproduce: .venv/.$(DEVICE)

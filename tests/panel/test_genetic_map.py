@@ -1,6 +1,7 @@
 """Genetic maps: every form that is in use is read, and what is none is refused by its likely cause."""
 
 import gzip
+import logging
 import random
 from functools import partial
 
@@ -145,7 +146,7 @@ def test_how_far_a_map_reaches_is_said(tmp_path, caplog):
     beyond = np.array([BP[-1], BP[-1] + 1_000_000, BP[-1] + 2_000_000])
     np.testing.assert_allclose(np.diff(locate_sites(beyond, path, "20", match)), 1)
     assert "map_coverage=0.333" in caplog.text
-    assert caplog.records[-1].levelname == "WARNING"
+    assert caplog.records[-1].levelno == logging.WARNING
     with pytest.raises(
         InputError, match="most likely it is of another genome build, or of another region"
     ):
@@ -162,7 +163,7 @@ def test_a_map_that_other_tools_are_given_is_the_same_map(tmp_path):
 
 def test_a_map_that_unpacks_beyond_measure_is_refused(tmp_path):
     (tmp_path / "map.gz").write_bytes(gzip.compress(b"\n" * 50_000_000))
-    with pytest.raises(InputError, match="unpacks to more than any map"):
+    with pytest.raises(InputError, match="times its size and more"):
         read(tmp_path / "map.gz")
 
 

@@ -349,6 +349,20 @@ def rewrite(source, path, change) -> None:
     )
 
 
+def test_an_output_that_is_the_target_is_refused(impute, simulated, tmp_path):
+    """By its name, by a link, and as the table of sites."""
+    source = (simulated.folder / "demo/target.vcf.gz").read_bytes()
+    (tmp_path / "o.vcf.gz").write_bytes(source)
+    (tmp_path / "link.vcf.gz").symlink_to("o.vcf.gz")
+    (tmp_path / "sites.tsv").write_bytes(source)
+    for target in ("o.vcf.gz", "link.vcf.gz", "sites.tsv"):
+        with pytest.raises(InputError, match="one would be lost"):
+            impute(tmp_path / target)
+    with pytest.raises(InputError, match=r"ends in neither \.vcf\.gz nor \.bcf"):
+        impute(tmp_path / "link.vcf.gz", "o.vcf")
+    assert (tmp_path / "o.vcf.gz").read_bytes() == source
+
+
 def test_unphased_targets_are_refused(impute, simulated, tmp_path):
     source = simulated.folder / "demo/target.vcf.gz"
     rewrite(source, tmp_path / "t.vcf", lambda row, line: [cell.replace("|", "/") for cell in line])

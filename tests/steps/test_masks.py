@@ -1,5 +1,6 @@
 """Masks: pure functions of seed and name, with the rates they promise, blind to genotypes."""
 
+import gzip
 import inspect
 
 import numpy as np
@@ -164,3 +165,42 @@ def test_a_given_mask_is_matched_by_site(simulated, tmp_path):
     (tmp_path / "m.tsv").write_text("#CHROM\tPOS\tREF\tALT\todd\n" + "\n".join(rows[1:]))
     with pytest.raises(InputError, match="lacks 1 sites of the panel"):
         read_given(mask, "1", simulated.genotypes)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1\t1000\tA\tC\t1", "line 4 gives the site of line 2 the other flag"),
+        ("chr1\t1000\tA\tC\t1", "line 4 gives the site of line 2 the other flag"),
+        ("\t1000\tA\tC\t1", "line 4 lacks its CHROM"),
+        ("1\t1000\t\tC\t1", "line 4 lacks its CHROM"),
+        ("1\t-5\tA\tC\t1", "line 4 has no valid position"),
+        (f"1\t{2**63}\tA\tC\t1", "line 4 has no valid position"),
+        (f"1\t{'9' * 5000}\tA\tC\t1", "line 4 has no valid position"),
+        ("1\tx\tA\tC\t1", "line 4 has no valid position"),
+        ("1\t1002\tA\tC\t2", "line 4 has neither 0 nor 1"),
+        ("1\t1002\tA\tC", "line 4 has neither 0 nor 1"),
+        ("1\t1002\tA\tC\t1\t5", "not a table"),
+    ],
+)
+def test_mask_tables_that_contradict_themselves_are_refused_by_line(
+    line, message, simulated, tmp_path
+):
+    text = f"CHROM\tPOS\tREF\tALT\thide\n1\t1000\tA\tC\t0\n1\t1001\tA\tC\t0\n{line}\n"
+    (tmp_path / "m.tsv").write_text(text)
+    mask = Mask(strategy="given", file=str(tmp_path / "m.tsv"), column="hide")
+    with pytest.raises(InputError, match=message):
+        read_given(mask, "1", simulated.genotypes)
+
+
+def test_a_site_twice_with_one_flag_is_taken(simulated, tmp_path):
+    arrays = read_arrays(
+        simulated.genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT"
+    )
+    rows = [
+        f"1\t{place}\t{ref}\t{alt}\t1\n" for place, ref, alt in zip(*arrays.values(), strict=True)
+    ]
+    text = "CHROM\tPOS\tREF\tALT\thide\n" + "".join(rows * 2)
+    (tmp_path / "m.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    mask = Mask(strategy="given", file=str(tmp_path / "m.tsv.gz"), column="hide")
+    assert read_given(mask, "1", simulated.genotypes).all()

@@ -1,8 +1,13 @@
 """Every figure is drawn from its table, the same twice, each method in its own colour."""
 
+from html import escape
+
 import pytest
 
+from haplorag.evaluation.differences import read_differences
+from haplorag.report.accuracy_figures import draw_populations
 from haplorag.report.captions import CAPTIONS
+from haplorag.report.figures import save_svg
 from haplorag.report.styles import method_styles
 from haplorag.steps.plots import plots
 from support import tables_of
@@ -19,6 +24,16 @@ def test_figures_are_drawn_and_repeat(judged, figure, tmp_path):
     text = (tmp_path / "a.svg").read_text()
     assert "</svg>" in text and len(text) > 5000
     assert text == (tmp_path / "b.svg").read_text()
+
+
+@pytest.mark.parametrize("name", [r"$\frac{1}$", "$x$", "a_b^c", "<b>", "&amp;", "$"])
+def test_names_as_markup_are_drawn_as_they_are(judged, name, tmp_path):
+    """A population whose name is a formula, or a tag."""
+    table = read_differences(tables_of(judged[0]).differences)
+    first = next(filter(None, table["population"]))
+    table["population"] = table["population"].replace(first, name)
+    save_svg(draw_populations(table), tmp_path / "a.svg")
+    assert f">{escape(name, quote=False)}<" in (tmp_path / "a.svg").read_text()
 
 
 def test_a_method_keeps_its_colour():

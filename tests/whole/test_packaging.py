@@ -146,7 +146,7 @@ def jobs_of(plan: str) -> Counter:
     return Counter(re.findall(r"^(?:rule|localrule) (\w+):", plan, re.M))
 
 
-@pytest.fixture(scope="module", params=["plain", "bob's check out"])
+@pytest.fixture(scope="module", params=["plain", "bob's $(touch pwned) out"])
 def checkout(request, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("checkouts") / request.param
     folder.mkdir()
@@ -174,3 +174,11 @@ def test_jobs_of_an_imported_workflow_run_its_code(checkout, importing):
     init.write_text("import sys\n\nprint(__file__, file=sys.stderr)\n")
     snakemake(importing, "results/demo/panel.tsv")
     assert str(init) in (importing / "results/logs/demo/demo.log").read_text()
+    # The name of a folder is no command.
+    assert not list(importing.rglob("pwned")) and not list(checkout.rglob("pwned"))
+
+
+def test_no_shell_reads_the_path_of_a_checkout():
+    """What make puts into a command is read by a shell: a path in it might be a command."""
+    recipes = [line for line in (ROOT / "Makefile").read_text().splitlines() if line[:1] == "\t"]
+    assert recipes and not [line for line in recipes if "$(CURDIR)" in line]

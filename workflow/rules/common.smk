@@ -19,6 +19,7 @@ from haplorag.io.checksums import quick_digest
 from haplorag.pipeline.fingerprint import hash_module
 from haplorag.settings import PANEL_ONLY
 from haplorag.pipeline.locking import lock_folder
+from haplorag.pipeline.privacy import make_private
 
 
 def check_configuration():
@@ -236,10 +237,13 @@ if settings.training.tensorboard:
 # A job that the kernel kills cannot say why.
 killed = "killed (signal 9), most likely for lack of memory; run fewer jobs at once (--cores), or lower batch_people"
 
-# Jobs find this code wherever they run.
+broken = "ended by a library (signal 6 or 11), most likely on a damaged or hostile input; use another file"
+
+# Jobs find this code wherever they run, and the console too: what a job says goes to its log.
 shell.prefix(
-    f"set -euo pipefail; trap '[ $? -ne 137 ] || echo \"{killed}\" >&2' EXIT;"
-    f" export PYTHONPATH={shlex.quote(str(package.parent))}; "
+    "set -euo pipefail; trap 'case $? in"
+    f' 137) echo "{killed}" >&2;; 134|139) echo "{broken}" >&2;; esac\' EXIT;'
+    f" export PYTHONPATH={shlex.quote(str(package.parent))} HAPLORAG_CONSOLE=3; exec 3>&2; "
 )
 
 
@@ -247,6 +251,8 @@ shell.prefix(
 onstart:
     try:
         lock_folder(Path(results))
+        if settings.private:
+            make_private(Path(results), Path(".snakemake"))
     except InputError as error:
         raise WorkflowError(str(error))
 

@@ -7,13 +7,15 @@ from logging import LogRecord
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from haplorag.pipeline.console import Console
-
 
 class LogHandler(LogHandlerBase):
     """Hands what Snakemake says on to the console, which stands in for Snakemake's own output."""
 
     def __post_init__(self) -> None:
+        # Not before it is asked for: Snakemake loads all plugins that are installed, and a workflow
+        # is to find the package beside its own Snakefile.
+        from haplorag.pipeline.console import Console
+
         self._console = Console(dry_run=self.common_settings.dryrun)
 
     def emit(self, record: LogRecord) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
 import unicodedata
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 from haplorag.errors import InputError
@@ -15,6 +18,8 @@ CONTROL = ("Cc", "Cs", "Zl", "Zp")
 LONGEST_SHOWN = 80
 # Bytes of a text file that is read whole: a table of ten million rows.
 MOST_BYTES = 2**30
+# How far a table packs at the most.
+MOST_PACKING = 200
 
 
 def read_text(path: Path, remedy: str, most_bytes: int = MOST_BYTES) -> str:
@@ -56,6 +61,28 @@ def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
         raise InputError(f"{shown}: not readable ({error.strerror}); fix the disk") from error
     finally:
         os.close(descriptor)
+
+
+def read_unpacked(path: Path) -> bytes:
+    """Read a text file whole, unpacked where it is gzipped.
+
+    Raises InputError as `read_bytes` does, and where it unpacks to more than text of its size does.
+    """
+    data = read_bytes(path)
+    if data[:2] != b"\x1f\x8b":
+        return data
+    most = min(MOST_BYTES, MOST_PACKING * len(data) + 2**16)
+    try:
+        with gzip.open(BytesIO(data)) as handle:
+            unpacked = handle.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged gzip ({error}); fetch it again") from error
+    if len(unpacked) > most:
+        raise InputError(
+            f"{path}: unpacks to {MOST_PACKING} times its size and more, as no table does; use "
+            "another file"
+        )
+    return unpacked
 
 
 def _check_kind(path: str, found: os.stat_result, most_bytes: int) -> None:

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from haplorag.errors import InputError
-from haplorag.io.text import MOST_BYTES, read_bytes, shorten
+from haplorag.io.text import read_unpacked, shorten
 
 # What a header calls the columns, in lower case and without blanks and marks.
 NAMES = {
@@ -37,8 +36,6 @@ FORMS = (
 )
 # Lines by which a map without a header is judged, and lines that are read at a time.
 SEEN_LINES, BLOCK_LINES = 1000, 200_000
-# A map packs to a tenth at the most; one that packs far better is no map.
-MOST_PACKING = 100
 
 
 @dataclass(frozen=True)
@@ -95,17 +92,7 @@ def _as_rows(table: pd.DataFrame) -> MapRows:
 
 
 def _read_unpacked(path: Path) -> str:
-    data = read_bytes(path)
-    if data[:2] == b"\x1f\x8b":
-        most = min(MOST_BYTES, MOST_PACKING * len(data) + 2**16)
-        try:
-            with gzip.open(io.BytesIO(data)) as handle:
-                unpacked = handle.read(most + 1)
-        except (OSError, EOFError) as error:
-            raise InputError(f"{path}: damaged gzip ({error}); fetch it again") from error
-        if len(unpacked) > most:
-            raise InputError(f"{path}: unpacks to more than any map; use another file")
-        data = unpacked
+    data = read_unpacked(path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

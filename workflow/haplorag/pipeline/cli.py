@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from typing import Any
 from haplorag.errors import InputError
 from haplorag.io.text import read_text
 from haplorag.pipeline.failures import RUN_AGAIN, explain_failure
-from haplorag.pipeline.logs import collecting_warnings, configure_logging
+from haplorag.pipeline.logs import collecting_warnings, configure_logging, tell_console
 
 log = logging.getLogger("haplorag")
 # Exit statuses: input was refused, or the machine could not do what was asked of it.
@@ -62,6 +63,7 @@ def explaining_failures(step: str) -> Iterator[None]:
         yield
     except InputError as error:
         log.error("%s", error)
+        tell_console(step, str(error))
         sys.exit(EXIT_REFUSED)
     except KeyboardInterrupt:
         log.error("interrupted; %s to go on", RUN_AGAIN)
@@ -69,7 +71,9 @@ def explaining_failures(step: str) -> Iterator[None]:
     except Exception as error:
         explanation = explain_failure(error, step)
         if explanation is None:
+            tell_console(step, "".join(traceback.format_exception(error)))
             raise
+        tell_console(step, explanation)
         # What libraries have to say of it while they close their files helps nobody.
         sys.unraisablehook = lambda _: None
         log.error("%s", explanation)

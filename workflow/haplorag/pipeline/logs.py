@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,8 @@ Item = TypeVar("Item")
 LOGGERS = ("haplorag", "__main__")
 log = logging.getLogger(__name__)
 SECONDS_PER_LINE = 10.0
+# Variable that holds the number of the file that is the console of a run, for its jobs.
+CONSOLE = "HAPLORAG_CONSOLE"
 
 
 class WarningCollector(logging.Handler):
@@ -41,6 +43,20 @@ def configure_logging() -> None:
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
+
+
+def tell_console(step: str, message: str) -> None:
+    """Say why a job failed on the console of the run, too, and where its log is.
+
+    The log may lie on a full disk, and Snakemake may be told to be quiet. Without a run there is no
+    other console.
+    """
+    if CONSOLE not in os.environ or os.environ.get("RANK", "0") != "0":
+        return
+    with suppress(OSError, ValueError):
+        where = Path("/proc/self/fd/2").readlink()
+        text = f"{step}: {message.strip()}\n  its log: {where}\n"
+        os.write(int(os.environ[CONSOLE]), text.encode("utf-8", "backslashreplace"))
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def _list_checks(settings: Settings) -> Iterator[Callable[[], object]]:
     yield from _list_people(settings)
     for name, target in settings.imputation.targets.items():
         path = settings.fill(target)
+        yield partial(_check_output, name, path, settings)
         if not is_made_here(path, settings):
             yield partial(_check_target, name, Path(path))
 
@@ -182,6 +183,22 @@ def _warn_of_others(path: Path, chromosomes: list[str]) -> None:
         )
 
 
+def _check_output(name: str, target: str, settings: Settings) -> None:
+    output = Path(settings.results, f"imputation/{name}.{settings.imputation.output}")
+    if os.path.realpath(target) == os.path.realpath(output):
+        raise InputError(
+            f"{target}: is where its own imputed genotypes would be written; call it otherwise in "
+            "imputation.targets, or move the file"
+        )
+
+
 def _check_target(name: str, path: Path) -> None:
+    # All but its imputation can be made without it.
+    if not path.exists():
+        log.warning(
+            "%s: no such file yet; the panel is prepared, and nothing imputed before it is there; "
+            "if it is not to come, fix imputation.targets.%s", path, name,
+        )  # fmt: skip
+        return
     _check_file(f"imputation.targets.{name}", path)
     read_vcf_header(path)

@@ -29,6 +29,7 @@ from haplorag.report.axes import (
     name_maf_bins,
     say_instead,
     scale_as_log,
+    take_literally,
 )
 from haplorag.report.styles import (
     FAINT,
@@ -105,7 +106,7 @@ def draw_populations(differences: pd.DataFrame) -> Figure:
         draw_methods(axis, part, names, "population")
         draw_zero(axis)
         axis.set(title=mask, ylabel=f"r2 minus that of\n{method_label(reference)}")
-        axis.set_xticks(range(len(names)), names)
+        axis.set_xticks(range(len(names)), [take_literally(name) for name in names])
     _name_far(figure, axes[0], differences, near)
     return figure
 

@@ -54,6 +54,11 @@ def lay_out_panels(names: list[str], height: float) -> tuple[Figure, list[Axes]]
     return figure, axes[: len(names)]
 
 
+def take_literally(name: str) -> str:
+    """Somebody's name as matplotlib is to show it: what stands between two $ is no formula."""
+    return name.replace("$", r"\$")
+
+
 def draw_methods(
     axis: Axes, part: pd.DataFrame, rows: list[str], column: str, places: np.ndarray | None = None
 ) -> None:

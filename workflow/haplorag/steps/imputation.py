@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ def imputation(
     unphased or shares no chromosome with the imputer.
     """
     started = time.perf_counter()
+    _check_paths(target, output, sites)
     opened = open_imputer(imputer)
     engine = _build_engine(opened, settings, count_threads(threads), gpus)
     header = read_vcf_header(target)
@@ -67,6 +69,21 @@ def imputation(
     _write_fates(sites, read)
     pace = written * len(people) / (time.perf_counter() - started)
     log.info("%d sites of %d people written, %.0f genotypes/s", written, len(people), pace)
+
+
+def _check_paths(target: Path, output: Path, sites: Path) -> None:
+    """Raise InputError where an output would replace the target or the other, or its name lies."""
+    if not output.name.endswith((".vcf.gz", ".bcf")):
+        raise InputError(f"{output}: ends in neither .vcf.gz nor .bcf; name it so")
+    places = [os.path.realpath(path) for path in (target, output, sites)]
+    same = target.exists() and any(
+        path.exists() and path.samefile(target) for path in (output, sites)
+    )
+    if len(set(places)) < len(places) or same:
+        raise InputError(
+            f"{output}: OUTPUT, TARGET and SITES are not three files, and one would be lost; give "
+            "each a name of its own"
+        )
 
 
 def _build_engine(

@@ -6,6 +6,7 @@ For one epoch, or for the fixed draws of validation and test.
 from __future__ import annotations
 
 import logging
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from haplorag.errors import InputError
 from haplorag.io.hdf5 import read_arrays, write_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.io.tables import write_table
+from haplorag.io.text import read_unpacked, shorten
 from haplorag.masking import choose_rate, draw_chromosome, tabulate_rates
 from haplorag.panel.windows import read_windows
 from haplorag.pipeline.cli import run_step
@@ -22,6 +24,7 @@ from haplorag.settings import Curriculum, FixedMasks, Mask
 from haplorag.vcf.chromosomes import plain_name
 
 log = logging.getLogger(__name__)
+FARTHEST_BP = 2**31 - 1
 
 
 def masks(
@@ -76,31 +79,64 @@ def read_given(mask: Mask, chromosome: str, sites: Path | None) -> np.ndarray:
         raise InputError(f"{path}: a given mask needs the genotype store; name it with --sites")
     variants = read_arrays(sites, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
     hidden_by_site = _read_flags(path, str(mask.column), chromosome)
-    panel_sites = list(zip(*variants.values(), strict=True))
+    panel_sites = list(zip(*(values.tolist() for values in variants.values()), strict=True))
     missing = [site for site in panel_sites if site not in hidden_by_site]
     if missing:
         raise InputError(
             f"{path}: lacks {len(missing)} sites of the panel, "
             f"the first is {chromosome}:{missing[0][0]}; add them"
         )
-    hidden = [hidden_by_site[site] for site in panel_sites]
-    if not all(isinstance(value, bool) for value in hidden):
-        raise InputError(f"{path}: column {mask.column} holds values other than 0 and 1; fix it")
-    return np.array(hidden)
+    return np.array([hidden_by_site[site] for site in panel_sites])
 
 
-def _read_flags(path: Path, column: str, chromosome: str) -> dict[tuple[int, str, str], object]:
-    """The flags of a chromosome's sites by POS, REF and ALT: False and True for 0 and 1."""
+def _read_flags(path: Path, column: str, chromosome: str) -> dict[tuple[int, str, str], bool]:
+    """Whether a chromosome's sites are hidden, by POS, REF and ALT.
+
+    Raises InputError where a line has no place, no 0 or 1, or another flag than an earlier line of
+    its site.
+    """
+    table = _read_mask_table(path, column)
+    wanted = plain_name(chromosome)
+    flags: dict[tuple[int, str, str], bool] = {}
+    first: dict[tuple[int, str, str], int] = {}
+    rows = table[["CHROM", "POS", "REF", "ALT", column]].itertuples(index=False, name=None)
+    for line, (name, place, ref, alt, flag) in enumerate(rows, start=2):
+        if not (name and ref and alt):
+            raise InputError(f"{path}: line {line} lacks its CHROM, REF or ALT; fix the line")
+        if plain_name(name) != wanted:
+            continue
+        if not place.isascii() or not place.isdigit() or int(place[:20]) > FARTHEST_BP:
+            raise InputError(f"{path}: line {line} has no valid position in POS; fix the line")
+        if flag not in ("0", "1"):
+            raise InputError(f"{path}: line {line} has neither 0 nor 1 in {column}; fix the line")
+        site = int(place), ref, alt
+        hidden = flag == "1"
+        if flags.setdefault(site, hidden) != hidden:
+            raise InputError(
+                f"{path}: line {line} gives the site of line {first[site]} the other flag; remove "
+                "one of the two"
+            )
+        first.setdefault(site, line)
+    return flags
+
+
+def _read_mask_table(path: Path, column: str) -> pd.DataFrame:
+    """The table as text, with blank cells as empty text."""
     try:
-        table = pd.read_csv(path, sep="\t", dtype=str).rename(columns=lambda name: name.lstrip("#"))
-        rows = table[table["CHROM"].map(plain_name) == plain_name(chromosome)]
-        sites = zip(rows["POS"].astype(int), rows["REF"], rows["ALT"], strict=True)
-        flags = rows[column].map({"0": False, "1": True})
-        return dict(zip(sites, flags, strict=True))
-    except (OSError, ValueError, KeyError) as error:
+        table = pd.read_csv(
+            BytesIO(read_unpacked(path)), sep="\t", dtype=str, keep_default_na=False, quoting=3
+        ).rename(columns=lambda name: str(name).lstrip("#"))
+    except (ValueError, pd.errors.ParserError) as error:
         raise InputError(
-            f"{path}: not a table with CHROM, POS, REF, ALT and {column} ({error}); fix its header"
+            f"{path}: not a table with CHROM, POS, REF, ALT and {column} "
+            f"({shorten(str(error).strip())}); fix its header or the line"
         ) from error
+    if lacking := [name for name in ("CHROM", "POS", "REF", "ALT", column) if name not in table]:
+        raise InputError(
+            f"{path}: lacks the column {' and '.join(lacking)}; set its header to: CHROM POS REF "
+            f"ALT {column}"
+        )
+    return table.fillna("")
 
 
 if __name__ == "__main__":
