@@ -22,6 +22,7 @@ EXAMPLES = """Examples:
 """
 FORMATS = (".vcf.gz", ".bcf")
 CHROMOSOME = "{chromosome}"
+OVERRULE = "imputation.overrule"
 BATCH, UNPHASED = "imputation.batch_people", "imputation.max_unphased"
 
 
@@ -49,6 +50,7 @@ def impute(
     max_unphased: Annotated[
         float | None, Option(help=meaning_of(UNPHASED), show_default=default_of(UNPHASED))
     ] = None,
+    overrule: Annotated[list[str], Option(metavar="REFUSAL", help=meaning_of(OVERRULE))] = [],
     config: Config = [],
     pairs: Pairs = [],
     verbose: Verbose = False,
@@ -66,6 +68,7 @@ def impute(
         paths = _pair_paths(imputer, target, output, sites)
         given = {BATCH: batch_people, UNPHASED: max_unphased}
         pairs = [*pairs, *(f"{key}={value}" for key, value in given.items() if value is not None)]
+        pairs += [f"{OVERRULE}=[{','.join(overrule)}]"] if overrule else []
         settings = _read_settings(output, config, pairs)
         # Loaded only now: it takes most of a second.
         from haplorag.steps.imputation import imputation
