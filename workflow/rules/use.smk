@@ -314,9 +314,39 @@ rule comparison:
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
+rule card:
+    input:
+        accuracy=tables["accuracy"],
+        samples=samples,
+        imputer=f"{results}/imputer/{{model}}/imputer.json",
+    output:
+        f"{results}/imputer/{{model}}/ACCURACY.md",
+    log:
+        f"{logs}/card/{{model}}.log",
+    benchmark:
+        f"{times}/card/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join([*settings.models, PANEL_ONLY]),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 1), minutes=(10, 0)),
+    params:
+        code=code("card"),
+        masks=[
+            f"{name}: {describe_mask(mask)}"
+            for name, mask in settings.masks.test.items()
+        ],
+    shell:
+        "python -m haplorag.steps.card {input.accuracy:q} {input.samples:q} {output:q} --model {wildcards.model}"
+        " --masks {params.masks:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
 rule imputation:
     input:
-        imputer=f"{results}/imputer/{settings.imputation.model}",
+        imputer=f"{imputer_folder}/imputer.json",
+        chromosomes=per_chromosome(f"{imputer_folder}/{{chromosome}}"),
         target=lambda wildcards: settings.fill(
             settings.imputation.targets[wildcards.target]
         ),
@@ -336,6 +366,7 @@ rule imputation:
         gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
+        imputer=imputer_folder,
         settings=as_json(
             settings.imputation.model_copy(update={"targets": {}, "truth": {}})
         ),
@@ -343,7 +374,7 @@ rule imputation:
             settings.imputation.targets[wildcards.target]
         )(wildcards),
     shell:
-        "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
+        "python -m haplorag.steps.imputation {params.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
         " --settings {params.settings:q} --threads {threads} --gpus {resources.gpu}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
@@ -351,8 +382,8 @@ rule imputation:
 rule quality:
     input:
         imputed=rules.imputation.output.vcf,
-        genotypes=per_chromosome(rules.genotypes.output.genotypes),
-        frequencies=per_chromosome(rules.frequencies.output[0]),
+        genotypes=of_everyone(rules.genotypes.output.genotypes),
+        frequencies=of_everyone(rules.frequencies.output[0]),
         truth=lambda wildcards: [
             settings.fill(path)
             for name, path in settings.imputation.truth.items()
