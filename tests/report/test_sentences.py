@@ -33,9 +33,9 @@ def differences(**low):
 @pytest.mark.parametrize(
     ("value", "low", "high", "words"),
     [
-        (0.012, 0.004, 0.02, "better by 0.012 (95 % interval 0.0040 to 0.020)"),
-        (-0.012, -0.02, -0.004, "worse by 0.012 (95 % interval −0.020 to −0.0040)"),
-        (0.0001, -0.001, 0.0012, "no difference (95 % interval −0.0010 to 0.0012)"),
+        (0.012, 0.004, 0.02, "better by 0.012 (95\u00a0% interval 0.0040 to 0.020)"),
+        (-0.012, -0.02, -0.004, "worse by 0.012 (95\u00a0% interval −0.020 to −0.0040)"),
+        (0.0001, -0.001, 0.0012, "no difference (95\u00a0% interval −0.0010 to 0.0012)"),
         (0.02, 0.02, 0.02, "0.020 higher (no interval was asked for)"),
     ],
 )

@@ -42,13 +42,18 @@ def page(judged, simulated):
     relatives(
         simulated.samples, folder / "relatives.tsv", genotypes=[drawn[0]], frequencies=[drawn[1]]
     )
+    shutil.copy(figures[0], folder / "example.svg")
     imputed = pd.DataFrame(
-        [(3, 40, "0-0.5", "maf_bin", 60, 0.9, 0.75, 50, 0.85, 0.95)],
+        [(3, 40, "all", "all", 60, 0.9, 0.75, 50, 0.85, 0.95)],
         columns=["samples", "typed_sites", *COLUMNS],
     )
     write_table(folder / "mine.tsv", imputed)
     evaluation = [folder / name for name in ("summary.json", "accuracy.tsv", "differences.tsv")]
-    given = {"targets": [folder / "mine.tsv"], "target_names": ["mine"]}
+    given = {
+        "example": folder / "example.svg",
+        "targets": [folder / "mine.tsv"],
+        "target_names": ["mine"],
+    }
     given |= {"evaluation": evaluation, "figures": figures, "figure_names": list(CAPTIONS)}
     return write_report(simulated, folder, **given)
 
@@ -56,7 +61,8 @@ def page(judged, simulated):
 def write_report(simulated, folder, **given):
     """A report into a folder, of an evaluation that lies there or of none."""
     report(
-        simulated.samples, folder / "relatives.tsv", folder / "report.html", chromosomes=["1"],
+        simulated.samples, folder / "relatives.tsv", folder / "report.html",
+        folder / "accuracy_mqc.tsv", folder / "targets_mqc.tsv", chromosomes=["1"],
         genotypes=[simulated.genotypes], tallies=[simulated.folder / "genotypes/1.tally.tsv"],
         windows=[simulated.folder / "windows/1.tsv"], settings=simulated.settings,
         times=folder / "times", logs=folder / "logs", **given,
@@ -90,7 +96,7 @@ def test_it_is_whole_and_closed(page):
 def test_without_an_evaluation_it_says_so(page, judged, simulated, tmp_path):
     for name in ("relatives.tsv", "times", "logs"):
         (tmp_path / name).symlink_to(judged[0] / name)
-    text = write_report(simulated, tmp_path, **{word: [] for word in NOTHING})
+    text = write_report(simulated, tmp_path, example=None, **{word: [] for word in NOTHING})
     checker = Checker()
     checker.feed(text)
     assert not checker.open
@@ -183,6 +189,16 @@ def test_imputed_targets_have_their_place(page):
     assert "<td>0.850</td><td>0.950</td>" in page
 
 
+def test_multiqc_finds_its_tables(page, judged):
+    lines = (judged[0] / "accuracy_mqc.tsv").read_text().splitlines()
+    head = [line for line in lines if line.startswith("# ")]
+    assert '# plot_type: "table"' in head and '# id: "haplorag_accuracy"' in head
+    table = pd.read_csv(judged[0] / "accuracy_mqc.tsv", sep="\t", comment="#", index_col="Sample")
+    assert table.loc["hide_50, knows", ["r2_rare", "r2_common"]].tolist() == [1, 1]
+    targets = pd.read_csv(judged[0] / "targets_mqc.tsv", sep="\t", comment="#")
+    assert targets.loc[0, ["Sample", "samples", "typed", "imputed"]].tolist() == ["mine", 3, 40, 60]
+
+
 def test_it_fetches_nothing(page):
     assert not re.findall(r"(?:src|href)=[\"'](?!#)[^\"']*", page)
     assert "@import" not in page and "url(http" not in page
@@ -193,7 +209,7 @@ def test_it_names_nobody(page, simulated):
 
 
 def test_it_shows_every_figure_and_mask(page, simulated):
-    for figure in CAPTIONS:
+    for figure in (*CAPTIONS, "example"):
         assert f'id="figure-{figure}"' in page
     for mask in simulated.settings.masks.test:
         assert f"Mask {mask}" in page

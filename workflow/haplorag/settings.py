@@ -330,6 +330,12 @@ class EvaluationSettings(Section):
         return self
 
 
+class ReportSettings(Section):
+    """What the report may show."""
+
+    example: Literal["simulated", "always", "never"]
+
+
 class ImputationSettings(Section):
     """Targets by name, and the model that imputes them."""
 
@@ -366,6 +372,7 @@ class Settings(Section):
     models: list[Name]
     training: TrainingSettings
     evaluation: EvaluationSettings
+    report: ReportSettings
     peers: Named[PeerSettings]
     comparison: Named[FilePath]
     imputation: ImputationSettings
@@ -440,6 +447,12 @@ class Settings(Section):
                 )
             self.training_of(name)
         return self
+
+    @property
+    def shows_example(self) -> bool:
+        """Whether the report shows alleles of a test person, though not their name."""
+        wanted = self.report.example
+        return wanted == "always" or (wanted == "simulated" and _is_demo(self.panel.vcf))
 
     def training_of(self, model: str) -> TrainingSettings:
         """Training settings of one model: the common ones with the model's own replacing them."""

@@ -236,6 +236,40 @@ judgement = [
 ]
 
 
+rule example:
+    input:
+        samples=samples,
+        genotypes=f"{results}/genotypes/{settings.chromosomes[0]}.h5",
+        frequencies=f"{results}/frequencies/{settings.chromosomes[0]}.h5",
+        masks=f"{results}/masks/test/{settings.chromosomes[0]}.h5",
+        rates=f"{results}/rates/test/{settings.chromosomes[0]}.h5",
+        shards=f"{results}/shards/{settings.chromosomes[0]}",
+    output:
+        f"{results}/example/example.svg",
+    log:
+        f"{logs}/example/example.log",
+    benchmark:
+        f"{times}/example/example.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1500, 20), minutes=(10, 0.3)),
+    params:
+        code=code("example"),
+        chromosome=settings.chromosomes[0],
+        # That of an array, where there is one.
+        mask=min(
+            settings.masks.test,
+            key=lambda name: settings.masks.test[name].strategy != "array",
+        ),
+        seed=settings.seed,
+    shell:
+        "python -m haplorag.steps.example {output:q} --samples {input.samples:q} --genotypes {input.genotypes:q}"
+        " --frequencies {input.frequencies:q} --masks {input.masks:q} --rates {input.rates:q} --shards {input.shards:q}"
+        " --chromosome {params.chromosome} --mask {params.mask:q} --seed {params.seed}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
 rule report:
     input:
         evaluation=judgement if judged else [],
@@ -248,6 +282,7 @@ rule report:
             f"{results}/quality/{{target}}.tsv", target=settings.imputation.targets
         ),
         figures=expand(rules.plots.output[0], figure=CAPTIONS) if judged else [],
+        example=rules.example.output if judged and settings.shows_example else [],
         template=f"{templates}/report.html.j2",
         page=f"{templates}/page.html.j2",
         parts=f"{templates}/parts.html.j2",
@@ -258,6 +293,8 @@ rule report:
             category="Report",
             labels={"figure": "all of it on one page"},
         ),
+        accuracy=f"{results}/report/accuracy_mqc.tsv",
+        targets=f"{results}/report/targets_mqc.tsv",
     log:
         f"{logs}/report/report.log",
     benchmark:
@@ -280,7 +317,7 @@ rule report:
         " --evaluation {input.evaluation:q} --chromosomes {params.chromosomes:q} --genotypes {input.genotypes:q}"
         " --tallies {input.tallies:q} --windows {input.windows:q}"
         " --figures {input.figures:q} --figure-names {params.figure_names:q}"
-        " --targets {input.targets:q} --target-names {params.target_names:q}"
+        " --example {input.example:q} --targets {input.targets:q} --target-names {params.target_names:q}"
         " --settings {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 

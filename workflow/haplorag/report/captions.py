@@ -76,3 +76,14 @@ CAPTIONS = {
         "machine.",
     ),
 }
+
+EXAMPLE = Caption(
+    "One region of one haplotype",
+    "Above, a haplotype of a test person, coloured by the reference haplotype that Li and "
+    "Stephens' model most probably copies, with a line at each switch. Below, the haplotypes of "
+    "most weight, the stronger the more probably they are copied. Dots are ALT at typed sites, "
+    "rings where a haplotype differs from the query. The star marks a rare allele that was hidden; "
+    "its evidence is who carries it among those that are copied there. Of twelve such alleles near "
+    "the middle of the chromosome the one is shown whose haplotype switches most often, whatever "
+    "was imputed.",
+)

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from haplorag.io.atomic import replacing
+from haplorag.report.captions import CAPTIONS, EXAMPLE, Caption
 from haplorag.report.styles import INK, ON_DARK
 
 
@@ -50,3 +51,16 @@ def inline_figure(svg: str, name: str, title: str) -> str:
 def name_variable(colour: str) -> str:
     """The CSS variable of a figure's colour."""
     return f"--c{colour.lower().lstrip('#')}"
+
+
+def read_figures(paths: dict[str, Path], example: Path | None) -> list[tuple[str, Caption, str]]:
+    """Name, caption and SVG of each figure; the example stands before those of the run itself."""
+    captions = {**CAPTIONS, "example": EXAMPLE}
+    ordered = list(paths.items())
+    if example is not None:
+        place = list(paths).index("calibration") if "calibration" in paths else len(paths)
+        ordered.insert(place, ("example", example))
+    return [
+        (name, captions[name], inline_figure(path.read_text(), name, captions[name].title))
+        for name, path in ordered
+    ]

@@ -9,7 +9,7 @@ import pandas as pd
 from haplorag.evaluation.differences import select_pair
 from haplorag.evaluation.metrics import COMMON, RARE
 from haplorag.report.styles import BASELINES, method_label, order_methods
-from haplorag.settings import PANEL_ONLY, Mask
+from haplorag.settings import PANEL_ONLY, Mask, PeerSettings
 
 HIDDEN_AS = {
     "random": "chosen at random",
@@ -59,7 +59,7 @@ def describe_difference(value: float, low: float, high: float) -> str:
     """A difference in r2 with its interval: within it, there is none."""
     if low == high:
         return f"{abs(value):.3f} {'higher' if value >= 0 else 'lower'} (no interval was asked for)"
-    interval = f"95 % interval {_write(low)} to {_write(high)}"
+    interval = f"95\u00a0% interval {_write(low)} to {_write(high)}"
     if low <= 0 <= high:
         return f"no difference ({interval})"
     return f"{'better' if value > 0 else 'worse'} by {_write(abs(value))} ({interval})"
@@ -131,3 +131,11 @@ def choose_ours(r2: dict[str, dict[str, float]], model: str) -> str:
     """The method that a reader is told of first: what imputes, else the first of the judged."""
     judged = [method for scores in r2.values() for method in scores]
     return model if model in judged else order_methods(judged)[0]
+
+
+def describe_peer(peer: PeerSettings) -> str:
+    """What another tool is, and how it was run."""
+    if peer.tool is None:
+        return "The dosages of a VCF that was given."
+    told = f"with {peer.arguments}" if peer.arguments else "with its default arguments"
+    return f"{method_label(peer.tool)}, run {told} on the same reference and the same typed sites."

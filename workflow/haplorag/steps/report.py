@@ -18,14 +18,14 @@ from haplorag.panel.samples import read_samples
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.fingerprint import hash_module
 from haplorag.report.accuracy_table import tabulate_accuracy
-from haplorag.report.captions import CAPTIONS, Caption
 from haplorag.report.costs import list_costs, read_benchmarks
-from haplorag.report.html import inline_figure, write_page
+from haplorag.report.html import read_figures, write_page
+from haplorag.report.multiqc import write_accuracy_section, write_targets_section
 from haplorag.report.provenance import list_versions, list_warnings
 from haplorag.report.records import tabulate_tallies
-from haplorag.report.sentences import describe_mask, speak_of_mask
+from haplorag.report.sentences import describe_mask, describe_peer, speak_of_mask
 from haplorag.report.styles import method_label, order_methods
-from haplorag.settings import PeerSettings, Settings
+from haplorag.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ def report(
     samples: Path,
     relatives: Path,
     output: Path,
+    accuracy_section: Path,
+    targets_section: Path,
     *,
     chromosomes: list[str],
     genotypes: list[Path],
@@ -41,6 +43,7 @@ def report(
     windows: list[Path],
     figures: list[Path],
     figure_names: list[str],
+    example: Path | None,
     targets: list[Path],
     target_names: list[str],
     settings: Settings,
@@ -51,10 +54,11 @@ def report(
     """Write the report: HTML with figures, tables and styles inside, and nothing fetched.
 
     `evaluation` has its summary, its accuracy and its differences; it is empty where nothing was
-    judged, and the report says so. No sample's name is in it. `genotypes`, `tallies` and `windows`
-    have a file for each of `chromosomes`, `figures` one for each of `figure_names`, `targets`
-    for each of `target_names`.
+    judged, and the report says so. No sample's name is in it. The two sections are tables for
+    MultiQC. `genotypes`, `tallies` and `windows` have a file for each of `chromosomes`, `figures`
+    one for each of `figure_names`, `targets` for each of `target_names`.
     """
+    imputed = dict(zip(target_names, map(read_table, targets), strict=True))
     places = dict(zip(chromosomes, map(read_table, windows), strict=True))
     warned = list_warnings(logs)
     content = {
@@ -68,13 +72,16 @@ def report(
             (one["last_bp"].max() - one["first_bp"].min()) / 1e6 for one in places.values()
         ),
         "sources": dict(zip(chromosomes, map(read_vcf_source, genotypes), strict=True)),
-        "targets": dict(zip(target_names, map(read_table, targets), strict=True)),
-        "figures": _read_figures(dict(zip(figure_names, figures, strict=True))),
+        "targets": imputed,
+        "figures": read_figures(dict(zip(figure_names, figures, strict=True)), example),
         "versions": list_versions(),
         "warnings": warned,
         # Of relatives the job warns only where it can tell them from strangers.
         "certain": any(job.startswith("relatives/") for job in warned),
     }
+    scores = read_accuracy(evaluation[1]) if evaluation else None
+    write_accuracy_section(accuracy_section, scores)
+    write_targets_section(targets_section, imputed)
     length = write_page("report.html.j2", output, content)
     log.info("%s: %.1f MB, %d figures", output, length / 1e6, len(figures))
 
@@ -144,27 +151,11 @@ def _describe_settings(settings: Settings) -> dict[str, Any]:
         "vote": settings.evaluation.vote_neighbours,
         "chromosome_heads": [f"chromosome {name}" for name in settings.chromosomes],
         "fusions": {name: settings.network[name].fusion for name in settings.models},
-        "peer_words": {name: _describe_peer(peer) for name, peer in settings.peers.items()},
+        "peer_words": {name: describe_peer(peer) for name, peer in settings.peers.items()},
         "peers": list(settings.peers),
         "rare": settings.evaluation.rare_maf,
         "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
     }
-
-
-def _describe_peer(peer: PeerSettings) -> str:
-    """What another tool is, and how it was run."""
-    if peer.tool is None:
-        return "The dosages of a VCF that was given."
-    told = f"with {peer.arguments}" if peer.arguments else "with its default arguments"
-    return f"{method_label(peer.tool)}, run {told} on the same reference and the same typed sites."
-
-
-def _read_figures(paths: dict[str, Path]) -> list[tuple[str, Caption, str]]:
-    """Name, caption and SVG of each figure."""
-    return [
-        (name, CAPTIONS[name], inline_figure(path.read_text(), name, CAPTIONS[name].title))
-        for name, path in paths.items()
-    ]
 
 
 if __name__ == "__main__":
