@@ -230,6 +230,17 @@ def test_lint_finds_nothing(checkout):
     assert "Congratulations" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(("gpu", "environment"), [(0, "cpu"), (1, "gpu")])
+def test_the_gpus_environment_is_for_runs_that_ask_for_one(finished, edited, gpu, environment):
+    edited("workflow/Snakefile", "rule all:", 'print("environment:", accelerated)\n\n\nrule all:')
+    done = snakemake(finished, "--dry-run", "--resources", f"gpu={gpu}")
+    assert f"environment: ../../envs/{environment}.yaml" in done.stdout
+
+
+def test_whether_a_gpu_is_asked_reruns_nothing(finished):
+    assert not plan(finished, "--resources", "gpu=0")
+
+
 def test_the_snakemake_report_is_made(finished):
     done = snakemake(finished, "--report", "results/report.zip")
     assert done.returncode == 0, done.stderr

@@ -248,6 +248,15 @@ if settings.training.tensorboard:
     )
 
 
+# The environment of jobs that a GPU may help: where none is asked (--resources gpu=0), that of the CPU is enough. Jobs' own
+# processes are not told what was asked, but inherit this.
+if workflow.is_main_process:
+    limit = workflow.global_resources.get("gpu")
+    is_none = getattr(limit, "value", limit) == 0
+    os.environ["HAPLORAG_ENVIRONMENT"] = "cpu" if is_none else "gpu"
+accelerated = f"../../envs/{os.environ.get('HAPLORAG_ENVIRONMENT', 'gpu')}.yaml"
+
+
 # A job that the kernel kills cannot say why.
 killed = "killed (signal 9), most likely for lack of memory; run fewer jobs at once (--cores), or lower batch_people"
 

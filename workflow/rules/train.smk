@@ -104,7 +104,7 @@ rule neighbours:
     wildcard_constraints:
         draw=f"{fixed_draw}|{epoch_draw}",
     conda:
-        "../../envs/gpu.yaml"
+        accelerated
     threads: 2
     resources:
         **growing(memory=(1000, 40), minutes=(20, 1.5)),
@@ -136,7 +136,7 @@ rule untrained:
     benchmark:
         f"{times}/untrained/{{model}}.tsv"
     conda:
-        "../../envs/gpu.yaml"
+        accelerated
     threads: 8
     resources:
         **growing(memory=(4000, 30), minutes=(30, 0.1)),
@@ -173,7 +173,7 @@ rule training:
     wildcard_constraints:
         epoch=epoch_draw,
     conda:
-        "../../envs/gpu.yaml"
+        accelerated
     threads: 8
     resources:
         **growing(memory=(4000, 30), minutes=(30, 0.3)),

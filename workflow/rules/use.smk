@@ -129,7 +129,7 @@ rule predictions:
     benchmark:
         f"{times}/predictions/{{model}}/{{chromosome}}.tsv"
     conda:
-        "../../envs/gpu.yaml"
+        accelerated
     threads: 8
     resources:
         **growing(memory=(8000, 10), minutes=(30, 1.2)),
@@ -396,7 +396,7 @@ rule imputation:
     benchmark:
         f"{times}/imputation/{{target}}.tsv"
     conda:
-        "../../envs/gpu.yaml"
+        accelerated
     threads: 8
     resources:
         **growing(memory=(8000, 10), minutes=(30, 15)),
