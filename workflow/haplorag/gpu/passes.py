@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import CorePasses
 from haplorag.network.device import telling_what_to_lower
 from haplorag.panel.haplotypes import ShardSet
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class GpuPasses:
     ) -> Callable[[Queries], np.ndarray]:
         """See `Passes`."""
         if _has_haploids(shards):
+            log.info("some of the panel have one haplotype: followed on the processor's cores")
             return self._cores.open_panel(shards, typed, core, model)
         panel = read_panel_bits(shards, typed, core, model.distance)
 

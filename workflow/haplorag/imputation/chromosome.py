@@ -10,6 +10,7 @@ from operator import itemgetter
 import numpy as np
 
 from haplorag.alleles import ABSENT
+from haplorag.dataset.prefetch import prefetching
 from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.target import TargetChromosome
@@ -33,13 +34,15 @@ def impute_chromosome(
     Warns of windows with few typed sites and of people who are in the reference.
     """
     watch = _Watch(panel, target.people)
-    imputed = _format_windows(engine(panel, target, progress), panel, target, writer, watch)
     unused = (
         (site.position, writer.format_untouched(target.name, site, alleles))
         for site, alleles in target.iterate_unused()
     )
-    for _, line in merge(imputed, unused, key=itemgetter(0)):
-        writer.write(line)
+    # Windows are computed while others are formatted, and these while others are compressed.
+    with prefetching(engine(panel, target, progress)) as windows:
+        imputed = _format_windows(windows, panel, target, writer, watch)
+        for _, line in merge(imputed, unused, key=itemgetter(0)):
+            writer.write(line)
     watch.warn()
     used = target.fates["fate"].isin(USED).sum()
     log.info(

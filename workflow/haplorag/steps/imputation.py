@@ -50,7 +50,8 @@ def imputation(
     started = time.perf_counter()
     _check_paths(target, output, sites)
     opened = open_imputer(imputer)
-    engine = _build_engine(opened, settings, count_threads(threads), gpus)
+    threads = count_threads(threads)
+    engine = _build_engine(opened, settings, threads, gpus)
     header = read_vcf_header(target)
     people = header.samples
     if not people:
@@ -61,7 +62,8 @@ def imputation(
         read = read_target(target, header, opened, settings.max_unphased, scratch)
         check_diagnosis(target, read.diagnosis, settings)
         last = max(part.last for part in read.chromosomes)
-        with writing_imputed(output, _list_lengths(read, header), people, last) as writer:
+        lengths = _list_lengths(read, header)
+        with writing_imputed(output, lengths, people, last, threads) as writer:
             for part in read.chromosomes:
                 panel = open_panel_chromosome(opened, part.chromosome)
                 impute_chromosome(engine, panel, part, writer, show_progress)

@@ -13,6 +13,7 @@ import pysam.bcftools
 
 from haplorag.alleles import ABSENT
 from haplorag.io.atomic import flush, replacing
+from haplorag.vcf.compression import BlockWriter, writing_blocks
 
 # Probabilities are written in thousandths, so that a person's whole entry is a function of two
 # numbers.
@@ -55,7 +56,7 @@ class Site:
 class ImputedWriter:
     """Formats and writes lines in order; entries are looked up in a table that fills as it goes."""
 
-    def __init__(self, file: pysam.BGZFile) -> None:
+    def __init__(self, file: BlockWriter) -> None:
         self._file = file
         # Each with the tab before it; numpy pads with zero bytes.
         self._entries = np.zeros((LEVELS + 1) * (NONE + 1), dtype="S40")
@@ -143,20 +144,20 @@ def estimate_r2(dosages: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def writing_imputed(
-    path: Path, lengths: dict[str, int], people: list[str], last: int
+    path: Path, lengths: dict[str, int], people: list[str], last: int, threads: int = 1
 ) -> Iterator[ImputedWriter]:
     """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all
     went well.
 
     `lengths` has the length of each chromosome in bp, 0 where it is not known; `last` is the
-    greatest position that will be written.
+    greatest position that will be written. So many threads compress, while lines are formatted.
     """
     with replacing(path) as temporary:
         text, pointers = (
             temporary.with_name(temporary.name + ending) for ending in (".vcf.gz", ".index")
         )
         try:
-            with pysam.BGZFile(str(text), "wb") as file:
+            with writing_blocks(text, threads) as file:
                 file.write(format_header(people, lengths, IMPUTED_FIELDS, SOURCE))
                 yield ImputedWriter(file)
             if path.suffix == ".bcf":
