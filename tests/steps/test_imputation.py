@@ -27,7 +27,13 @@ from haplorag.steps import imputation as step
 from haplorag.steps.baselines import METHODS
 from haplorag.steps.imputation import imputation
 from haplorag.vcf.bgzf import read_pieces
-from haplorag.vcf.writer import LEVELS, estimate_r2, format_entry, write_vcf
+from haplorag.vcf.writer import (
+    LEVELS,
+    estimate_information,
+    estimate_r2,
+    format_entry,
+    write_vcf,
+)
 from support import SEED
 
 PANEL = ("variants/POS", "variants/REF", "variants/ALT", "calldata/GT")
@@ -385,6 +391,10 @@ def test_missing_genotypes_are_imputed_for_that_person(impute, simulated, tmp_pa
         called = [call.samples[0]["GT"] for call in vcf]
     assert np.mean([one == two for one, two in zip(called[::7], truth[::7], strict=True)]) > 0.9
     assert called[1::7] == truth[1::7]
+    with pysam.VariantFile(str(output)) as vcf:
+        marked = [[call.get("IMP") for call in record.samples.values()] for record in vcf]
+    assert {tuple(row) for row in marked[::7]} == {(1, 0, 0)}
+    assert {tuple(row) for row in marked[1::7]} == {(None, None, None)}
 
 
 def test_another_chromosome_is_refused(impute, tmp_path):
@@ -413,9 +423,20 @@ def test_estimated_r2_is_the_true_one_where_probabilities_are_honest():
     probability = generator.beta(0.2, 0.8, (20_000, 2))
     truth = (generator.random(probability.shape) < probability).astype(int)
     true = dosage_r2_by_site(probability.reshape(-1, 1), truth.reshape(-1, 1))[0]
-    assert estimate_r2(probability.reshape(1, -1)) == pytest.approx(true, abs=0.02)
-    assert estimate_r2(np.array([[0.3] * 4, [0.0] * 4, [1.0] * 4])) == pytest.approx(0, abs=1e-12)
-    assert estimate_r2(np.array([[0.0, 1.0, 1.0, 0.0]])) == 1
+    everyone = np.ones((1, probability.size), dtype=bool)
+    found = estimate_r2(probability.reshape(1, -1), everyone)
+    assert found == pytest.approx(true, abs=0.02)
+    frequency = np.array([0.2])
+    found = estimate_information(probability.reshape(1, -1), everyone, frequency)
+    assert found == pytest.approx(true, abs=0.02)
+    some = everyone[:, :4]
+    still = estimate_r2(np.array([[0.3] * 4, [0.0] * 4, [1.0] * 4]), np.repeat(some, 3, axis=0))
+    assert still == pytest.approx(0, abs=1e-12)
+    assert estimate_r2(np.array([[0.0, 1.0, 1.0, 0.0]]), some) == 1
+    # Of one person R2 tells nothing; what is known for certain is information all the same.
+    sure = np.array([[0.0, 0.0]])
+    assert estimate_r2(sure, some[:, :2]) == 0
+    assert estimate_information(sure, some[:, :2], frequency) == 1
 
 
 def test_a_gpu_imputes_the_same(panel_imputer, simulated, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from haplorag.alleles import ABSENT
+from haplorag.alleles import ABSENT, MISSING
 from haplorag.dataset.prefetch import prefetching
 from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
@@ -66,14 +66,20 @@ def _format_windows(
         watch.add(start + np.flatnonzero(here), known[:, here])
         certain = np.where(known >= 0, known, probability)
         certain = np.where(known == ABSENT, np.nan, certain)
-        sites = [_describe(panel, site) for site in range(start, stop)]
+        sites = _describe(panel, target, np.arange(start, stop))
         by_site = certain.T.reshape(stop - start, -1, 2)
-        lines = writer.format_imputed(target.name, sites, by_site, here)
+        frequency = panel.frequencies.frequency[start:stop]
+        is_known = (known != MISSING).T.reshape(by_site.shape).all(axis=2) & here[:, None]
+        lines = writer.format_imputed(target.name, sites, frequency, by_site, is_known)
         yield from zip((site.position for site in sites), lines, strict=True)
 
 
-def _describe(panel: PanelChromosome, site: int) -> Site:
-    return Site(int(panel.position[site]), panel.name[site], panel.ref[site], panel.alt[site])
+def _describe(panel: PanelChromosome, target: TargetChromosome, sites: np.ndarray) -> list[Site]:
+    """What lines say of panel sites; ids are the target's, and where it has none the panel's."""
+    ids = target.read_names(sites)
+    names = [own if own != "." else name for own, name in zip(ids, panel.name[sites], strict=True)]
+    columns = panel.position[sites].tolist(), names, panel.ref[sites], panel.alt[sites]
+    return list(map(Site, *columns))
 
 
 class _Watch:

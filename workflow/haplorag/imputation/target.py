@@ -97,6 +97,19 @@ class TargetChromosome:
         settled, _ = settle_haploid(alleles, haploid)
         return np.ascontiguousarray(settled.transpose(1, 2, 0)).reshape(haplotypes.shape)
 
+    def read_names(self, sites: np.ndarray) -> list[str]:
+        """Ids of the records that panel sites are, `.` where there is none."""
+        names = ["."] * len(sites)
+        records = self.record[sites]
+        columns = np.flatnonzero(records >= 0)
+        order = columns[np.argsort(records[columns], kind="stable")]
+        with opening_arrays(self.path, "genotypes") as file:
+            found = dict.fromkeys(np.unique(records[order]).tolist(), ".")
+            found = dict(zip(found, iterate_site_names(file, np.array(list(found))), strict=True))
+        for column in order.tolist():
+            names[column] = found[int(records[column])]
+        return names
+
     def iterate_unused(self) -> Iterator[tuple[Site, np.ndarray]]:
         """Target sites that were not used, in order, with their alleles int8 [n, 2]."""
         used = np.zeros(len(self.swapped), dtype=bool)

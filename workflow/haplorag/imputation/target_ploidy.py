@@ -112,7 +112,8 @@ def tell_target_ploidy(
         walk.add(positions, alleles)
         share = frequency[start : start + len(positions)]
         start += len(positions)
-        is_there = panel.find_stretch(positions) == np.arange(len(known))[:, None]
+        # As numbers: sums of truth values would be truth values.
+        is_there = (panel.find_stretch(positions) == np.arange(len(known))[:, None]).astype(float)
         likely = np.nan_to_num(2 * share * (1 - share))[:, None]
         known += is_there @ (tell_ploidy(alleles) > 0)
         hets += is_there @ (find_heterozygotes(alleles) & (likely > 0))

@@ -31,14 +31,16 @@ SOURCE = """##FILTER=<ID=PASS,Description="All filters passed">
 ##source=haplorag
 """
 IMPUTED_FIELDS = """##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of ALT in these people, from the haplotypes' dosages">
-##INFO=<ID=R2,Number=1,Type=Float,Description="Squared correlation with the true genotypes as estimated from the dosages">
+##INFO=<ID=R2,Number=1,Type=Float,Description="Squared correlation with the true genotypes as estimated from how these people's dosages vary, as Minimac has it; it says little of fewer than 50 people, and nothing of one: see INFO">
+##INFO=<ID=INFO,Number=1,Type=Float,Description="Information of the dosages, as IMPUTE has it, with the panel's frequency of ALT: 1 less the uncertainty that is left as a share of that without data; the r2 to be expected, of few people too">
 ##INFO=<ID=IMP,Number=0,Type=Flag,Description="Imputed: not in the target file">
-##INFO=<ID=TYPED,Number=0,Type=Flag,Description="In the target file; known genotypes are as they were">
+##INFO=<ID=TYPED,Number=0,Type=Flag,Description="In the target file; known genotypes are as they were, those of people who lack them are imputed and have IMP=1">
 ##INFO=<ID=TARGET_ONLY,Number=0,Type=Flag,Description="In the target file and not used, for it matches no site of the panel">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype, the more likely allele of each haplotype">
 ##FORMAT=<ID=DS,Number=A,Type=Float,Description="Dosage: expected number of ALT alleles, of two or of a haploid's one">
 ##FORMAT=<ID=GP,Number=G,Type=Float,Description="Probabilities of the genotypes 0/0, 0/1 and 1/1, or of a haploid's 0 and 1">
 ##FORMAT=<ID=HDS,Number=.,Type=Float,Description="Probability of ALT on each haplotype">
+##FORMAT=<ID=IMP,Number=1,Type=Integer,Description="At sites that are typed, where somebody lacks a genotype: 1 if it is imputed, 0 if it is the target file's">
 """
 PHASED_FIELDS = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
 
@@ -67,10 +69,18 @@ class ImputedWriter:
         self._file.write(line)
 
     def format_imputed(
-        self, chromosome: str, sites: list[Site], probability: np.ndarray, typed: np.ndarray
+        self,
+        chromosome: str,
+        sites: list[Site],
+        frequency: np.ndarray,
+        probability: np.ndarray,
+        typed: np.ndarray,
     ) -> Iterator[bytes]:
-        """Lines of panel sites: probability float [L, n, 2] of ALT on each haplotype, exactly 0 or
-        1 where known and NaN where there is no second one; typed [L].
+        """Lines of panel sites, whose frequency of ALT in the panel is float [L].
+
+        `probability` float [L, n, 2] is that of ALT on each haplotype, exactly 0 or 1 where known
+        and NaN where there is no second one; `typed` bool [L, n] is true where a genotype is the
+        target file's, of nobody where a site is not typed.
         """
         absent = np.isnan(probability)
         levels = np.rint(np.where(absent, 0, probability) * LEVELS).astype(np.int32)
@@ -79,23 +89,34 @@ class ImputedWriter:
         for code in np.unique(codes[~self._known[codes]]):
             self._entries[code] = b"\t" + format_entry(*divmod(int(code), NONE + 1)).encode()
             self._known[code] = True
-        dosages = np.where(absent, np.nan, levels / LEVELS).reshape(len(levels), -1)
-        frequency, r2 = np.nanmean(dosages, axis=1), estimate_r2(dosages)
+        dosages = np.where(absent, 0, levels / LEVELS).reshape(len(levels), -1)
+        there = ~absent.reshape(len(levels), -1)
+        share, r2 = average(dosages, there), estimate_r2(dosages, there)
+        information = estimate_information(dosages, there, frequency)
         for number, site in enumerate(sites):
-            kind = "TYPED" if typed[number] else "IMP"
-            facts = f"AF={frequency[number]:.6g};R2={r2[number]:.4f};{kind}"
-            padded = self._entries[codes[number]].view(np.uint8)
-            yield (
-                _format_head(chromosome, site, facts, "GT:DS:GP:HDS")
-                + padded[padded > 0].tobytes()
-                + b"\n"
-            )
+            facts = f"AF={share[number]:.6g};R2={r2[number]:.4f};INFO={information[number]:.4f}"
+            entries = self._entries[codes[number]]
+            yield _format_line(chromosome, site, facts, entries, typed[number])
 
     def format_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> bytes:
         """The line of a target site that was not used: alleles int8 [n, 2], -1 where missing and
         ABSENT where haploid.
         """
         return _format_phased(chromosome, site, "TARGET_ONLY", alleles)
+
+
+def _format_line(
+    chromosome: str, site: Site, facts: str, entries: np.ndarray, typed: np.ndarray
+) -> bytes:
+    """A line of entries S [n]; where some people are typed and others not, it says who is."""
+    kind = "TYPED" if typed.any() else "IMP"
+    fields = "GT:DS:GP:HDS"
+    if typed.any() and not typed.all():
+        fields += ":IMP"
+        entries = np.char.add(entries, np.where(typed, b":0", b":1"))
+    padded = entries.view(np.uint8)
+    head = _format_head(chromosome, site, f"{facts};{kind}", fields)
+    return head + padded[padded > 0].tobytes() + b"\n"
 
 
 def _format_head(chromosome: str, site: Site, facts: str, kind: str) -> bytes:
@@ -127,19 +148,41 @@ def format_entry(first: int, second: int) -> str:
     return f"{genotype}:{p + q:.4g}:{shown}:{p:g},{q:g}"
 
 
-def estimate_r2(dosages: np.ndarray) -> np.ndarray:
-    """Estimate the r2 of sites from haplotype dosages [L, 2n], NaN where there is no haplotype: their
-    variance over that of certain alleles, p (1 - p).
+def average(dosages: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Mean float64 [L] of haplotype dosages [L, 2n], those that are there, bool [L, 2n]."""
+    return np.sum(dosages, axis=1, where=there) / np.maximum(there.sum(axis=1), 1)
+
+
+def estimate_r2(dosages: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Estimate the r2 of sites from haplotype dosages [L, 2n], those that are there, bool [L, 2n]:
+    their variance over that of certain alleles, p (1 - p).
 
     The estimate of Minimac (Das et al. 2016, doi:10.1038/ng.3656); 0 where all dosages are equal,
     as nothing is told apart.
     """
-    mean = np.nanmean(dosages, axis=1)
-    certain = mean * (1 - mean)
-    return np.minimum(
-        np.divide(np.nanvar(dosages, axis=1), certain, out=np.zeros(len(mean)), where=certain > 0),
-        1,
-    )
+    mean = average(dosages, there)
+    variance = average((dosages - mean[:, None]) ** 2, there)
+    return _divide(variance, mean * (1 - mean))
+
+
+def estimate_information(
+    dosages: np.ndarray, there: np.ndarray, frequency: np.ndarray
+) -> np.ndarray:
+    """Estimate the r2 of sites from haplotype dosages [L, 2n], those that are there, bool [L, 2n],
+    and the frequency of ALT [L] in the panel: 1 less the variance that is left in the alleles over
+    that which they have without data.
+
+    IMPUTE's measure of information (Marchini and Howie 2010, doi:10.1038/nrg2796), but for the
+    frequency, which is the people's own there: of one person that tells nothing.
+    """
+    left = average(dosages * (1 - dosages), there)
+    without = frequency.astype(np.float64) * (1 - frequency)
+    return np.where(without > 0, 1 - _divide(left, without), 0.0)
+
+
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Shares [L], no more than 1, and 0 of nothing."""
+    return np.minimum(np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0), 1)
 
 
 @contextmanager
