@@ -93,6 +93,20 @@ def test_a_configuration_runs_no_code(tmp_path):
     assert not place.exists()
 
 
+@pytest.mark.parametrize("form", [["--configfile", "{}"], ["--configfile={}"]])
+def test_the_command_run_checks_a_configuration_before_snakemake_reads_it(form, tmp_path):
+    place, path = tmp_path / "made", tmp_path / "c.yaml"
+    path.write_text(PROGRAM.format(place=place))
+    words = ["run", "-n", *(word.format(path) for word in form), "--cores", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from haplorag.commands.main import app; app()", *words],
+        capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
+    )  # fmt: skip
+    assert done.returncode == 2 and "makes the file a program" in done.stderr
+    assert not place.exists()
+
+
 def test_an_overlay_lies_between_the_defaults_and_what_is_given(tmp_path):
     (tmp_path / "a.yaml").write_text("seed: 1\ntraining: {epochs: 2, patience: 9}\n")
     (tmp_path / "b.yaml").write_text("training: {epochs: 3}\n")
@@ -215,6 +229,22 @@ def test_a_pipe_or_a_device_as_an_input_is_told_before_any_work(tmp_path):
         problems = find_problems(read_settings(config))
         assert len(problems) >= 4
         assert all("a pipe or a device, not a file" in problem for problem in problems)
+
+
+def test_a_target_that_is_not_there_yet_lets_the_panel_be_prepared(caplog):
+    config = read_config()
+    config["target"] = "to/come.vcf.gz"
+    assert not find_problems(read_settings(config))
+    assert "to/come.vcf.gz: no such file yet; the panel is prepared" in caplog.text
+
+
+def test_a_target_in_the_place_of_its_output_is_told_before_any_work(tmp_path):
+    config = read_config() | {"results": str(tmp_path)}
+    (tmp_path / "imputation").mkdir()
+    (tmp_path / "imputation/study.vcf.gz").touch()
+    config["imputation"]["targets"] = {"study": "{results}/imputation/study.vcf.gz"}
+    [problem] = find_problems(read_settings(config))
+    assert "is where its own imputed genotypes would be written" in problem
 
 
 def test_a_role_file_with_swapped_columns_names_nobody(tmp_path):

@@ -80,7 +80,9 @@ def test_a_shard_outside_of_an_imputer_is_refused(received):
     facts["windows"][0]["file"] = "../../../outside"
     write_json(path, "shards", facts)
     renew_checksums(received)
-    with pytest.raises(InputError, match=r"shards.json: file: string should match pattern"):
+    with pytest.raises(
+        InputError, match=r"shards.json: windows.0.file: string should match pattern"
+    ):
         open_panel_chromosome(open_imputer(received), "1")
 
 

@@ -39,7 +39,32 @@ def run(context: Context) -> None:
 
     Without --cores all are used. `haplorag run -- --help` shows what Snakemake takes.
     """
-    raise Exit(_call_snakemake([word for word in context.args if word != "--"]))
+    words = [word for word in context.args if word != "--"]
+    if any(word.startswith("--configfile") for word in words):
+        _check_configurations(words)
+    raise Exit(_call_snakemake(words))
+
+
+def _check_configurations(words: list[str]) -> None:
+    """End the process where a file after --configfile is not a plain configuration.
+
+    Snakemake would evaluate it as soon as it reads it.
+    """
+    from haplorag.configuration import read_yaml
+    from haplorag.pipeline.cli import explaining_failures, prepare_process
+
+    prepare_process()
+    reading = False
+    with explaining_failures("run"):
+        for word in words:
+            if word.startswith("-"):
+                flag, _, value = word.partition("=")
+                reading = flag in ("--configfile", "--configfiles")
+                if not (reading and value):
+                    continue
+                word = value
+            if reading:
+                read_yaml(Path(word))
 
 
 def report(

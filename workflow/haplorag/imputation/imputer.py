@@ -105,9 +105,10 @@ def open_panel_chromosome(imputer: Imputer, chromosome: str) -> PanelChromosome:
         [], arrays["frequency"], arrays["frequency"][None], arrays["genotype_frequency"][None]
     )
     position, ref, alt, name = (arrays[f"variants/{word}"] for word in ("POS", "REF", "ALT", "ID"))
-    windows, shards = read_windows(folder / "windows.h5"), open_shards(folder / "shards")
+    windows = read_windows(folder / "windows.h5")
     check_windows(folder / "windows.h5", windows, len(position))
-    check_shards(folder / "shards", shards, windows)
+    check_shards(folder / "shards", windows)
+    shards = open_shards(folder / "shards")
     return PanelChromosome(position, ref, alt, name, known, windows, shards)
 
 

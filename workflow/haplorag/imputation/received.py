@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from haplorag.errors import InputError
+from haplorag.io.metadata import read_facts
 from haplorag.io.text import shorten
-from haplorag.panel.haplotypes import ShardSet
+from haplorag.panel.haplotypes import MOST_PACKING
 from haplorag.panel.windows import WindowSet
 from haplorag.settings import (
     Chromosome,
@@ -47,6 +48,23 @@ class ShardContents(Section):
     first: Annotated[int, Field(ge=0)]
     sites: Annotated[int, Field(ge=1)]
     sha256: Digest
+
+
+class StretchContents(Section):
+    """A stretch of sites, by its first one: who of the people has one haplotype there."""
+
+    first: Annotated[int, Field(ge=0)]
+    haploid: list[int]
+
+
+class ShardsContents(Section):
+    """What shards.json says: people, their haplotypes, and the file of each window."""
+
+    people: Annotated[int, Field(ge=2, lt=2**30)]
+    reference_haplotypes: Annotated[int, Field(ge=2, lt=2**31)]
+    stretches: list[StretchContents] = Field(min_length=1)
+    sources: dict[str, str]
+    windows: list[ShardContents] = Field(min_length=1)
 
 
 def read_contents(path: Path, kind: type[Contents], facts: Any) -> Contents:
@@ -127,21 +145,48 @@ def check_windows(path: Path, windows: WindowSet, sites: int) -> None:
     _require(path, "centimorgan", bool(finite and (np.diff(places) >= 0).all()))
 
 
-def check_shards(folder: Path, shards: ShardSet, windows: WindowSet) -> None:
-    """Raise InputError where the shards that are listed are not those of the windows."""
+def check_shards(folder: Path, windows: WindowSet) -> None:
+    """Raise InputError where the shards that are listed are not those of the windows, or people
+    and their haplotypes cannot be theirs.
+    """
     path = folder / "shards.json"
-    count = shards.reference_haplotypes
-    if not isinstance(count, int) or not 2 <= count < 2**31 or not isinstance(shards.entries, list):
-        raise InputError(f"{path}: lists no haplotypes; {REMEDY}")
-    if len(shards.entries) != len(windows):
+    facts = read_facts(path, "shards")
+    del facts["format"]
+    contents = read_contents(path, ShardsContents, facts)
+    if len(contents.windows) != len(windows):
         raise InputError(
-            f"{path}: lists {len(shards.entries)} files for {len(windows)} windows; {REMEDY}"
+            f"{path}: lists {len(contents.windows)} files for {len(windows)} windows; {REMEDY}"
         )
-    for entry, (start, stop) in zip(shards.entries, windows.cores.tolist(), strict=True):
-        shard = read_contents(path, ShardContents, entry)
+    for shard, (start, stop) in zip(contents.windows, windows.cores.tolist(), strict=True):
         if (shard.first, shard.sites) != (start, stop - start):
             raise InputError(f"{path}: {shard.file} has other sites than its window; {REMEDY}")
         refuse_link(folder, shard.file)
+    _check_people(path, contents)
+    _check_stretches(path, contents.stretches, windows)
+
+
+def _check_people(path: Path, contents: ShardsContents) -> None:
+    """Everybody has a row in the first shard, whose packed bytes bound how many there are."""
+    first = path.parent / contents.windows[0].file
+    if not first.is_file() or contents.people > MOST_PACKING * first.stat().st_size:
+        raise InputError(f"{path}: {first.name} cannot hold {contents.people} people; {REMEDY}")
+    for stretch in contents.stretches:
+        haploid = np.array(stretch.haploid, dtype=np.int64)
+        inside = not len(haploid) or (haploid[0] >= 0 and haploid[-1] < contents.people)
+        if not inside or (np.diff(haploid) <= 0).any():
+            raise InputError(f"{path}: haploid: names others than its people; {REMEDY}")
+
+
+def _check_stretches(path: Path, stretches: list[StretchContents], windows: WindowSet) -> None:
+    """Stretches begin where windows do, and no window sees more than one."""
+    first = np.array([stretch.first for stretch in stretches])
+    begins = first[0] == 0 and (np.diff(first) > 0).all() and np.isin(first, windows.cores[:, 0])
+    if not np.all(begins):
+        raise InputError(f"{path}: stretches: do not begin where windows do; {REMEDY}")
+    stretch = np.searchsorted(first, windows.sites, side="right") - 1
+    starts = windows.offset[:-1]
+    if (np.maximum.reduceat(stretch, starts) != np.minimum.reduceat(stretch, starts)).any():
+        raise InputError(f"{path}: stretches: a window sees two of them; {REMEDY}")
 
 
 def _require(path: Path, name: str, holds: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cyvcf2 import VCF, Variant
 
 from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
+from haplorag.io.apart import try_apart
 from haplorag.vcf.bgzf import check_container, unchanged
 from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.header import Header, read_contigs, read_header
@@ -28,6 +30,7 @@ def read_vcf_header(path: Path) -> Header:
     kind = check_container(path)
     if kind != "bcf":
         return read_header(path, kind)
+    try_apart(path, partial(_read_first, path))
     reader = open_vcf(path)
     text = reader.raw_header
     version = re.match(r"##fileformat=(VCFv[\d.]+)", text)
@@ -41,6 +44,13 @@ def read_vcf_header(path: Path) -> Header:
         0,
         kind,
     )
+
+
+def _read_first(path: Path) -> None:
+    """Read the header and the first record of a BCF, as all others are read."""
+    for record in open_vcf(path):
+        _convert_record(record, str(path))
+        break
 
 
 def name_chromosomes(path: Path, header: Header) -> list[str]:
