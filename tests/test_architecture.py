@@ -62,7 +62,8 @@ ALLOWED = {
     "network": BASE, "evaluation": BASE | {"panel", "vcf"},
     "dataset": BASE | {"li_stephens", "network", "panel", "retrieval"},
     "training": BASE | {"dataset", "evaluation", "network", "panel"},
-    "imputation": BASE | {"dataset", "li_stephens", "network", "panel", "retrieval", "vcf", "qc"},
+    "phasing": BASE | {"li_stephens", "panel", "seeding", "vcf"},
+    "imputation": BASE | {"phasing", "dataset", "li_stephens", "network", "panel", "retrieval", "vcf", "qc"},
     "report": BASE | {"evaluation", "panel"}, "pipeline": {"errors", "io"},
     "commands": BASE | {
         "configuration", "evaluation", "imputation", "panel", "pipeline", "qc", "steps", "vcf",

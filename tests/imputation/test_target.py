@@ -34,7 +34,7 @@ def read(panel_imputer, tmp_path):
         scratch = tmp_path / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        return read_target(path, read_vcf_header(path), open_imputer(imputer), 0.0, scratch)
+        return read_target(path, read_vcf_header(path), open_imputer(imputer), scratch)
 
     return run
 

@@ -43,9 +43,12 @@ PANEL = ("variants/POS", "variants/REF", "variants/ALT", "calldata/GT")
 def impute(imputer_folder, simulated, tmp_path):
     """Impute a target into `tmp_path`; gives the output's path."""
 
-    def run(target, name="o.vcf.gz", imputer=imputer_folder, **changes):
+    def run(target, name="o.vcf.gz", imputer=imputer_folder, phasing=None, **changes):
         settings = simulated.settings.imputation.model_copy(update=changes)
-        imputation(imputer, target, tmp_path / name, tmp_path / "sites.tsv", settings=settings)
+        imputation(
+            imputer, target, tmp_path / name, tmp_path / "sites.tsv", settings=settings,
+            phasing=phasing,
+        )  # fmt: skip
         return tmp_path / name
 
     return run
@@ -369,11 +372,17 @@ def test_an_output_that_is_the_target_is_refused(impute, simulated, tmp_path):
     assert (tmp_path / "o.vcf.gz").read_bytes() == source
 
 
-def test_unphased_targets_are_refused(impute, simulated, tmp_path):
+@pytest.mark.parametrize("method", [None, "none"])
+def test_unphased_targets_are_refused_where_nothing_phases_them(
+    impute, simulated, tmp_path, method
+):
     source = simulated.folder / "demo/target.vcf.gz"
     rewrite(source, tmp_path / "t.vcf", lambda row, line: [cell.replace("|", "/") for cell in line])
-    with pytest.raises(InputError, match=r"unphased, the first in record 1:\d+; run `beagle"):
-        impute(tmp_path / "t.vcf")
+    phasing = method and simulated.settings.phasing.model_copy(update={"method": method})
+    with pytest.raises(
+        InputError, match=r"unphased, the first in record 1:\d+; set phasing.method"
+    ):
+        impute(tmp_path / "t.vcf", phasing=phasing)
     assert [path.name for path in tmp_path.iterdir()] == ["t.vcf"]
 
 

@@ -336,6 +336,16 @@ class ReportSettings(Section):
     example: Literal["simulated", "always", "never"]
 
 
+class PhasingSettings(Section):
+    """How targets are phased that are not."""
+
+    method: Literal["panel", "beagle", "none"]
+    states: Annotated[int, Field(ge=8)]
+    burn_in: Natural
+    sweeps: Natural
+    arguments: str
+
+
 class ImputationSettings(Section):
     """Targets by name, and the model that imputes them."""
 
@@ -343,7 +353,6 @@ class ImputationSettings(Section):
     targets: Named[FilePath]
     truth: Named[FilePath]
     batch_people: Count
-    max_unphased: Fraction
     min_overlap: Fraction
     max_flips: Natural
     overrule: list[Literal["build", "overlap", "flips"]]
@@ -375,6 +384,7 @@ class Settings(Section):
     report: ReportSettings
     peers: Named[PeerSettings]
     comparison: Named[FilePath]
+    phasing: PhasingSettings
     imputation: ImputationSettings
 
     @model_validator(mode="after")

@@ -11,7 +11,6 @@ from snakemake.exceptions import WorkflowError
 # Snakemake looks for modules beside the main Snakefile, that of an importing workflow or not.
 import haplorag
 from haplorag.report.captions import CAPTIONS
-from haplorag.report.sentences import describe_mask
 from haplorag.configuration import lay_over, read_settings, read_yaml
 from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
@@ -90,6 +89,11 @@ def panel_file(path):
     return lambda wildcards: settings.fill(path, chromosome=wildcards.chromosome)
 
 
+def target_file(wildcards):
+    """The file of a target."""
+    return settings.fill(settings.imputation.targets[wildcards.target])
+
+
 def digests_of(*patterns):
     """Param function: what files from elsewhere look like, for one may be replaced by another of the same age."""
 
@@ -131,7 +135,6 @@ if settings.models and "validation" not in held_out:
         )
     settings = settings.model_copy(update={"models": []})
 extension = settings.imputation.output
-imputer_folder = f"{results}/imputer/{settings.imputation.model}"
 imputed = expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets
 )
@@ -179,18 +182,6 @@ def files_of_epoch(model, epoch):
     return {
         name: f"{results}/training/{model}/{epoch}/{file}"
         for name, file in epoch_files.items()
-    }
-
-
-def files_of_imputer(folder):
-    """What every imputer has; with a network its weights lie there too."""
-    model = f"{results}/{folder}/{{model}}"
-    return {
-        "facts": f"{model}/imputer.json",
-        "readme": f"{model}/README.md",
-        "chromosomes": [
-            directory(path) for path in per_chromosome(f"{model}/{{chromosome}}")
-        ],
     }
 
 

@@ -351,42 +351,37 @@ rule comparison:
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
-rule card:
+rule phasing:
     input:
-        accuracy=tables["accuracy"],
-        samples=samples,
-        imputer=f"{results}/imputer/{{model}}/imputer.json",
+        imputer=f"{results}/imputer/{settings.imputation.model}",
+        target=target_file,
     output:
-        f"{results}/imputer/{{model}}/ACCURACY.md",
+        f"{results}/phasing/{{target}}.vcf.gz",
     log:
-        f"{logs}/card/{{model}}.log",
+        f"{logs}/phasing/{{target}}.log",
     benchmark:
-        f"{times}/card/{{model}}.tsv"
-    wildcard_constraints:
-        model="|".join([*settings.models, PANEL_ONLY]),
+        f"{times}/phasing/{{target}}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    threads: 8
     resources:
-        **growing(memory=(800, 1), minutes=(10, 0)),
+        **growing(memory=(3000, 10), minutes=(30, 15)),
     params:
-        code=code("card"),
-        masks=[
-            f"{name}: {describe_mask(mask)}"
-            for name, mask in settings.masks.test.items()
-        ],
+        code=code("phasing"),
+        settings=as_json(settings.phasing),
+        seen=lambda wildcards: digests_of(
+            settings.imputation.targets[wildcards.target]
+        )(wildcards),
     shell:
-        "python -m haplorag.steps.card {input.accuracy:q} {input.samples:q} {output:q} --model {wildcards.model}"
-        " --masks {params.masks:q}"
+        "python -m haplorag.steps.phasing {input.imputer:q} {input.target:q} {output:q}"
+        " --settings {params.settings:q} --threads {threads}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule imputation:
     input:
-        imputer=f"{imputer_folder}/imputer.json",
-        chromosomes=per_chromosome(f"{imputer_folder}/{{chromosome}}"),
-        target=lambda wildcards: settings.fill(
-            settings.imputation.targets[wildcards.target]
-        ),
+        imputer=f"{results}/imputer/{settings.imputation.model}",
+        target=target_file,
     # The index lies beside the VCF; of which kind it is, positions decide.
     output:
         vcf=f"{results}/imputation/{{target}}.{extension}",
@@ -403,24 +398,25 @@ rule imputation:
         gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
-        imputer=imputer_folder,
         settings=as_json(
             settings.imputation.model_copy(update={"targets": {}, "truth": {}})
         ),
+        phasing=as_json(settings.phasing),
         seen=lambda wildcards: digests_of(
             settings.imputation.targets[wildcards.target]
         )(wildcards),
     shell:
-        "python -m haplorag.steps.imputation {params.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
-        " --settings {params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
+        " --settings {params.settings:q} --phasing {params.phasing:q}"
+        " --threads {threads} --gpus {resources.gpu}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule quality:
     input:
         imputed=rules.imputation.output.vcf,
-        genotypes=of_everyone(rules.genotypes.output.genotypes),
-        frequencies=of_everyone(rules.frequencies.output[0]),
+        genotypes=per_chromosome(rules.genotypes.output.genotypes),
+        frequencies=per_chromosome(rules.frequencies.output[0]),
         truth=lambda wildcards: [
             settings.fill(path)
             for name, path in settings.imputation.truth.items()

@@ -18,8 +18,7 @@ Pairs = Annotated[
     Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Any value of the configuration, such as imputation.max_unphased=0.01; may be "
-        "repeated.",
+        help="Any value of the configuration, such as imputation.min_overlap=0.3; may be repeated.",
     ),
 ]
 Threads = Annotated[int, Option(min=1, help="Processor cores to use at most.")]

@@ -12,7 +12,7 @@ from haplorag.commands.flags import CORES, Config, Pairs, Threads, Verbose
 from haplorag.errors import InputError
 
 if TYPE_CHECKING:
-    from haplorag.settings import ImputationSettings
+    from haplorag.settings import Settings
 
 EXAMPLES = """Examples:
 
@@ -22,8 +22,7 @@ EXAMPLES = """Examples:
 """
 FORMATS = (".vcf.gz", ".bcf")
 CHROMOSOME = "{chromosome}"
-OVERRULE = "imputation.overrule"
-BATCH, UNPHASED = "imputation.batch_people", "imputation.max_unphased"
+BATCH, PHASING = "imputation.batch_people", "phasing.method"
 
 
 def impute(
@@ -47,10 +46,9 @@ def impute(
     batch_people: Annotated[
         int | None, Option(help=meaning_of(BATCH), show_default=default_of(BATCH))
     ] = None,
-    max_unphased: Annotated[
-        float | None, Option(help=meaning_of(UNPHASED), show_default=default_of(UNPHASED))
+    phasing: Annotated[
+        str | None, Option(help=meaning_of(PHASING), show_default=default_of(PHASING))
     ] = None,
-    overrule: Annotated[list[str], Option(metavar="REFUSAL", help=meaning_of(OVERRULE))] = [],
     config: Config = [],
     pairs: Pairs = [],
     verbose: Verbose = False,
@@ -60,31 +58,31 @@ def impute(
     Every site of the imputer's panel comes out, with GT, DS (expected ALT alleles), GP
     (probabilities of the genotypes) and HDS (of ALT on each haplotype) of each person, and AF, R2
     and IMP or TYPED of each site. The index and a table of what became of each site of TARGET are
-    written beside it.
+    written beside it. What is not phased in TARGET is phased first.
     """
     from haplorag.commands.session import summarising
 
     with summarising(verbose, "imputation") as summary:
         paths = _pair_paths(imputer, target, output, sites)
-        given = {BATCH: batch_people, UNPHASED: max_unphased}
+        given = {BATCH: batch_people, PHASING: phasing}
         pairs = [*pairs, *(f"{key}={value}" for key, value in given.items() if value is not None)]
-        pairs += [f"{OVERRULE}=[{','.join(overrule)}]"] if overrule else []
         settings = _read_settings(output, config, pairs)
         # Loaded only now: it takes most of a second.
         from haplorag.steps.imputation import imputation
 
         for source, result, table in paths:
             imputation(
-                imputer, source, result, table, settings=settings, threads=threads, gpus=gpus
-            )
+                imputer, source, result, table, settings=settings.imputation,
+                phasing=settings.phasing, threads=threads, gpus=gpus,
+            )  # fmt: skip
             summary.outputs[result] = "imputed genotypes, with their index beside them"
             summary.outputs[table] = f"what became of each site of {source}"
         summary.sentence = f"Imputed {target}"
 
 
-def _read_settings(output: str, config: list[Path], pairs: list[str]) -> ImputationSettings:
+def _read_settings(output: str, config: list[Path], pairs: list[str]) -> Settings:
     ending = _find_ending(output).removeprefix(".")
-    return load_settings(config, pairs, {"imputation": {"output": ending}}).imputation
+    return load_settings(config, pairs, {"imputation": {"output": ending}})
 
 
 def _find_ending(output: str) -> str:

@@ -35,8 +35,8 @@ def impute_chromosome(
     """
     watch = _Watch(panel, target.people)
     unused = (
-        (site.position, writer.format_untouched(target.name, site, alleles))
-        for site, alleles in target.iterate_unused()
+        (site.position, writer.format_untouched(target.name, site, alleles, unphased))
+        for site, alleles, unphased in target.iterate_unused()
     )
     # Windows are computed while others are formatted, and these while others are compressed.
     with prefetching(engine(panel, target, progress)) as windows:

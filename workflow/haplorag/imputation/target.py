@@ -20,9 +20,12 @@ from haplorag.imputation.target_ploidy import tell_ploidy_of_store
 from haplorag.io.hdf5 import creating_arrays, opening_arrays
 from haplorag.panel.genotype_store import (
     GenotypeAppender,
+    PhaseAppender,
     iterate_site_blocks,
     iterate_site_names,
+    iterate_unphased,
     read_haplotypes,
+    read_phases,
 )
 from haplorag.panel.ploidy import Ploidy
 from haplorag.qc.ploidy import settle_haploid
@@ -39,10 +42,7 @@ FEW_SITES = 20
 MOST_MISSING = 0.5
 LEAST_CORRELATION = 0.3
 READING = Rules("all_biallelic", hom_ref=True)
-PHASE = (
-    "run `beagle gt=TARGET.vcf.gz ref=PANEL.vcf.gz impute=false out=phased` to phase it, "
-    "or Eagle or SHAPEIT likewise"
-)
+PHASE = "set phasing.method to panel or beagle, or phase it with a program of your own"
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ class TargetChromosome:
     Its genotypes are in a store at `path`; `record` int64 [site] is the record that each panel site
     is (-1 untyped), `swapped` bool [record] whether its alleles change places, and `fates` has a
     row for each record of the store, then for each that was left out while reading. `last` is the
-    greatest position of the panel's sites and its own. `ploidy` says by the
-    panel's sites who has one haplotype.
+    greatest position of the panel's sites and its own. `ploidy` says by the panel's sites who has
+    one haplotype, `phased` int8 [2n, T] are the haplotypes at typed sites where these were phased
+    after reading.
     """
 
     chromosome: str
@@ -66,6 +67,7 @@ class TargetChromosome:
     fates: pd.DataFrame
     last: int
     ploidy: Ploidy
+    phased: np.ndarray | None = None
 
     @property
     def typed(self) -> np.ndarray:
@@ -79,7 +81,9 @@ class TargetChromosome:
         """
         found = np.full((2 * self.people, len(sites)), -1, dtype=np.int8)
         columns = np.flatnonzero(self.record[sites] >= 0)
-        if len(columns):
+        if len(columns) and self.phased is not None:
+            found[:, columns] = self.phased[:, np.searchsorted(self.typed, sites[columns])]
+        elif len(columns):
             records = self.record[sites[columns]]
             order = np.argsort(records)
             with opening_arrays(self.path, "genotypes") as file:
@@ -110,19 +114,54 @@ class TargetChromosome:
             names[column] = found[int(records[column])]
         return names
 
-    def iterate_unused(self) -> Iterator[tuple[Site, np.ndarray]]:
-        """Target sites that were not used, in order, with their alleles int8 [n, 2]."""
+    def read_phases(self, sites: np.ndarray) -> np.ndarray | None:
+        """Phases int32 [n, C] of genotypes at typed panel sites as `vcf.records.Record` has them;
+        None where all are phased with all others.
+        """
+        records = self.record[sites]
+        order = np.argsort(records)
+        with opening_arrays(self.path, "genotypes") as file:
+            phases = read_phases(file, records[order])
+        if phases is None:
+            return None
+        found = np.empty((self.people, len(sites)), dtype=np.int32)
+        found[:, order] = phases.T
+        return found
+
+    def iterate_records(self) -> Iterator[tuple[Site, np.ndarray, np.ndarray]]:
+        """All records that were kept, as `iterate_unused`, those at typed sites with their phase
+        here and in the alleles of the file.
+        """
+        typed = self.typed
+        columns = {int(record): column for column, record in enumerate(self.record[typed])}
+        everything = self._iterate(np.arange(len(self.swapped)))
+        for record, (site, alleles, unphased) in enumerate(everything):
+            column = columns.get(record)
+            if column is not None and self.phased is not None:
+                found = self.phased[:, column].reshape(-1, 2)
+                alleles = np.where(self.swapped[record] & (found >= 0), 1 - found, found)
+                unphased = np.zeros_like(unphased)
+            yield site, alleles, unphased
+
+    def iterate_unused(self) -> Iterator[tuple[Site, np.ndarray, np.ndarray]]:
+        """Target sites that were not used, in order, with their alleles int8 [n, 2] and which
+        genotypes are not phased, bool [n].
+        """
         used = np.zeros(len(self.swapped), dtype=bool)
         used[self.record[self.record >= 0]] = True
-        unused = np.flatnonzero(~used)
-        if not len(unused):
+        yield from self._iterate(np.flatnonzero(~used))
+
+    def _iterate(self, records: np.ndarray) -> Iterator[tuple[Site, np.ndarray, np.ndarray]]:
+        if not len(records):
             return
-        columns = (self.fates[word].to_numpy()[unused] for word in ("position", "ref", "alt"))
+        columns = (self.fates[word].to_numpy()[records] for word in ("position", "ref", "alt"))
         with opening_arrays(self.path, "genotypes") as file:
-            names = iterate_site_names(file, unused)
-            calls = (row for block in iterate_site_blocks(file, unused) for row in block)
-            for position, ref, alt, name, alleles in zip(*columns, names, calls, strict=True):
-                yield Site(int(position), name, ref, alt), alleles
+            names = iterate_site_names(file, records)
+            calls = (row for block in iterate_site_blocks(file, records) for row in block)
+            unphased = iterate_unphased(file, records, self.people)
+            rows = zip(*columns, names, calls, unphased, strict=True)
+            for position, ref, alt, name, alleles, order in rows:
+                yield Site(int(position), name, ref, alt), alleles, order
 
 
 @dataclass(frozen=True)
@@ -150,13 +189,13 @@ class _Draft:
 
 
 def read_target(
-    path: Path, header: Header, imputer: Imputer, max_unphased: float, scratch: Path
+    path: Path, header: Header, imputer: Imputer, scratch: Path, unphased: bool = False
 ) -> Target:
     """Read a target once, and match its sites to the panel's.
 
     Each chromosome goes into a store in the folder `scratch`. Raises InputError where no chromosome
-    is the imputer's, none of the sites is the panel's, the file's index counts other records, or
-    more than `max_unphased` of the heterozygous genotypes are unphased.
+    is the imputer's, none of the sites is the panel's, the file's index counts other records, or a
+    heterozygous genotype is unphased, unless `unphased` ones are meant to be phased.
     """
     drafts: list[_Draft] = []
     elsewhere: list[pd.DataFrame] = []
@@ -170,7 +209,7 @@ def read_target(
         reader = BiallelicReader(
             path, chromosome, header.samples, READING, header=header, records=counted, listing=True
         )
-        drafts.append(_read_chromosome(reader, name, imputer, max_unphased, scratch))
+        drafts.append(_read_chromosome(reader, name, imputer, scratch, unphased))
     check_counts(path, header, read)
     if not drafts:
         raise InputError(
@@ -214,7 +253,7 @@ def _warn_of_chromosomes(
 
 
 def _read_chromosome(
-    reader: BiallelicReader, name: str, imputer: Imputer, max_unphased: float, scratch: Path
+    reader: BiallelicReader, name: str, imputer: Imputer, scratch: Path, unphased: bool
 ) -> _Draft:
     people = reader.people
     panel = open_panel_chromosome(imputer, reader.chromosome)
@@ -223,11 +262,14 @@ def _read_chromosome(
     store = scratch / f"{reader.chromosome}.h5"
     with creating_arrays(store, "genotypes") as file:
         writer = GenotypeAppender(file, calls=(len(people), 2))
+        phases = PhaseAppender(file, len(people))
         for block in reader:
             writer.append(block)
+            phases.append(block.phased)
             sites.add(block, matcher)
         writer.finish(people)
-    reader.check_phase(max_unphased, PHASE)
+    if not unphased:
+        reader.check_phase(0, PHASE)
     reader.warn_notes()
     return _Draft(reader, name, store, sites)
 

@@ -73,6 +73,48 @@ def read_ploidy(file: h5py.File) -> Ploidy:
     return Ploidy(file["ploidy/first"][:], file["ploidy/people"][:])
 
 
+class PhaseAppender:
+    """Appends the phase of genotypes to an open store, in blocks of sites, from the first block on
+    in which it is not that all are phased with all others: calldata/phase int32 [S, n].
+    """
+
+    def __init__(self, file: h5py.File, people: int) -> None:
+        self._file = file
+        self._people = people
+        self._sites = 0
+
+    def append(self, phase: np.ndarray) -> None:
+        """Append phases bool or int32 [S, n] as a VCF's records have them: 0 not phased, 1 phased,
+        and higher the number of a phase set.
+        """
+        start, self._sites = self._sites, self._sites + len(phase)
+        found = self._file.get("calldata/phase")
+        if found is None and (phase == 1).all():
+            return
+        if found is None:
+            found = self._file.create_dataset(
+                "calldata/phase", (start, self._people), dtype=np.int32, fillvalue=1,
+                maxshape=(None, self._people), chunks=(max(1, 2**18 // self._people), self._people),
+                compression="gzip", compression_opts=1, fletcher32=True,
+            )  # fmt: skip
+        found.resize(self._sites, axis=0)
+        found[start:] = phase
+
+
+def read_phases(file: h5py.File, sites: np.ndarray) -> np.ndarray | None:
+    """Read phases int32 [S, n] at sorted sites from an open store; None where all genotypes are
+    phased with all others.
+    """
+    return read_rows(file, "calldata/phase", sites) if "calldata/phase" in file else None
+
+
+def iterate_unphased(file: h5py.File, sites: np.ndarray, people: int) -> Iterator[np.ndarray]:
+    """Which genotypes of sorted sites are not phased, bool [n], a few thousand sites at a time."""
+    for block in _cut_blocks(sites, BLOCK_SITES):
+        phases = read_phases(file, block)
+        yield from np.zeros((len(block), people), dtype=bool) if phases is None else phases == 0
+
+
 def read_vcf_source(path: Path) -> dict[str, str]:
     """What a genotype store was made from: chromosome, name of the VCF and its sha256."""
     with opening_arrays(path, "genotypes") as file:

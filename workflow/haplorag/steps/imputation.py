@@ -14,12 +14,13 @@ from haplorag.imputation.diagnosis import check_diagnosis
 from haplorag.imputation.engine import Engine, build_panel_engine
 from haplorag.imputation.imputer import Imputer, open_imputer, open_panel_chromosome
 from haplorag.imputation.target import Target, read_target
+from haplorag.imputation.target_phasing import TargetPhaser, may_phase
 from haplorag.io.atomic import borrowing_folder
 from haplorag.io.tables import write_table
 from haplorag.li_stephens.passes import CorePasses, Passes
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
-from haplorag.settings import ImputationSettings
+from haplorag.settings import ImputationSettings, PhasingSettings
 from haplorag.vcf.header import Header
 from haplorag.vcf.reader import read_vcf_header
 from haplorag.vcf.writer import writing_imputed
@@ -38,14 +39,16 @@ def imputation(
     sites: Path,
     *,
     settings: ImputationSettings,
+    phasing: PhasingSettings | None = None,
     threads: int = 1,
     gpus: int = 0,
 ) -> None:
     """Write the imputed VCF or BCF with its index, and a table of all target sites with their fate.
 
     Every site of the imputer's panel comes out, those of the target with their known genotypes as
-    they were. The target is read whole before anything is imputed. Raises InputError where it is
-    unphased or shares no chromosome with the imputer.
+    they were. The target is read whole before anything is imputed, and then phased as `phasing`
+    says where it is not; without `phasing` it must be. Raises InputError where it is unphased and
+    not to be phased, or shares no chromosome with the imputer.
     """
     started = time.perf_counter()
     _check_paths(target, output, sites)
@@ -59,11 +62,13 @@ def imputation(
     output.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with borrowing_folder(output) as scratch:
-        read = read_target(target, header, opened, settings.max_unphased, scratch)
+        read = read_target(target, header, opened, scratch, may_phase(phasing))
         check_diagnosis(target, read.diagnosis, settings)
+        phaser = TargetPhaser(opened, phasing, people, threads, show_progress)
+        read, source = phaser.phase(read)
         last = max(part.last for part in read.chromosomes)
         lengths = _list_lengths(read, header)
-        with writing_imputed(output, lengths, people, last, threads) as writer:
+        with writing_imputed(output, lengths, people, last, threads, source) as writer:
             for part in read.chromosomes:
                 panel = open_panel_chromosome(opened, part.chromosome)
                 impute_chromosome(engine, panel, part, writer, show_progress)

@@ -38,8 +38,8 @@ class SiteFate(NamedTuple):
 
 @dataclass
 class Block:
-    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing, ABSENT no second one),
-    whether each genotype is phased, bool [S, n], and what is odd about each one's record.
+    """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing, ABSENT no second one), the
+    phase of each genotype [S, n] as in `Record`, and what is odd about each one's record.
     """
 
     positions: np.ndarray
@@ -234,7 +234,7 @@ class BiallelicReader:
         genotype = alleles.view(np.uint16)[..., 0]
         different = (genotype == 1) | (genotype == 256)
         self.tally["heterozygotes"] += int(np.count_nonzero(different))
-        self.count_genotypes("unphased_heterozygotes", block, different & ~block.phased)
+        self.count_genotypes("unphased_heterozygotes", block, different & (block.phased == 0))
         return block
 
 

@@ -73,7 +73,11 @@ REMARKS = {
     ),
     "multiallelic_split": Fate("both", "another record of the position has another ALT"),
     "filter_fail": Fate("both", "FILTER is neither PASS nor `.`; it is not judged"),
-    "phase_sets": Fate("both", "PS is not read: `|` is taken to hold along the chromosome"),
+    "phase_sets": Fate(
+        "both",
+        "PS: of a target, phase is kept within a set and chosen between sets; of a panel, `|` is "
+        "taken to hold along the chromosome",
+    ),
     "beyond_contig_end": Fate("both", "beyond the length that the header declares"),
     "lower_case": Fate("both", "REF or ALT in small letters, read as capitals"),
 }

@@ -21,7 +21,7 @@ class Rules(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One allele of ALT against all others: alleles int8 [n, 2] (-1 missing), phase bool [n]."""
+    """One allele of ALT against all others: alleles int8 [n, 2] (-1 missing), phase [n]."""
 
     record: Record
     alt: str

@@ -19,7 +19,13 @@ from haplorag.vcf.bgzf import check_container, unchanged
 from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.header import Header, read_contigs, read_header
 from haplorag.vcf.index import UNCOUNTED, count_indexed
-from haplorag.vcf.records import Record, RecordReader, find_odd_alt, read_alleles
+from haplorag.vcf.records import (
+    Record,
+    RecordReader,
+    find_odd_alt,
+    number_phase_set,
+    read_alleles,
+)
 
 
 def read_vcf_header(path: Path) -> Header:
@@ -167,8 +173,18 @@ def _convert_record(record: Variant, where: str) -> Record:
         bool(record.FILTER),
         "PS" in record.FORMAT,
         alleles,
-        calls[:, -1].astype(bool),
+        _read_phase(record, calls[:, -1].astype(bool)),
     )
+
+
+def _read_phase(record: Variant, phased: np.ndarray) -> np.ndarray:
+    """Phase [n] of a record's genotypes, with their sets where it has any."""
+    if "PS" not in record.FORMAT:
+        return phased
+    values = record.format("PS")
+    # Whole numbers that are missing are negative, words that are missing a dot.
+    words = [b"." if str(one).startswith("-") else str(one).encode() for one in values.ravel()]
+    return np.where(phased, np.array([number_phase_set(word) for word in words], np.int32), 0)
 
 
 def _watch(path: Path, reader: VCF) -> Iterator[Variant]:

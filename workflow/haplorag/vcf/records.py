@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,8 @@ from haplorag.vcf.header import Header, split_header
 LONGEST_LINE = 2**27
 # VCF 4.4 and 4.5 may write the phase of the first allele before it: |0|1 is 0|1.
 CALL = re.compile(rb"([|/]?)(\d+|\.)(?:([|/])(\d+|\.))?")
+# Phase of a genotype that is in no set of its own.
+PHASED = 1
 # Nearly all genotypes are 0|0 to 1|1 and nothing else: four bytes each that differ in two bits.
 PLAIN_CALL, PLAIN_BITS = (
     int(np.frombuffer(text, np.uint32)[0]) for text in (b"0|0\t", b"\1\0\1\0")
@@ -26,8 +29,8 @@ PLAIN_CALL, PLAIN_BITS = (
 
 
 class Record(NamedTuple):
-    """One line: alleles int16 or int8 [n, 2] (-1 missing, ABSENT no second one) and phase bool [n],
-    in the file's order.
+    """One line: alleles int16 or int8 [n, 2] (-1 missing, ABSENT no second one) and phase int32 or
+    bool [n], in the file's order: 0 not phased, 1 phased, and higher the number of a phase set.
 
     REF and ALT are in capitals; `lower_case` tells that they were not. Position 0 is a telomere.
     """
@@ -72,9 +75,7 @@ class RecordReader:
             found = _read_plain(calls, people) if words == [b"GT"] else None
             try:
                 alleles, phased = (
-                    (found, everyone)
-                    if found is not None
-                    else _read_calls(calls, people, words.index(b"GT"))
+                    (found, everyone) if found is not None else _read_calls(calls, people, words)
                 )
             except ValueError as error:
                 columns = _describe_columns(line, people)
@@ -183,11 +184,12 @@ def _read_plain(calls: bytes, people: int) -> np.ndarray | None:
     return different.view(np.int8).reshape(people, 4)[:, ::2]
 
 
-def _read_calls(calls: bytes, people: int, place: int) -> tuple[np.ndarray, np.ndarray]:
-    """Alleles int16 [n, 2] and phase bool [n] of genotypes in the `place`-th field.
+def _read_calls(calls: bytes, people: int, words: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Alleles int16 [n, 2] and phase [n] (see `Record`) of cells with the fields `words`.
 
     Raises ValueError where one is odd.
     """
+    place = words.index(b"GT")
     cells = calls.split(b"\t")
     if len(cells) != people:
         raise ValueError("has too many or too few columns; fix the record")
@@ -196,7 +198,21 @@ def _read_calls(calls: bytes, people: int, place: int) -> tuple[np.ndarray, np.n
         for cell in cells
     ]
     table = np.array(parsed, dtype=np.int16).reshape(people, 3)
-    return table[:, :2], table[:, 2].astype(bool)
+    phased = table[:, 2].astype(bool)
+    if b"PS" in words:
+        place = words.index(b"PS")
+        named = [cell.split(b":", place + 1)[place:][:1] for cell in cells]
+        sets = [number_phase_set(word[0]) if word else PHASED for word in named]
+        phased = np.where(phased, np.array(sets, dtype=np.int32), 0)
+    return table[:, :2], phased
+
+
+def number_phase_set(word: bytes) -> int:
+    """The number of a phase set by its name, the value of PS: 1 for `.`, which is none."""
+    if word in (b".", b""):
+        return PHASED
+    name = int(word) if word.isdigit() else zlib.crc32(word)
+    return PHASED + 1 + name % 2**30
 
 
 @lru_cache(maxsize=2**14)

@@ -98,11 +98,13 @@ class ImputedWriter:
             entries = self._entries[codes[number]]
             yield _format_line(chromosome, site, facts, entries, typed[number])
 
-    def format_untouched(self, chromosome: str, site: Site, alleles: np.ndarray) -> bytes:
-        """The line of a target site that was not used: alleles int8 [n, 2], -1 where missing and
-        ABSENT where haploid.
+    def format_untouched(
+        self, chromosome: str, site: Site, alleles: np.ndarray, unphased: np.ndarray
+    ) -> bytes:
+        """The line of a target site that was not used: alleles int8 [n, 2], -1 where missing
+        and ABSENT where haploid, and whose two are not in a known order, bool [n].
         """
-        return _format_phased(chromosome, site, "TARGET_ONLY", alleles)
+        return _format_phased(chromosome, site, "TARGET_ONLY", alleles, unphased)
 
 
 def _format_line(
@@ -124,12 +126,18 @@ def _format_head(chromosome: str, site: Site, facts: str, kind: str) -> bytes:
     return "\t".join([chromosome, *map(str, words), ".", "PASS", facts, kind]).encode()
 
 
-def _format_phased(chromosome: str, site: Site, facts: str, alleles: np.ndarray) -> bytes:
-    """A line with nothing but phased genotypes: alleles int8 [n, 2], -1 where missing and ABSENT
-    where haploid.
+def _format_phased(
+    chromosome: str, site: Site, facts: str, alleles: np.ndarray, unphased: np.ndarray | None = None
+) -> bytes:
+    """A line with nothing but genotypes: alleles int8 [n, 2], -1 where missing and ABSENT where
+    haploid; all are phased but those of `unphased` bool [n].
     """
-    entries = PHASED[4 * (alleles[:, 0] + 1) + alleles[:, 1] - ABSENT].tobytes()
-    return _format_head(chromosome, site, facts, "GT") + entries.replace(b"\0", b"") + b"\n"
+    entries = PHASED[4 * (alleles[:, 0] + 1) + alleles[:, 1] - ABSENT]
+    if unphased is not None and unphased.any():
+        entries[unphased] = np.char.replace(entries[unphased], b"|", b"/")
+    return (
+        _format_head(chromosome, site, facts, "GT") + entries.tobytes().replace(b"\0", b"") + b"\n"
+    )
 
 
 def format_entry(first: int, second: int) -> str:
@@ -187,13 +195,19 @@ def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def writing_imputed(
-    path: Path, lengths: dict[str, int], people: list[str], last: int, threads: int = 1
+    path: Path,
+    lengths: dict[str, int],
+    people: list[str],
+    last: int,
+    threads: int = 1,
+    source: str = "",
 ) -> Iterator[ImputedWriter]:
     """Give a writer; VCF or BCF (by the name's ending) and index appear at `path` only when all
     went well.
 
     `lengths` has the length of each chromosome in bp, 0 where it is not known; `last` is the
-    greatest position that will be written. So many threads compress, while lines are formatted.
+    greatest position that will be written, `source` more lines of the header. So many threads
+    compress, while lines are formatted.
     """
     with replacing(path) as temporary:
         text, pointers = (
@@ -201,7 +215,7 @@ def writing_imputed(
         )
         try:
             with writing_blocks(text, threads) as file:
-                file.write(format_header(people, lengths, IMPUTED_FIELDS, SOURCE))
+                file.write(format_header(people, lengths, IMPUTED_FIELDS, SOURCE + source))
                 yield ImputedWriter(file)
             if path.suffix == ".bcf":
                 pysam.bcftools.view(
@@ -263,21 +277,28 @@ def write_phased(
 
     `calls` has alleles int8 [n, 2] of each site, -1 where missing and ABSENT where haploid.
     """
-    _write_records(path, {chromosome: zip(sites, calls, strict=True)}, people)
+    records = ((site, alleles, None) for site, alleles in zip(sites, calls, strict=True))
+    write_genotypes(path, {chromosome: records}, people)
 
 
-def _write_records(
+def write_genotypes(
     path: Path,
-    chromosomes: Mapping[str, Iterable[tuple[Site, np.ndarray]]],
+    chromosomes: Mapping[str, Iterable[tuple[Site, np.ndarray, np.ndarray | None]]],
     people: list[str],
+    source: str = "",
 ) -> None:
+    """Write genotypes as a bgzipped, indexed VCF with some more lines `source` in its header.
+
+    Each record is a site, alleles int8 [n, 2], -1 where missing, and which genotypes are not
+    phased, bool [n] or None where all are.
+    """
     last = 0
     with replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb") as file:
-            file.write(format_header(people, dict.fromkeys(chromosomes, 0), PHASED_FIELDS))
+            file.write(format_header(people, dict.fromkeys(chromosomes, 0), PHASED_FIELDS, source))
             for chromosome, records in chromosomes.items():
-                for site, alleles in records:
-                    file.write(_format_phased(chromosome, site, ".", alleles))
+                for site, alleles, unphased in records:
+                    file.write(_format_phased(chromosome, site, ".", alleles, unphased))
                     last = max(last, site.position)
         pointers = temporary.with_name(temporary.name + ".index")
         _index_text(temporary, pointers, last)
@@ -292,13 +313,12 @@ def write_vcf(
     A stretch is positions int [S], REF and ALT [S, 2] and haplotypes 0/1 [S, n, 2]; a site is
     called by its chromosome, position and alleles.
     """
-    chromosomes = {
-        chromosome: zip(_name_sites(chromosome, positions, alleles), calls, strict=True)
-        for chromosome, (positions, alleles, calls) in regions.items()
-    }
-    _write_records(path, chromosomes, people)
+    chromosomes = {name: _name_sites(name, *region) for name, region in regions.items()}
+    write_genotypes(path, chromosomes, people)
 
 
-def _name_sites(chromosome: str, positions: np.ndarray, alleles: np.ndarray) -> Iterator[Site]:
-    for position, (ref, alt) in zip(positions.tolist(), alleles, strict=True):
-        yield Site(position, f"{chromosome}:{position}:{ref}:{alt}", ref, alt)
+def _name_sites(
+    chromosome: str, positions: np.ndarray, alleles: np.ndarray, calls: np.ndarray
+) -> Iterator[tuple[Site, np.ndarray, None]]:
+    for position, (ref, alt), call in zip(positions.tolist(), alleles, calls, strict=True):
+        yield Site(position, f"{chromosome}:{position}:{ref}:{alt}", ref, alt), call, None

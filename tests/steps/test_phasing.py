@@ -1,0 +1,185 @@
+"""A target that is not phased is phased and imputed, and can be looked at."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pysam
+import pytest
+
+from haplorag.errors import InputError
+from haplorag.steps.imputation import imputation
+from haplorag.steps.phasing import phasing
+
+
+@pytest.fixture(scope="module")
+def chosen(simulated):
+    return simulated.settings.phasing.model_copy(update={"states": 100, "burn_in": 4, "sweeps": 4})
+
+
+def rewrite(source, path, change, extra=()):
+    """Write a VCF with every record's columns changed, and two records of the caller's own."""
+    with pysam.VariantFile(str(source)) as vcf:
+        lines = [str(record).rstrip("\n").split("\t") for record in vcf]
+        header = str(vcf.header)
+    lines = [change(row, line) for row, line in enumerate(lines)]
+    text = "".join("\t".join(line) + "\n" for line in [*extra, *lines])
+    if ":PS" in text:
+        header = header.replace(
+            "#CHROM",
+            '##FORMAT=<ID=PS,Number=1,Type=Integer,Description="."\n#CHROM'.replace(
+                '."\n', '.">\n'
+            ),
+        )
+    path.write_text(header + text)
+    return path
+
+
+def read_calls(path, field="GT"):
+    with pysam.VariantFile(str(path)) as vcf:
+        return {
+            (record.pos, record.alts): [
+                (call["GT"], call.phased) if field == "GT" else call[field]
+                for call in record.samples.values()
+            ]
+            for record in vcf
+        }
+
+
+def unphase(_, line):
+    return [*line[:9], *("/".join(sorted(cell.split("|"))) for cell in line[9:])]
+
+
+@pytest.fixture(scope="module")
+def unphased(simulated, tmp_path_factory):
+    source = simulated.folder / "demo/target.vcf.gz"
+    people = pysam.VariantFile(str(source)).header.samples
+    # A site that the panel does not have.
+    other = ["1", "1", ".", "A", "C", ".", ".", ".", "GT", *["0/1"] * len(people)]
+    folder = tmp_path_factory.mktemp("phasing")
+    return rewrite(source, folder / "t.vcf", unphase, [other])
+
+
+@pytest.fixture(scope="module")
+def phased(panel_imputer, unphased, chosen):
+    output = unphased.with_name("phased.vcf.gz")
+    phasing(panel_imputer, unphased, output, settings=chosen, threads=2)
+    return output
+
+
+def count_errors(found, truth):
+    """Switch errors, and how many neighbouring heterozygotes there are."""
+    sites = [place for place in truth if place in found]
+    errors = pairs = 0
+    for person in range(len(truth[sites[0]])):
+        turns = [
+            found[place][person][0] == truth[place][person][0]
+            for place in sites
+            if len(set(truth[place][person][0])) > 1
+        ]
+        errors += int(np.sum(np.diff(turns)))
+        pairs += len(turns) - 1
+    return errors, pairs
+
+
+def test_phase_is_found_and_genotypes_stay(phased, unphased, simulated):
+    truth = read_calls(simulated.folder / "demo/target.vcf.gz")
+    found, before = read_calls(phased), read_calls(unphased)
+    assert list(found) == list(before)
+    for place, calls in before.items():
+        assert [sorted(call) for call, _ in calls] == [sorted(call) for call, _ in found[place]]
+        assert [is_phased for _, is_phased in found[place]] == [place in truth] * len(calls)
+    errors, pairs = count_errors(found, truth)
+    assert errors < 0.1 * pairs and pairs > 200
+    header = str(pysam.VariantFile(str(phased)).header)
+    assert "##haplorag_phasing=haplorag " in header
+
+
+def test_an_unphased_target_imputes_and_says_how(
+    panel_imputer, unphased, phased, chosen, simulated, tmp_path
+):
+    outputs = [tmp_path / "direct.vcf.gz", tmp_path / "after.vcf.gz"]
+    section = simulated.settings.imputation
+    for source, output in zip((unphased, phased), outputs, strict=True):
+        imputation(
+            panel_imputer, source, output, tmp_path / "sites.tsv", settings=section,
+            phasing=chosen, threads=2,
+        )  # fmt: skip
+    direct, after = map(read_calls, outputs)
+    assert direct == after
+    assert direct[1, ("C",)] == [((0, 1), False)] * len(direct[1, ("C",)])
+    headers = [str(pysam.VariantFile(str(output)).header) for output in outputs]
+    assert ["##haplorag_phasing=" in header for header in headers] == [True, False]
+
+
+def test_a_person_alone_is_phased_as_among_others(panel_imputer, phased, unphased, chosen):
+    alone = unphased.with_name("alone.vcf")
+    name = list(pysam.VariantFile(str(unphased)).header.samples)[1]
+    pysam.bcftools.view("-s", name, "-o", str(alone), str(unphased), catch_stdout=False)
+    output = alone.with_name("alone.vcf.gz")
+    phasing(panel_imputer, alone, output, settings=chosen)
+    one, all_ = read_calls(output), read_calls(phased)
+    assert [calls[0] for calls in one.values()] == [calls[1] for calls in all_.values()]
+
+
+@pytest.mark.parametrize("kind", ["vcf", "bcf"])
+def test_phase_sets_are_kept(panel_imputer, simulated, chosen, tmp_path, kind):
+    """Two sets, of which the second lies the other way round, and some sites in none."""
+
+    def cut(row, line):
+        if row % 9 == 0:
+            return unphase(row, line)
+        cells = [cell if row < 60 else cell[::-1] for cell in line[9:]]
+        return [*line[:8], "GT:PS", *(f"{cell}:{1 + (row >= 60)}" for cell in cells)]
+
+    source = simulated.folder / "demo/target.vcf.gz"
+    target = rewrite(source, tmp_path / "t.vcf", cut)
+    if kind == "bcf":
+        pysam.bcftools.view("-Ob", "-o", str(tmp_path / "t.bcf"), str(target), catch_stdout=False)
+        target = tmp_path / "t.bcf"
+    phasing(panel_imputer, target, tmp_path / "o.vcf.gz", settings=chosen, threads=2)
+    truth, found = read_calls(source), read_calls(tmp_path / "o.vcf.gz")
+    places = list(truth)
+    for low, high in ((0, 60), (60, len(places))):
+        kept = {
+            place: truth[place] for row, place in enumerate(places) if low <= row < high and row % 9
+        }
+        assert count_errors(found, kept)[0] == 0
+    errors, pairs = count_errors(found, truth)
+    assert errors < 0.05 * pairs
+
+
+def test_a_phased_target_stays_as_it_is(panel_imputer, simulated, chosen, tmp_path, caplog):
+    source = simulated.folder / "demo/target.vcf.gz"
+    with caplog.at_level("INFO", "haplorag"):
+        phasing(panel_imputer, source, tmp_path / "o.vcf.gz", settings=chosen)
+    assert read_calls(tmp_path / "o.vcf.gz") == read_calls(source)
+    assert "nothing is left to phase" in caplog.text
+
+
+def test_beagle_phases_where_it_is_asked_for(panel_imputer, unphased, chosen, simulated, tmp_path):
+    if not shutil.which("beagle"):
+        pytest.skip("Beagle is not installed")
+    with_beagle = chosen.model_copy(update={"method": "beagle"})
+    output = tmp_path / "o.vcf.gz"
+    phasing(panel_imputer, unphased, output, settings=with_beagle)
+    errors, pairs = count_errors(
+        read_calls(output), read_calls(simulated.folder / "demo/target.vcf.gz")
+    )
+    assert errors < 0.1 * pairs
+    assert "##haplorag_phasing=beagle." in str(pysam.VariantFile(str(output)).header)
+    assert "_" not in subprocess.run(["ls", tmp_path], capture_output=True, text=True).stdout
+
+
+def test_beagle_that_is_lacking_or_fails_is_told(
+    panel_imputer, unphased, chosen, tmp_path, monkeypatch
+):
+    with_beagle = chosen.model_copy(update={"method": "beagle"})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"beagle: not installed; run .*method: panel"):
+        phasing(panel_imputer, unphased, tmp_path / "o.vcf.gz", settings=with_beagle)
+    (tmp_path / "beagle").write_text("#!/bin/sh\necho no such argument\nexit 3\n")
+    (tmp_path / "beagle").chmod(0o755)
+    with pytest.raises(InputError, match=r"exit status 3; fix phasing.arguments.*no such argument"):
+        phasing(panel_imputer, unphased, tmp_path / "o.vcf.gz", settings=with_beagle)
+    assert not (tmp_path / "o.vcf.gz").exists()

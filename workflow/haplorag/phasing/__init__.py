@@ -1,0 +1,1 @@
+"""Phases a target's genotypes against the panel."""
