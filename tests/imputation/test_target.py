@@ -293,6 +293,8 @@ def test_a_chromosome_of_unknown_sites_does_not_undo_the_others(
     shutil.copytree(folder / "1", folder / "2")
     facts = read_facts(folder / "imputer.json", "imputer")
     facts["chromosomes"] = ["1", "2"]
+    ours = {name: of for name, of in facts["files"].items() if name.startswith("1/")}
+    facts["files"] |= {f"2/{name[2:]}": of for name, of in ours.items()}
     write_facts(folder / "imputer.json", "imputer", facts)
 
     def change(rows):

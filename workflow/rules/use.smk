@@ -386,6 +386,13 @@ rule imputation:
     output:
         vcf=f"{results}/imputation/{{target}}.{extension}",
         sites=f"{results}/imputation/{{target}}.sites.tsv",
+        qc=report(
+            f"{results}/imputation/{{target}}.qc.html",
+            category="Targets",
+            labels={"target": "{target}"},
+        ),
+        figures=f"{results}/imputation/{{target}}.qc.tsv",
+        samples=f"{results}/imputation/{{target}}.qc.samples.tsv",
     log:
         f"{logs}/imputation/{{target}}.log",
     benchmark:
@@ -407,6 +414,7 @@ rule imputation:
         )(wildcards),
     shell:
         "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
+        " --qc {output.qc:q} --refusal {log:q}.qc.html"
         " --settings {params.settings:q} --phasing {params.phasing:q}"
         " --threads {threads} --gpus {resources.gpu}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"

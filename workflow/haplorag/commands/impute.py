@@ -57,8 +57,8 @@ def impute(
 
     Every site of the imputer's panel comes out, with GT, DS (expected ALT alleles), GP
     (probabilities of the genotypes) and HDS (of ALT on each haplotype) of each person, and AF, R2
-    and IMP or TYPED of each site. The index and a table of what became of each site of TARGET are
-    written beside it. What is not phased in TARGET is phased first.
+    and IMP or TYPED of each site. The index, a table of what became of each site of TARGET and a
+    page on its quality are written beside it. What is not phased in TARGET is phased first.
     """
     from haplorag.commands.session import summarising
 
@@ -71,13 +71,23 @@ def impute(
         from haplorag.steps.imputation import imputation
 
         for source, result, table in paths:
+            page = _name_page(result)
             imputation(
                 imputer, source, result, table, settings=settings.imputation,
                 phasing=settings.phasing, threads=threads, gpus=gpus,
+                qc=page, refusal=page,
             )  # fmt: skip
             summary.outputs[result] = "imputed genotypes, with their index beside them"
             summary.outputs[table] = f"what became of each site of {source}"
+            summary.outputs[page] = "strand, build, frequencies, samples and R2 at a glance"
+            summary.outputs[page.with_suffix(".samples.tsv")] = "a row a sample"
+            summary.outputs[page.with_suffix(".tsv")] = "the page's figures"
         summary.sentence = f"Imputed {target}"
+
+
+def _name_page(result: Path) -> Path:
+    """The page on a target's quality, beside its imputed file."""
+    return result.with_name(result.name.removesuffix(_find_ending(result.name)) + ".qc.html")
 
 
 def _read_settings(output: str, config: list[Path], pairs: list[str]) -> Settings:

@@ -14,6 +14,7 @@ from haplorag.dataset.prefetch import prefetching
 from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.target import TargetChromosome
+from haplorag.imputation.target_qc import ImputedQuality, QualityWatch
 from haplorag.qc.duplicates import DuplicateFinder
 from haplorag.vcf.fates import USED
 from haplorag.vcf.writer import ImputedWriter, Site
@@ -28,12 +29,14 @@ def impute_chromosome(
     target: TargetChromosome,
     writer: ImputedWriter,
     progress: Progress,
-) -> None:
-    """Write a chromosome's lines: imputed sites, the target's unused ones in between.
+) -> ImputedQuality:
+    """Write a chromosome's lines: imputed sites, the target's unused ones in between; gives how
+    well they are known.
 
     Warns of windows with few typed sites and of people who are in the reference.
     """
-    watch = _Watch(panel, target.people)
+    watch = _Watch(panel, target)
+    measured = len(writer.r2)
     unused = (
         (site.position, writer.format_untouched(target.name, site, alleles, unphased))
         for site, alleles, unphased in target.iterate_unused()
@@ -49,6 +52,7 @@ def impute_chromosome(
         "chromosome %s: %d of %d target sites used, %d sites written",
         target.name, used, len(target.fates), len(panel.position),
     )  # fmt: skip
+    return watch.quality.finish(np.concatenate(writer.r2[measured:]))
 
 
 def _format_windows(
@@ -64,6 +68,7 @@ def _format_windows(
         start, stop = panel.windows.cores[window]
         here = typed[start:stop]
         watch.add(start + np.flatnonzero(here), known[:, here])
+        watch.quality.add(start, known, probability)
         certain = np.where(known >= 0, known, probability)
         certain = np.where(known == ABSENT, np.nan, certain)
         sites = _describe(panel, target, np.arange(start, stop))
@@ -85,11 +90,13 @@ def _describe(panel: PanelChromosome, target: TargetChromosome, sites: np.ndarra
 class _Watch:
     """Looks at every window for few typed sites, and for people who stand in the reference too."""
 
-    def __init__(self, panel: PanelChromosome, people: int) -> None:
+    def __init__(self, panel: PanelChromosome, target: TargetChromosome) -> None:
+        typed = target.record >= 0
+        self.quality = QualityWatch(panel.frequencies.frequency, typed, target.people)
         self._shards = panel.shards
         self._windows = len(panel.windows)
         self._reference = panel.shards.ploidy.people.shape[1]
-        self._duplicates = DuplicateFinder(self._reference + people)
+        self._duplicates = DuplicateFinder(self._reference + target.people)
         self._weak = 0
 
     def add(self, sites: np.ndarray, known: np.ndarray) -> None:

@@ -105,6 +105,33 @@ class Diagnosis:
         disagrees = self.disagreement > MOST_MISMATCHES
         return "other" if disagrees and self.overlap < 1 / 2 else "same"
 
+    def explain(self) -> list[tuple[str, str]]:
+        """What the counts say, a question and its answer each."""
+        telling = self.telling.total()
+        shared = f"{self.matched:,} of {self.variants:,} sites within its reach are the panel's"
+        odd = f"where positions agree {self.disagreement:.1%} have other alleles"
+        builds = {
+            "same": "the panel's",
+            "other": "another than the panel's: alleles agree as by chance",
+            "unknown": "cannot be told from so few positions",
+        }
+        strands = {
+            "forward": "the panel's; A/T and C/G SNPs are used as they are",
+            "reverse": "the other one; SNPs are renamed, A/T and C/G SNPs are not used",
+            "mixed": "now one, now the other; SNPs are renamed, A/T and C/G SNPs are not used",
+            "unknown": "no SNP tells it; a VCF's is the forward strand",
+        }
+        swaps = {
+            "none": "as in the panel",
+            "few": "a few are the other way round, and are recoded",
+            "many": "often the other way round (REF is not the reference genome's), recoded",
+        }
+        return [
+            ("Genome build", f"{builds[self.build]} ({shared}, {odd})"),
+            ("Strand", f"{strands[self.strand]} ({self.flips:,} of {telling:,} SNPs flipped)"),
+            ("REF and ALT", f"{swaps[self.swapping]} ({self.swaps:,} of {telling:,} SNPs swapped)"),
+        ]
+
 
 def check_diagnosis(path: Path, diagnosis: Diagnosis, settings: ImputationSettings) -> None:
     """Raise InputError where a target is most likely not what it is taken for.

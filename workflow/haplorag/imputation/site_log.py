@@ -117,15 +117,15 @@ class SiteLog:
         table = pd.concat([kept, left_out] if dropped else [kept], ignore_index=True)
         return explain_fates(table)
 
-    def compare_frequencies(self, settled: SettledSites) -> pd.DataFrame:
+    def compare_frequencies(self, record: np.ndarray, swapped: np.ndarray) -> pd.DataFrame:
         """Panel sites that are typed: their row, ALT frequency in the target and in the panel, and
         how many alleles of the target are known.
         """
-        sites = np.flatnonzero(settled.record >= 0)
-        rows = settled.record[sites]
+        sites = np.flatnonzero(record >= 0)
+        rows = record[sites]
         known = np.array(self.known)[rows]
         share = np.array(self.alternate)[rows] / np.maximum(known, 1)
-        there = np.where(settled.swapped[rows], 1 - share, share)
+        there = np.where(swapped[rows], 1 - share, share)
         panel = self.panel.frequencies.frequency[sites].astype(float)
         facts = {"site": sites, "target": there, "panel": panel, "known": known}
         return pd.DataFrame(facts)[known > 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,20 @@ import pandas as pd
 from haplorag.errors import InputError
 from haplorag.imputation.diagnosis import Diagnosis
 from haplorag.imputation.imputer import Imputer, open_panel_chromosome
-from haplorag.imputation.site_log import FATE_COLUMNS, SettledSites, SiteLog, explain_fates
+from haplorag.imputation.oddities import find_oddities
+from haplorag.imputation.site_log import FATE_COLUMNS, SiteLog, explain_fates
 from haplorag.imputation.site_matching import SiteMatcher
 from haplorag.imputation.target_ploidy import tell_ploidy_of_store
+from haplorag.imputation.target_qc import (
+    ChromosomeQuality,
+    ImputedQuality,
+    TargetQuality,
+    describe_chromosome,
+    measure_inbreeding,
+    tabulate_accuracy,
+    tabulate_fates,
+    tabulate_people,
+)
 from haplorag.io.hdf5 import creating_arrays, opening_arrays
 from haplorag.panel.genotype_store import (
     GenotypeAppender,
@@ -30,7 +41,7 @@ from haplorag.panel.genotype_store import (
 from haplorag.panel.ploidy import Ploidy
 from haplorag.qc.ploidy import settle_haploid
 from haplorag.vcf.biallelic import BiallelicReader
-from haplorag.vcf.chromosomes import match_chromosome
+from haplorag.vcf.chromosomes import match_chromosome, plain_name
 from haplorag.vcf.header import Header
 from haplorag.vcf.position import Rules, list_remarks
 from haplorag.vcf.reader import check_counts, iterate_chromosomes
@@ -38,9 +49,7 @@ from haplorag.vcf.records import Record
 from haplorag.vcf.writer import Site
 
 log = logging.getLogger(__name__)
-FEW_SITES = 20
-MOST_MISSING = 0.5
-LEAST_CORRELATION = 0.3
+X = ("X", "23")
 READING = Rules("all_biallelic", hom_ref=True)
 PHASE = "set phasing.method to panel or beagle, or phase it with a program of your own"
 
@@ -169,13 +178,38 @@ class Target:
     """A target as it was read: the chromosomes that can be imputed, in the file's order.
 
     `fates` has a row for every allele of every record of the file, `records` counts those by
-    chromosome as the file calls it.
+    chromosome as the file calls it, `quality` describes those that the imputer has.
     """
 
     chromosomes: list[TargetChromosome]
     fates: pd.DataFrame
     records: Counter[str]
     diagnosis: Diagnosis
+    quality: dict[str, ChromosomeQuality]
+
+    @property
+    def last(self) -> int:
+        """The greatest position that will come out."""
+        return max(part.last for part in self.chromosomes)
+
+    def list_lengths(self, header: Header) -> dict[str, int]:
+        """Lengths of chromosomes that the header declares, 0 for those that are longer in truth."""
+        lengths = {}
+        for part in self.chromosomes:
+            declared = header.lengths.get(part.name, 0)
+            lengths[part.name] = declared if part.last <= declared else 0
+        return lengths
+
+    def judge(self, people: list[str], imputed: list[ImputedQuality]) -> TargetQuality:
+        """All that is known of the target's quality; `imputed` is empty before it is imputed."""
+        return TargetQuality(
+            dict(self.records),
+            self.diagnosis,
+            self.quality,
+            tabulate_fates(self.fates),
+            tabulate_people(people, list(self.quality.values()), imputed),
+            tabulate_accuracy(imputed) if imputed else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -296,72 +330,34 @@ def _settle(
                 "%s: overlap=0 on chromosome %s: none of its sites is the panel's; it is left out, "
                 "the others are imputed", path, part.name,
             )  # fmt: skip
+    quality = {
+        draft.name: _describe(draft, part) for draft, part in zip(drafts, settled, strict=True)
+    }
     tables = [part.fates.assign(chromosome=part.name) for part in settled]
     fates = pd.concat([*tables, *elsewhere], ignore_index=True)
-    return Target(matched, fates, read, diagnosis)
+    return Target(matched, fates, read, diagnosis, quality)
+
+
+def _describe(draft: _Draft, part: TargetChromosome) -> ChromosomeQuality:
+    """Describe a chromosome as it came; of X also who seems to have one haplotype."""
+    panel = draft.sites.panel
+    described = describe_chromosome(draft.sites, part.record, part.swapped)
+    if plain_name(part.chromosome) not in X:
+        return described
+    typed = part.typed
+    share = panel.frequencies.frequency[typed].astype(float)
+    inbreeding = measure_inbreeding(part.read_haplotypes(typed), share, panel.position[typed])
+    return replace(described, x_inbreeding=inbreeding)
 
 
 def _settle_chromosome(draft: _Draft, diagnosis: Diagnosis) -> TargetChromosome:
     reader, sites = draft.reader, draft.sites
     settled = sites.settle(diagnosis.trusts_palindromes)
     fates = sites.tabulate(settled, reader.dropped)
-    for oddity in _find_oddities(draft, settled, fates, diagnosis):
+    for oddity in find_oddities(reader.chromosome, sites, settled, fates, diagnosis):
         log.warning("%s: %s", reader.path, oddity)
     where = reader.chromosome, draft.name, draft.store, len(reader.people)
     ploidy = tell_ploidy_of_store(
         draft.store, reader.chromosome, len(reader.people), settled.record, sites.panel, reader.path
     )
     return TargetChromosome(*where, settled.record, settled.swapped, fates, sites.last, ploidy)
-
-
-def _find_oddities(
-    draft: _Draft, settled: SettledSites, fates: pd.DataFrame, diagnosis: Diagnosis
-) -> Iterator[str]:
-    """Sites that were not taken as they are, missing genotypes, frequencies unlike the panel's."""
-    reader, sites = draft.reader, draft.sites
-    counted = [_count_words(reader.chromosome, fates, word) for word in ("fate", "remarks")]
-    if told := ", ".join(filter(None, counted)):
-        yield f"{told}; the table of sites explains each; fix the file where it is not meant"
-    compared = sites.compare_frequencies(settled)
-    used = len(compared)
-    if used < FEW_SITES:
-        cause = "use a denser file"
-        if diagnosis.overlap < 1 / 2:
-            cause = "most likely its genome build is another; if not, use a denser file"
-        yield f"overlap={used} sites on {reader.chromosome} are too few to impute from; {cause}"
-    if missing := int(sites.missing.sum()):
-        yield f"missing_calls={missing} are imputed as if untyped in those people; fix known ones"
-    if low := int((sites.missing > MOST_MISSING * len(sites)).sum()):
-        yield (
-            f"samples_low_call_rate={low} people lack most genotypes, so that little is known of "
-            "them; remove them, or expect little"
-        )
-    correlation = _correlate(compared[["target", "panel"]].to_numpy())
-    if used >= FEW_SITES and correlation < LEAST_CORRELATION:
-        yield (
-            f"its frequencies at {used} sites of chromosome {reader.chromosome} correlate with the "
-            f"panel's by {correlation:.2f} only; most likely {_explain_correlation(correlation)}"
-        )
-
-
-def _explain_correlation(correlation: float) -> str:
-    """What makes frequencies unlike the panel's, the likelier cause first."""
-    coded = "its genotypes count REF as 1 (fix REF and ALT together with the genotypes)"
-    far = "these people are unlike the panel's (use a panel nearer to them)"
-    return f"{coded}, or {far}" if correlation < 0 else f"{far}, or {coded}"
-
-
-def _count_words(chromosome: str, fates: pd.DataFrame, column: str) -> str:
-    """How many records had each fate or remark but the usual one, the most frequent first."""
-    words = fates[column].str.split(",").explode()
-    words = words[~words.isin(["", "typed"])]
-    first = fates["position"][words.index].groupby(words.to_numpy()).first()
-    return ", ".join(
-        f"{word}={number} (first at {chromosome}:{first[word]})"
-        for word, number in words.value_counts().items()
-    )
-
-
-def _correlate(pairs: np.ndarray) -> float:
-    """Correlation of two columns [S, 2]; 1 where one of them does not vary."""
-    return float(np.corrcoef(pairs.T)[0, 1]) if len(pairs) and pairs.std(axis=0).all() else 1.0

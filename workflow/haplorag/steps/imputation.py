@@ -15,13 +15,13 @@ from haplorag.imputation.engine import Engine, build_panel_engine
 from haplorag.imputation.imputer import Imputer, open_imputer, open_panel_chromosome
 from haplorag.imputation.target import Target, read_target
 from haplorag.imputation.target_phasing import TargetPhaser, may_phase
+from haplorag.imputation.target_qc import ImputedQuality, TargetQuality, list_figures
 from haplorag.io.atomic import borrowing_folder
 from haplorag.io.tables import write_table
 from haplorag.li_stephens.passes import CorePasses, Passes
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import ImputationSettings, PhasingSettings
-from haplorag.vcf.header import Header
 from haplorag.vcf.reader import read_vcf_header
 from haplorag.vcf.writer import writing_imputed
 
@@ -42,8 +42,14 @@ def imputation(
     phasing: PhasingSettings | None = None,
     threads: int = 1,
     gpus: int = 0,
+    qc: Path | None = None,
+    refusal: Path | None = None,
 ) -> None:
     """Write the imputed VCF or BCF with its index, and a table of all target sites with their fate.
+
+    With `qc` (PAGE.html) a page on the target's quality, and beside it PAGE.tsv with its
+    figures and PAGE.samples.tsv with a row a sample; where the target is refused for what it is
+    like, the page goes to `refusal`.
 
     Every site of the imputer's panel comes out, those of the target with their known genotypes as
     they were. The target is read whole before anything is imputed, and then phased as `phasing`
@@ -60,20 +66,21 @@ def imputation(
     if not people:
         raise InputError(f"{target}: has no samples; give a VCF with genotypes")
     output.parent.mkdir(parents=True, exist_ok=True)
-    written = 0
+    found: list[ImputedQuality] = []
     with borrowing_folder(output) as scratch:
         read = read_target(target, header, opened, scratch, may_phase(phasing))
-        check_diagnosis(target, read.diagnosis, settings)
+        _check_target(target, read, people, settings, refusal)
         phaser = TargetPhaser(opened, phasing, people, threads, show_progress)
         read, source = phaser.phase(read)
-        last = max(part.last for part in read.chromosomes)
-        lengths = _list_lengths(read, header)
-        with writing_imputed(output, lengths, people, last, threads, source) as writer:
+        lengths = read.list_lengths(header)
+        with writing_imputed(output, lengths, people, read.last, threads, source) as writer:
             for part in read.chromosomes:
                 panel = open_panel_chromosome(opened, part.chromosome)
-                impute_chromosome(engine, panel, part, writer, show_progress)
-                written += len(panel.position)
+                found.append(impute_chromosome(engine, panel, part, writer, show_progress))
+    if qc:
+        _write_qc(qc, target, read.judge(people, found))
     _write_fates(sites, read)
+    written = sum(len(part.r2) for part in found)
     pace = written * len(people) / (time.perf_counter() - started)
     log.info("%d sites of %d people written, %.0f genotypes/s", written, len(people), pace)
 
@@ -121,13 +128,41 @@ def _choose_passes(device: torch.device, threads: int) -> Passes:
     return GpuPasses(device)
 
 
-def _list_lengths(read: Target, header: Header) -> dict[str, int]:
-    """Lengths of chromosomes that the target declares, 0 for those that are longer in truth."""
-    lengths = {}
-    for part in read.chromosomes:
-        declared = header.lengths.get(part.name, 0)
-        lengths[part.name] = declared if part.last <= declared else 0
-    return lengths
+def _check_target(
+    target: Path,
+    read: Target,
+    people: list[str],
+    settings: ImputationSettings,
+    refusal: Path | None,
+) -> None:
+    """Raise InputError where the target is most likely not what it is taken for, and show why."""
+    try:
+        check_diagnosis(target, read.diagnosis, settings)
+    except InputError as error:
+        if refusal is None:
+            raise
+        _write_page(refusal, target, read.judge(people, []), str(error))
+        raise InputError(f"{error} ({refusal} shows its quality)") from error
+
+
+def _write_qc(page: Path, target: Path, judged: TargetQuality) -> None:
+    _write_page(page, target, judged)
+    write_table(page.with_suffix(".tsv"), list_figures(judged))
+    write_table(page.with_suffix(".samples.tsv"), judged.people)
+
+
+def _write_page(
+    page: Path, target: Path, judged: TargetQuality, refusal: str | None = None
+) -> None:
+    # Loading matplotlib takes a while, and only the page asks for it.
+    from haplorag.report.qc_page import QualityContent, write_qc_page
+
+    content = QualityContent(
+        target.name, judged.diagnosis.explain(), judged.records, judged.fates,
+        judged.gather("frequencies"), judged.gather("windows"), judged.people, judged.accuracy,
+        refusal,
+    )  # fmt: skip
+    write_qc_page(page, content)
 
 
 def _write_fates(path: Path, read: Target) -> None:

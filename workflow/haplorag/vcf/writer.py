@@ -56,10 +56,14 @@ class Site:
 
 
 class ImputedWriter:
-    """Formats and writes lines in order; entries are looked up in a table that fills as it goes."""
+    """Formats and writes lines in order; entries are looked up in a table that fills as it goes.
+
+    `r2` keeps the estimated r2 of all sites that were formatted, float [L] a call.
+    """
 
     def __init__(self, file: BlockWriter) -> None:
         self._file = file
+        self.r2: list[np.ndarray] = []
         # Each with the tab before it; numpy pads with zero bytes.
         self._entries = np.zeros((LEVELS + 1) * (NONE + 1), dtype="S40")
         self._known = np.zeros(len(self._entries), dtype=bool)
@@ -93,6 +97,7 @@ class ImputedWriter:
         there = ~absent.reshape(len(levels), -1)
         share, r2 = average(dosages, there), estimate_r2(dosages, there)
         information = estimate_information(dosages, there, frequency)
+        self.r2.append(r2)
         for number, site in enumerate(sites):
             facts = f"AF={share[number]:.6g};R2={r2[number]:.4f};INFO={information[number]:.4f}"
             entries = self._entries[codes[number]]
