@@ -64,7 +64,7 @@ from haplorag.training.distributed import all_reduce_gradients
 from haplorag.training.loss import compute_loss
 from haplorag.training.optimiser import build_optimiser
 
-PACKAGES = ("haplorag", "torch", "triton", "numpy", "faiss-cpu", "faiss-gpu", "numba")
+PACKAGES = ("haplorag", "torch", "triton", "numpy", "faiss-cpu", "numba")
 # Founders that the made-up haplotypes are mosaics of, and the sites of a tile of the mosaic.
 FOUNDERS, TILE_SITES = 200, 128
 TWO_TILES = 10_000

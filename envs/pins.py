@@ -19,7 +19,6 @@ HEADS = {
     "gpu": """\
 # Third-party requirements on a machine with an NVIDIA GPU (driver 580 or newer); every version
 # pinned. Python 3.11 to 3.14, Linux.
-# Never beside cpu.txt: faiss-gpu and faiss-cpu fill the same folder.
 """,
     "slurm": """\
 # Beside cpu.txt or gpu.txt, where jobs are to be submitted to Slurm (profiles/slurm).
@@ -33,6 +32,8 @@ HEADS = {
 """,
 }
 FOR_GPUS = re.compile("nvidia-|cuda-|triton==")
+# Tests run the kernels by the interpreter of Triton.
+OF_NVIDIA = re.compile("nvidia-|cuda-")
 
 
 def main(options: list[str]) -> None:
@@ -45,7 +46,8 @@ def main(options: list[str]) -> None:
             option for other in beneath for option in ("--constraint", f"envs/{other}.txt")
         ]
         lines = resolve(name, [*options, "--extra", "cpu", *known_files])
-        write(name, [line for line in lines if line not in known and not FOR_GPUS.match(line)])
+        left_out = OF_NVIDIA if name == "dev" else FOR_GPUS
+        write(name, [line for line in lines if line not in known and not left_out.match(line)])
     for name in ("cpu", "gpu"):
         write_conda(name)
 

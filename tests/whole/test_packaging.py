@@ -107,7 +107,8 @@ def test_all_that_is_imported_is_asked_for():
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     roots = {name.split(".")[0] for name in names} - {"haplorag", *sys.stdlib_module_names}
-    asked = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["cpu"]
+    extras = PROJECT["optional-dependencies"]
+    asked = PROJECT["dependencies"] + extras["cpu"] + extras["gpu"]
     assert {canonicalize_name(INSTALLED_AS.get(root, root)) for root in roots} <= {
         canonicalize_name(Requirement(line).name) for line in asked
     }
