@@ -6,17 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pysam
 import pytest
 
 from haplorag.commands import preparation
 from haplorag.commands.defaults import default_of, load_settings, meaning_of
 from haplorag.commands.main import app
+from haplorag.evaluation.metrics import dosage_r2_by_site
 from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
 from haplorag.steps.imputation import imputation
+from haplorag.vcf.imputed import iterate_dosages, read_truth
 from support import ROOT
 
-COMMANDS = ("impute", "panel", "check", "report", "run")
+COMMANDS = ("impute", "panel", "evaluate", "check", "report", "run")
 HEAVY = {"numpy", "pandas", "pydantic", "torch", "numba", "h5py", "yaml", "snakemake"}
 
 
@@ -141,6 +145,26 @@ def test_a_pattern_stands_for_a_file_of_each_chromosome(haplorag, simulated, tmp
     assert open_imputer(made).chromosomes == ["1", "2"]
     status, _, error = haplorag("panel", tmp_path / "d{chromosome}.vcf", "-o", tmp_path / "other")
     assert status == 2 and "no such file for any chromosome" in error
+
+
+def test_what_was_imputed_is_judged_by_the_truth(haplorag, simulated, panel_imputer, tmp_path):
+    demo, imputed, table = simulated.folder / "demo", tmp_path / "i.vcf.gz", tmp_path / "a.tsv"
+    target, truth = demo / "target.vcf.gz", demo / "target.truth.vcf.gz"
+    haplorag("impute", target, "--imputer", panel_imputer, "-o", imputed, "--threads", 1)
+    given = "--truth", truth, "--imputer", panel_imputer, "-o", table
+    status, said, _ = haplorag("evaluate", imputed, *given, "--set", "evaluation.bootstrap=50")
+    assert status == 0 and str(table) in said
+    rows = pd.read_csv(table, sep="\t").set_index(["group", "metric"])
+    dosages = dict(iterate_dosages(imputed))
+    genotypes = read_truth(truth, list(pysam.VariantFile(str(imputed)).header.samples))
+    shared = [key for key in dosages if key in genotypes]
+    assert len(shared) == rows.loc[("all", "r2"), "sites"] > 50
+    r2 = dosage_r2_by_site(*(np.stack([d[key] for key in shared], 1) for d in (dosages, genotypes)))
+    assert rows.loc[("all", "r2"), "value"] == pytest.approx(np.nanmean(r2))
+    assert f"r2 {np.nanmean(r2):.4f}" in said
+    assert (rows["low"] <= rows["high"]).all() or rows["low"].isna().any()
+    right = [np.rint(dosages[key]) == genotypes[key] for key in shared]
+    assert rows.loc[("all", "concordance"), "value"] == pytest.approx(np.mean(right))
 
 
 def test_all_that_is_wrong_is_said_at_once(haplorag, tmp_path):

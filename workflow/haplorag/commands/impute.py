@@ -23,6 +23,7 @@ EXAMPLES = """Examples:
 FORMATS = (".vcf.gz", ".bcf")
 CHROMOSOME = "{chromosome}"
 BATCH, PHASING = "imputation.batch_people", "phasing.method"
+OVERRULE = "imputation.overrule"
 
 
 def impute(
@@ -49,6 +50,7 @@ def impute(
     phasing: Annotated[
         str | None, Option(help=meaning_of(PHASING), show_default=default_of(PHASING))
     ] = None,
+    overrule: Annotated[list[str], Option(metavar="REFUSAL", help=meaning_of(OVERRULE))] = [],
     config: Config = [],
     pairs: Pairs = [],
     verbose: Verbose = False,
@@ -66,6 +68,7 @@ def impute(
         paths = _pair_paths(imputer, target, output, sites)
         given = {BATCH: batch_people, PHASING: phasing}
         pairs = [*pairs, *(f"{key}={value}" for key, value in given.items() if value is not None)]
+        pairs += [f"{OVERRULE}=[{','.join(overrule)}]"] if overrule else []
         settings = _read_settings(output, config, pairs)
         # Loaded only now: it takes most of a second.
         from haplorag.steps.imputation import imputation

@@ -18,11 +18,12 @@ MINUTE, HOUR = 60, 3600
 
 @dataclass
 class Summary:
-    """What a command says at its end: a sentence, the files it made, what it warned of."""
+    """What a command says at its end: a sentence, the files it made, figures, warnings."""
 
     sentence: str = ""
     # What each file or folder holds, by its path.
     outputs: dict[Path, str] = field(default_factory=dict)
+    figures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def write(self, seconds: float) -> str:
@@ -30,6 +31,7 @@ class Summary:
         lines = [f"{self.sentence} in {format_time(seconds)}."]
         width = max((len(str(path)) for path in self.outputs), default=0)
         lines += [f"  {path!s:<{width}}  {what}" for path, what in self.outputs.items()]
+        lines += [f"  {text}" for text in self.figures]
         warnings = list(dict.fromkeys(self.warnings))
         if warnings:
             lines.append(f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}:")

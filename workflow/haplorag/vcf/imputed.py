@@ -12,6 +12,8 @@ from haplorag.errors import InputError
 from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.reader import open_vcf, read_vcf_header
 
+# What tools mark an imputed site with.
+IMPUTED = ("IMP", "IMPUTED")
 # Chromosome without `chr`, 1-based position, REF and ALT.
 SiteKey = tuple[str, int, str, str]
 
@@ -56,3 +58,21 @@ def read_truth(path: Path, people: list[str]) -> dict[SiteKey, np.ndarray]:
     if not found:
         raise InputError(f"{path}: has no biallelic record; fix imputation.truth")
     return found
+
+
+def iterate_dosages(path: Path) -> Iterator[tuple[SiteKey, np.ndarray]]:
+    """Biallelic sites that any tool has imputed, with dosages of ALT float32 [n].
+
+    Typed ones are passed over where the file marks either kind, as haplorag (IMP), Beagle (IMP) and
+    Minimac4 (IMPUTED) do. Raises InputError where a site that is marked as imputed has no DS.
+    """
+    reader = open_vcf(path)
+    marks = [mark for mark in IMPUTED if reader.contains(mark)]
+    for record in reader:
+        imputed = any(record.INFO.get(mark) is not None for mark in marks)
+        if len(record.ALT) != 1 or (marks and not imputed):
+            continue
+        if "DS" not in record.FORMAT:
+            raise InputError(f"{path}: record {record.CHROM}:{record.POS} has no DS; write it")
+        key = plain_name(record.CHROM), record.POS, record.REF, record.ALT[0]
+        yield key, record.format("DS")[:, 0]
