@@ -4,10 +4,11 @@ people and sites?
     PYTHONPATH=workflow python benchmarks/imputation.py --results results --mask array
 
 Takes a run's test people with a mask's sites removed as the target, and its reference people as the
-panel: our imputer of those is made by `snakemake results/reference/imputer/li_stephens`. Wall time
-is that of the whole command, reading the panel and writing the compressed VCF in it; Minimac4's
-panel is prepared beforehand, as ours is. A table with the time, the peak memory and the mean dosage
-r2 by MAF bin of each; exits 1 where a goal is missed.
+panel: our imputer of those is made by `snakemake
+results/reference/imputer/li_stephens/imputer.json`. Wall time is that of the whole command, reading
+the panel and writing the compressed VCF in it; Minimac4's panel is prepared beforehand, as ours is.
+A table with the time, the peak memory and the mean dosage r2 by MAF bin of each; exits 1 where a
+goal is missed.
 """
 
 import argparse

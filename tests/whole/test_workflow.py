@@ -90,7 +90,9 @@ def test_everybody_is_in_the_imputer_and_those_held_out_in_nothing_that_judges_i
 
 
 def test_an_imputer_without_those_held_out_is_made_where_it_is_asked_for(finished):
-    assert plan(finished, "results/reference/imputer/li_stephens") == {"imputer_of_reference": 1}
+    assert plan(finished, "results/reference/imputer/li_stephens/imputer.json") == {
+        "imputer_of_reference": 1
+    }
 
 
 def test_who_only_imputes_trains_and_judges_nothing(checkout):

@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 # Snakemake looks for modules beside the main Snakefile, that of an importing workflow or not.
 import haplorag
 from haplorag.report.captions import CAPTIONS
+from haplorag.report.sentences import describe_mask
 from haplorag.configuration import lay_over, read_settings, read_yaml
 from haplorag.qc.preflight import find_problems, is_made_here
 from haplorag.errors import InputError
@@ -135,6 +136,7 @@ if settings.models and "validation" not in held_out:
         )
     settings = settings.model_copy(update={"models": []})
 extension = settings.imputation.output
+imputer_folder = f"{results}/imputer/{settings.imputation.model}"
 imputed = expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets
 )
@@ -182,6 +184,18 @@ def files_of_epoch(model, epoch):
     return {
         name: f"{results}/training/{model}/{epoch}/{file}"
         for name, file in epoch_files.items()
+    }
+
+
+def files_of_imputer(folder):
+    """What every imputer has; with a network its weights lie there too."""
+    model = f"{results}/{folder}/{{model}}"
+    return {
+        "facts": f"{model}/imputer.json",
+        "readme": f"{model}/README.md",
+        "chromosomes": [
+            directory(path) for path in per_chromosome(f"{model}/{{chromosome}}")
+        ],
     }
 
 

@@ -200,7 +200,7 @@ rule imputer:
         windows=of_everyone(rules.windows.output.windows),
         shards=of_everyone(rules.shards.output[0]),
     output:
-        directory(f"{results}/imputer/{{model}}"),
+        **files_of_imputer("imputer"),
     log:
         f"{logs}/imputer/{{model}}.log",
     benchmark:
@@ -218,8 +218,9 @@ rule imputer:
         copying=as_json(settings.li_stephens),
         chromosomes=settings.chromosomes,
         seed=settings.seed,
+        folder=lambda wildcards, output: str(Path(output.facts).parent),
     shell:
-        "python -m haplorag.steps.imputer {output:q} --model {wildcards.model} {params.network}"
+        "python -m haplorag.steps.imputer {params.folder:q} --model {wildcards.model} {params.network}"
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q} --windows {input.windows:q}"
         " --shards {input.shards:q} --chromosomes {params.chromosomes:q}"
         " --neighbours {params.neighbours:q} --copying {params.copying:q} --seed {params.seed}"
@@ -235,7 +236,7 @@ use rule imputer as imputer_of_reference with:
         windows=per_chromosome(rules.windows.output.windows),
         shards=per_chromosome(rules.shards.output[0]),
     output:
-        directory(f"{results}/reference/imputer/{{model}}"),
+        **files_of_imputer("reference/imputer"),
     log:
         f"{logs}/imputer/reference/{{model}}.log",
     benchmark:

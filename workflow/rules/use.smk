@@ -351,9 +351,39 @@ rule comparison:
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
+rule card:
+    input:
+        accuracy=tables["accuracy"],
+        samples=samples,
+        imputer=f"{results}/imputer/{{model}}/imputer.json",
+    output:
+        f"{results}/imputer/{{model}}/ACCURACY.md",
+    log:
+        f"{logs}/card/{{model}}.log",
+    benchmark:
+        f"{times}/card/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join([*settings.models, PANEL_ONLY]),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(800, 1), minutes=(10, 0)),
+    params:
+        code=code("card"),
+        masks=[
+            f"{name}: {describe_mask(mask)}"
+            for name, mask in settings.masks.test.items()
+        ],
+    shell:
+        "python -m haplorag.steps.card {input.accuracy:q} {input.samples:q} {output:q} --model {wildcards.model}"
+        " --masks {params.masks:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
 rule phasing:
     input:
-        imputer=f"{results}/imputer/{settings.imputation.model}",
+        imputer=f"{imputer_folder}/imputer.json",
+        chromosomes=per_chromosome(f"{imputer_folder}/{{chromosome}}"),
         target=target_file,
     output:
         f"{results}/phasing/{{target}}.vcf.gz",
@@ -368,19 +398,21 @@ rule phasing:
         **growing(memory=(3000, 10), minutes=(30, 15)),
     params:
         code=code("phasing"),
+        imputer=imputer_folder,
         settings=as_json(settings.phasing),
         seen=lambda wildcards: digests_of(
             settings.imputation.targets[wildcards.target]
         )(wildcards),
     shell:
-        "python -m haplorag.steps.phasing {input.imputer:q} {input.target:q} {output:q}"
+        "python -m haplorag.steps.phasing {params.imputer:q} {input.target:q} {output:q}"
         " --settings {params.settings:q} --threads {threads}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
 rule imputation:
     input:
-        imputer=f"{results}/imputer/{settings.imputation.model}",
+        imputer=f"{imputer_folder}/imputer.json",
+        chromosomes=per_chromosome(f"{imputer_folder}/{{chromosome}}"),
         target=target_file,
     # The index lies beside the VCF; of which kind it is, positions decide.
     output:
@@ -405,6 +437,7 @@ rule imputation:
         gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
+        imputer=imputer_folder,
         settings=as_json(
             settings.imputation.model_copy(update={"targets": {}, "truth": {}})
         ),
@@ -413,7 +446,7 @@ rule imputation:
             settings.imputation.targets[wildcards.target]
         )(wildcards),
     shell:
-        "python -m haplorag.steps.imputation {input.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
+        "python -m haplorag.steps.imputation {params.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
         " --qc {output.qc:q} --refusal {log:q}.qc.html"
         " --settings {params.settings:q} --phasing {params.phasing:q}"
         " --threads {threads} --gpus {resources.gpu}"
@@ -423,8 +456,8 @@ rule imputation:
 rule quality:
     input:
         imputed=rules.imputation.output.vcf,
-        genotypes=per_chromosome(rules.genotypes.output.genotypes),
-        frequencies=per_chromosome(rules.frequencies.output[0]),
+        genotypes=of_everyone(rules.genotypes.output.genotypes),
+        frequencies=of_everyone(rules.frequencies.output[0]),
         truth=lambda wildcards: [
             settings.fill(path)
             for name, path in settings.imputation.truth.items()

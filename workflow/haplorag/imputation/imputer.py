@@ -31,6 +31,9 @@ PANEL_ARRAYS = (
     "genotype_frequency",
 )
 
+# Files of the folder that no checksum is kept of.
+BESIDE = ("imputer.json", "ACCURACY.md")
+
 
 @dataclass(frozen=True)
 class Imputer:
@@ -116,12 +119,12 @@ def _try_once(path: Path, word: str, changed: int) -> None:
 
 
 def checksum_files(folder: Path) -> dict[str, str]:
-    """SHA-256 of all files of an imputer but imputer.json and the shards, which their own table of
-    contents guards.
+    """SHA-256 of all files of an imputer but imputer.json, the shards, which their own table of
+    contents guards, and what others put beside them.
     """
     paths = sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.endswith(SHARD_SUFFIX) and path.name != "imputer.json"
+        if path.is_file() and not path.name.endswith(SHARD_SUFFIX) and path.name not in BESIDE
     )
     return {str(path.relative_to(folder)): checksum(path) for path in paths}

@@ -25,14 +25,26 @@ Reference: {haplotypes} haplotypes, chromosomes {chromosomes}, {sites} sites.
 {network}
 ## Use
 
-    python -m haplorag.steps.imputation FOLDER TARGET.vcf.gz OUTPUT.vcf.gz SITES.tsv --settings JSON
+With Python 3.11 or newer on Linux, and the wheel of haplorag {version} in this folder:
+
+    pip install "$(ls haplorag-*.whl)[cpu]"
+    haplorag impute target.vcf.gz --imputer . -o imputed.vcf.gz
+
+Any VCF or BCF may stand in the place of `target.vcf.gz`. `imputed.sites.tsv` says what became of
+each of its sites, and `haplorag impute --help` what else can be set.
+
+## Accuracy
+
+`ACCURACY.md`, if it lies here, says how accurate the imputer was on people held out to judge it.
+Without it nobody has judged it; where true genotypes are known, this does:
+
+    haplorag evaluate imputed.vcf.gz --truth truth.vcf.gz --imputer . -o accuracy.tsv
 
 ## Limits
 
-It imputes the sites above and no others, from phased targets on the same genome build, and it is no
-better than its reference is near to the people imputed. What it holds are genotypes of the
-reference people, in `shards/` and wherever it has weights: guard this folder as you guard the
-panel.
+It imputes the sites above and no others, in targets on the same genome build, and is no better than
+its reference is near to the people imputed. It holds the genotypes of the reference people: guard
+this folder as you guard the panel.
 """
 NETWORK = """
 Network `{model}`: {parameters} trained numbers, best after epoch {best_epoch} of {epochs}.
@@ -43,8 +55,7 @@ Network `{model}`: {parameters} trained numbers, best after epoch {best_epoch} o
 |---|---|---|---|---|
 {rows}
 
-These people took no part in training or in the reference, but training stopped where it served them
-best. The report of the run has the figures on test people, beside other methods.
+These people took no part in training, but it stopped where it served them best.
 """
 
 
