@@ -320,3 +320,16 @@ def test_a_multiallelic_record_that_is_skipped_is_not_compared(tmp_path):
     genotypes(*paths, settings=settings, chromosome="1")
     arrays = read_arrays(tmp_path / "i.h5", "genotypes")
     assert arrays["calldata/GT"].tolist() == [[[0, 1], [1, 1]], [[0, 1], [0, 0]]]
+
+
+def test_legal_prefix_phasing_in_an_indexed_panel(tmp_path, caplog):
+    """cyvcf2 cannot read it, and that is said."""
+    records = ["1 10 A C |0|1 |1|1", "1 20 A C |0|0 |1|0"]
+    expected, _ = convert(tmp_path, records, head=HEAD.replace("4.2", "4.4"))
+    pysam.tabix_compress(str(tmp_path / "x.vcf"), str(tmp_path / "i.vcf.gz"))
+    pysam.tabix_index(str(tmp_path / "i.vcf.gz"), preset="vcf")
+    paths = tmp_path / "i.vcf.gz", tmp_path / "samples.tsv", tmp_path / "i.h5", tmp_path / "i.tsv"
+    genotypes(*paths, settings=PLAIN, chromosome="1")
+    arrays = read_arrays(tmp_path / "i.h5", "genotypes")
+    np.testing.assert_array_equal(arrays["calldata/GT"], expected["calldata/GT"])
+    assert "which cyvcf2 cannot read" in caplog.text

@@ -136,10 +136,11 @@ def test_legal_prefix_phasing(tmp_path):
     assert sites[10, "A", "C"][0][0] == 1
 
 
-def test_legal_a_blank_last_line(tmp_path):
+def test_legal_a_blank_last_line(tmp_path, caplog):
     records = ["1 10 A C 0|1 0|0"]
     sites, _ = read(write_text(tmp_path / "x.vcf", records, end="\n\n \n"))
     assert len(sites) == 1
+    assert "blank_last_lines=2, from line 12 on" in caplog.text
     path = write_text(
         tmp_path / "y.vcf", records, end="\n\n1\t20\t.\tA\tC\t.\t.\t.\tGT\t0|1\t0|0\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,11 @@ from haplorag.vcf.fates import SPANNING_DELETION, is_unknown
 from haplorag.vcf.index import count_indexed
 from haplorag.vcf.reader import open_vcf, read_vcf_header
 
+log = logging.getLogger(__name__)
 SITES = 8
+# Versions whose genotypes cyvcf2 cannot always read: |0|1.
+PREFIXING = {"VCFv4.4", "VCFv4.5"}
+UNREADABLE = "unreadable for cyvcf2"
 
 
 def verify_store(vcf: Path, file: File, chromosome: str) -> int:
@@ -29,13 +34,38 @@ def verify_store(vcf: Path, file: File, chromosome: str) -> int:
     process of its own, for an index may say anything. Raises InputError where no record of a site
     has the genotypes that are stored.
     """
-    indexed = count_indexed(vcf, read_vcf_header(vcf))
+    header = read_vcf_header(vcf)
+    indexed = count_indexed(vcf, header)
     name = match_chromosome(chromosome, list(indexed)) if indexed else None
     if name is None:
         return 0
     rows = np.unique(np.linspace(0, len(file["variants/POS"]) - 1, SITES).astype(int))
-    try_apart(vcf, partial(_compare_sites, vcf, file, name, rows))
+    try:
+        try_apart(vcf, partial(_compare_readable, vcf, file, name, rows))
+    except InputError as error:
+        if str(error) != UNREADABLE:
+            raise
+        if header.version not in PREFIXING:
+            raise InputError(
+                f"{vcf}: cannot be read through its index; index it again: tabix -f"
+            ) from error
+        log.warning(
+            "%s: its genotypes have the phase marks of %s (|0|1), which cyvcf2 cannot read: the "
+            "store was not compared with it; use bcftools to write them plainly if that is wanted",
+            vcf, header.version,
+        )  # fmt: skip
+        return 0
     return len(rows)
+
+
+def _compare_readable(vcf: Path, file: File, name: str, rows: np.ndarray) -> None:
+    """Compare sites; raises InputError `UNREADABLE` where cyvcf2 gives up."""
+    try:
+        _compare_sites(vcf, file, name, rows)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(UNREADABLE) from error
 
 
 def _compare_sites(vcf: Path, file: File, name: str, rows: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from haplorag.errors import InputError
 from haplorag.vcf.bgzf import read_pieces
 from haplorag.vcf.header import Header, split_header
 
+log = logging.getLogger(__name__)
 LONGEST_LINE = 2**27
 # VCF 4.4 and 4.5 may write the phase of the first allele before it: |0|1 is 0|1.
 CALL = re.compile(rb"([|/]?)(\d+|\.)(?:([|/])(\d+|\.))?")
@@ -104,6 +106,11 @@ class RecordReader:
             if blank:
                 raise InputError(f"{self.path}: line {blank} is blank; remove it")
             yield line
+        if blank:
+            log.warning(
+                "%s: blank_last_lines=%d, from line %d on, are passed over; remove them if more "
+                "was to follow", self.path, self.line - blank + 1, blank,
+            )  # fmt: skip
 
     def _split(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Give the lines without their ends."""
