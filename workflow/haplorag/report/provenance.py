@@ -15,7 +15,6 @@ LIBRARIES = (
     "snakemake",
     "torch",
     "faiss-cpu",
-    "faiss-gpu",
     "cyvcf2",
     "h5py",
     "numpy",
