@@ -157,7 +157,7 @@ def test_processes_share_the_batches_of_a_step(simulated, monkeypatch):
     monkeypatch.setattr("haplorag.training.epoch.world_size", lambda: 2)
     task, network = task_of(simulated), torch.nn.Linear(1, 1)
     with pytest.raises(
-        InputError, match=r"training.accumulate: 1 is no multiple of the 2 processes"
+        InputError, match=r"training.accumulate: 1 is not a multiple of the 2 processes"
     ):
         train_epoch(Learner(network, None), [], task, EpochProgress(0))
 

@@ -254,12 +254,18 @@ if settings.training.tensorboard:
 
 
 # The environment of jobs that a GPU may help: where none is asked (--resources gpu=0), that of the CPU is enough. Jobs' own
-# processes are not told what was asked, but inherit this.
+# processes are not told what was asked, but are handed this.
 if workflow.is_main_process:
     limit = workflow.global_resources.get("gpu")
     is_none = getattr(limit, "value", limit) == 0
     os.environ["HAPLORAG_ENVIRONMENT"] = "cpu" if is_none else "gpu"
-accelerated = f"../../envs/{os.environ.get('HAPLORAG_ENVIRONMENT', 'gpu')}.yaml"
+
+
+envvars:
+    "HAPLORAG_ENVIRONMENT",
+
+
+accelerated = f"../../envs/{os.environ['HAPLORAG_ENVIRONMENT']}.yaml"
 
 
 # A job that the kernel kills cannot say why.

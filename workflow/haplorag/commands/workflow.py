@@ -78,7 +78,7 @@ def report(
     with summarising(verbose=False) as summary:
         settings = load_settings(config, pairs)
         given = merge_pairs(pairs)
-        words = ["report", "--cores", str(cores), "--quiet", "rules"]
+        words = ["report", "--cores", str(cores), "--logger", "haplorag"]
         if config:
             words += ["--configfile", *map(str, config)]
         if given:

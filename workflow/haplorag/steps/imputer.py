@@ -47,7 +47,7 @@ its reference is near to the people imputed. It holds the genotypes of the refer
 this folder as you guard the panel.
 """
 NETWORK = """
-Network `{model}`: {parameters} trained numbers, best after epoch {best_epoch} of {epochs}.
+Network `{model}`: {parameters} trained parameters, best after epoch {best_epoch} of {epochs}.
 
 ## Accuracy on validation people, by hidden sites
 

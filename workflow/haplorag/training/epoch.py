@@ -146,7 +146,7 @@ def count_labels(batch: Batch, labels: Tensor) -> int:
 def _check_accumulation(settings: OptimisationSettings) -> None:
     if settings.accumulate % world_size():
         raise InputError(
-            f"training.accumulate: {settings.accumulate} is no multiple of the {world_size()} "
+            f"training.accumulate: {settings.accumulate} is not a multiple of the {world_size()} "
             "processes; set it to one"
         )
 

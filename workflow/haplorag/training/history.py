@@ -53,7 +53,7 @@ class EpochRecord:
 class TrainingHistory:
     """A model's epochs in order, the first one untrained: which is best and whether training stops.
 
-    `parameters` counts trained numbers, `files` has the SHA-256 of the last epoch's files by name.
+    `parameters` counts what is trained, `files` has the SHA-256 of the last epoch's files by name.
     """
 
     model: str
