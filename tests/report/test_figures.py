@@ -1,7 +1,9 @@
 """Every figure has a caption, and bins of any size a place and a label."""
 
 import numpy as np
+import pandas as pd
 
+from haplorag.report.accuracy_figures import draw_along
 from haplorag.report.axes import label_maf_bin, locate_maf_bins
 from haplorag.report.captions import CAPTIONS
 from haplorag.report.figures import FIGURES
@@ -18,3 +20,30 @@ def test_bins_lie_at_the_log_of_their_middle():
 
 def test_very_rare_bins_are_labelled():
     assert label_maf_bin("1e-05-0.001") == "0.001-0.1 %"
+
+
+def along(*differences):
+    """Two stretches of a chromosome, with the reference `b` and a method at each difference."""
+    rows = [("half", "b", "", "1", 1000 * place, 9, 0.9, 0.8, 1.0) for place in (1, 2)]
+    for number, apart in enumerate(differences):
+        named = "half", f"m{number}", "b", "1"
+        rows += [(*named, 1000 * place, 9, apart, apart, apart) for place in (1, 2)]
+    columns = [
+        "mask",
+        "method",
+        "versus",
+        "chromosome",
+        "centre_bp",
+        "sites",
+        "value",
+        "low",
+        "high",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_methods_far_from_the_reference_do_not_flatten_the_others():
+    both = draw_along(along(0.01, -0.5))
+    assert [text.get_text() for text in both.legends[0].get_texts()] == ["m0"]
+    alone = draw_along(along(-0.5))
+    assert len(alone.axes) == 1 and not alone.legends

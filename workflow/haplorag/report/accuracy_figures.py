@@ -47,6 +47,7 @@ FEWEST_SITES = 5
 # A method that is further than this from the one it is set beside, in r2 over all sites, would
 # flatten the others; it is named below the figure and left out.
 FARTHEST = 0.1
+NOTHING_NEAR = f"no other method is within {FARTHEST} of the reference; the tables have all"
 
 
 def draw_accuracy(table: pd.DataFrame) -> Figure:
@@ -75,7 +76,7 @@ def draw_differences(differences: pd.DataFrame) -> Figure:
     near = _list_near(everybody)
     masks = [mask for mask in near if near[mask]]
     if not masks:
-        return say_instead("no two methods to compare")
+        return say_instead(NOTHING_NEAR)
     figure, axes = lay_out_panels(masks, 2.7)
     bins = list(select_maf_bins(everybody)["group"].unique())
     places = locate_maf_bins(bins)
@@ -98,7 +99,7 @@ def draw_populations(differences: pd.DataFrame) -> Figure:
     single = select_kind(differences[differences["population"] != ""], ALL)
     masks = [mask for mask in near if near[mask]]
     if not masks:
-        return say_instead("no two methods to compare")
+        return say_instead(NOTHING_NEAR)
     figure, axes = lay_out_panels(masks, 2.7)
     names = sorted(single["population"].unique())
     for axis, mask in zip(axes, masks, strict=True):
@@ -153,19 +154,32 @@ def draw_along(table: pd.DataFrame) -> Figure:
     apart = shown[shown["versus"] != ""]
     if not len(apart):
         return say_instead("no two methods to compare along a chromosome")
+    near = _list_near_along(apart)
     names = list(apart["chromosome"].unique())
-    figure = Figure(figsize=(WIDTH, 3.1 * len(names) + 0.5))
-    ratios = [1, 2] * len(names)
-    axes = figure.subplots(2 * len(names), 1, squeeze=False, height_ratios=ratios)[:, 0]
+    # Where no other method is near, there is nothing to draw below.
+    ratios = [1, 2] if near else [1]
+    figure = Figure(figsize=(WIDTH, 1.05 * sum(ratios) * len(names) + 0.5))
+    axes = figure.subplots(
+        len(ratios) * len(names), 1, squeeze=False, height_ratios=ratios * len(names)
+    )[:, 0]
     for number, name in enumerate(names):
-        above, below = axes[2 * number : 2 * number + 2]
+        above, *below = axes[len(ratios) * number : len(ratios) * (number + 1)]
         above.set_title(f"chromosome {name}, {shown['mask'].iloc[0]}")
         _draw_unexplained(above, shown[shown["chromosome"] == name])
-        _draw_apart(below, apart[apart["chromosome"] == name])
-        above.sharex(below)
-        above.tick_params(labelbottom=False)
-    add_legend(figure, axes[1])
+        for axis in below:
+            _draw_apart(axis, apart[apart["chromosome"] == name], near)
+            above.sharex(axis)
+            above.tick_params(labelbottom=False)
+        (below or [above])[-1].set_xlabel("position (Mb)")
+    if near:
+        add_legend(figure, axes[1])
     return figure
+
+
+def _list_near_along(apart: pd.DataFrame) -> list[str]:
+    """The methods that are near the reference in the mean over all stretches."""
+    mean = apart.groupby("method")["value"].mean().abs()
+    return order_methods([*mean[mean <= FARTHEST].index])
 
 
 def _draw_unexplained(axis: Axes, part: pd.DataFrame) -> None:
@@ -178,11 +192,9 @@ def _draw_unexplained(axis: Axes, part: pd.DataFrame) -> None:
     axis.set_ylabel(f"1 - r2 of\n{method_label(reference)}")
 
 
-def _draw_apart(axis: Axes, part: pd.DataFrame) -> None:
-    """Draw the differences to the reference along a chromosome, with intervals as bands."""
-    mean = part.groupby("method")["value"].mean().abs()
-    styles = method_styles([*mean[mean <= FARTHEST].index])
-    for method, style in styles.items():
+def _draw_apart(axis: Axes, part: pd.DataFrame, methods: list[str]) -> None:
+    """Draw methods' differences to the reference along a chromosome, with intervals as bands."""
+    for method, style in method_styles(methods).items():
         line = part[part["method"] == method]
         megabases = line["centre_bp"] / 1e6
         look = {"color": style["color"], "linewidth": 0}
@@ -190,7 +202,7 @@ def _draw_apart(axis: Axes, part: pd.DataFrame) -> None:
         axis.plot(megabases, line["value"], **{**style, "markersize": 2.5, "linewidth": 1})
     draw_zero(axis)
     reference = method_label(part["versus"].iloc[0])
-    axis.set(xlabel="position (Mb)", ylabel=f"r2 minus that of\n{reference}")
+    axis.set_ylabel(f"r2 minus that of\n{reference}")
 
 
 def draw_calibration(table: pd.DataFrame) -> Figure:
