@@ -351,6 +351,7 @@ class ImputationSettings(Section):
 
     model: Name
     targets: Named[FilePath]
+    merged: Named[list[Name]]
     truth: Named[FilePath]
     batch_people: Count
     min_overlap: Fraction
@@ -412,6 +413,11 @@ class Settings(Section):
         if lost := set(truth) - set(targets):
             raise ValueError(
                 f"imputation.truth: {', '.join(sorted(lost))} is not among imputation.targets"
+            )
+        lost = {one for batches in self.imputation.merged.values() for one in batches}
+        if lost := lost - set(self._spread(targets)):
+            raise ValueError(
+                f"imputation.merged: {', '.join(sorted(lost))} is not among imputation.targets"
             )
         paths = {"targets": self._spread(targets), "truth": self._spread(truth)}
         return self.model_copy(update={"imputation": self.imputation.model_copy(update=paths)})

@@ -137,7 +137,10 @@ if settings.models and "validation" not in held_out:
     settings = settings.model_copy(update={"models": []})
 extension = settings.imputation.output
 imputer_folder = f"{results}/imputer/{settings.imputation.model}"
-imputed = expand(
+merged = expand(
+    f"{results}/merger/{{study}}.{extension}", study=settings.imputation.merged
+)
+imputed = merged + expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets
 )
 
@@ -297,3 +300,4 @@ wildcard_constraints:
     epoch=r"\d{3}",
     peer="|".join(settings.peers) or "none",
     target="|".join(settings.imputation.targets) or "none",
+    study="|".join(settings.imputation.merged) or "none",

@@ -453,6 +453,29 @@ rule imputation:
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
+rule merger:
+    input:
+        lambda wildcards: expand(
+            rules.imputation.output.vcf,
+            target=settings.imputation.merged[wildcards.study],
+        ),
+    output:
+        f"{results}/merger/{{study}}.{extension}",
+    log:
+        f"{logs}/merger/{{study}}.log",
+    benchmark:
+        f"{times}/merger/{{study}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1000, 0), minutes=(10, 0.5)),
+    params:
+        code=code("merger"),
+    shell:
+        "python -m haplorag.steps.merger {output:q} --batches {input:q}"
+        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
 rule quality:
     input:
         imputed=rules.imputation.output.vcf,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Exit, Option, Typer, echo
 
-from haplorag.commands import evaluate, impute, panel, workflow
+from haplorag.commands import evaluate, impute, merge, panel, workflow
 
 EPILOG = """
 Exit status: 0 done; 2 an input was refused; 3 the machine could not (space, memory, GPU).
@@ -22,6 +22,7 @@ app = Typer(
 )
 app.command(epilog=impute.EXAMPLES)(impute.impute)
 app.command(epilog=panel.EXAMPLES)(panel.panel)
+app.command(epilog=merge.EXAMPLES)(merge.merge)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=workflow.CHECK_EXAMPLES)(workflow.check)
 app.command(epilog=workflow.REPORT_EXAMPLES)(workflow.report)

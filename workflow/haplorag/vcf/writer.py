@@ -32,7 +32,7 @@ SOURCE = """##FILTER=<ID=PASS,Description="All filters passed">
 """
 IMPUTED_FIELDS = """##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of ALT in these people, from the haplotypes' dosages">
 ##INFO=<ID=R2,Number=1,Type=Float,Description="Squared correlation with the true genotypes as estimated from how these people's dosages vary, as Minimac has it; it says little of fewer than 50 people, and nothing of one: see INFO">
-##INFO=<ID=INFO,Number=1,Type=Float,Description="Information of the dosages, as IMPUTE has it, with the panel's frequency of ALT: 1 less the uncertainty that is left as a share of that without data; the r2 to be expected, of few people too">
+##INFO=<ID=INFO,Number=1,Type=Float,Description="Information of the dosages, as IMPUTE has it, with the panel's frequency of ALT: 1 less the uncertainty that is left as a share of that without data; the r2 to be expected, of few people too; a mean over haplotypes, below 0 where less is known than by the frequency">
 ##INFO=<ID=IMP,Number=0,Type=Flag,Description="Imputed: not in the target file">
 ##INFO=<ID=TYPED,Number=0,Type=Flag,Description="In the target file; known genotypes are as they were, those of people who lack them are imputed and have IMP=1">
 ##INFO=<ID=TARGET_ONLY,Number=0,Type=Flag,Description="In the target file and not used, for it matches no site of the panel">
@@ -95,11 +95,11 @@ class ImputedWriter:
             self._known[code] = True
         dosages = np.where(absent, 0, levels / LEVELS).reshape(len(levels), -1)
         there = ~absent.reshape(len(levels), -1)
-        share, r2 = average(dosages, there), estimate_r2(dosages, there)
         information = estimate_information(dosages, there, frequency)
+        share, r2 = average(dosages, there), estimate_r2(dosages, there)
         self.r2.append(r2)
         for number, site in enumerate(sites):
-            facts = f"AF={share[number]:.6g};R2={r2[number]:.4f};INFO={information[number]:.4f}"
+            facts = format_facts(share[number], r2[number], information[number])
             entries = self._entries[codes[number]]
             yield _format_line(chromosome, site, facts, entries, typed[number])
 
@@ -161,6 +161,18 @@ def format_entry(first: int, second: int) -> str:
     return f"{genotype}:{p + q:.4g}:{shown}:{p:g},{q:g}"
 
 
+def format_facts(share: float, r2: float, information: float) -> str:
+    """AF, R2 and INFO of a line."""
+    return f"AF={share:.6g};R2={r2:.4f};INFO={information:.4f}"
+
+
+def describe_dosages(dosages: np.ndarray, information: float) -> str:
+    """AF and R2 of the haplotypes' dosages at a site, float [n], and INFO as it is given."""
+    there = np.ones((1, len(dosages)), dtype=bool)
+    share, r2 = average(dosages[None], there), estimate_r2(dosages[None], there)
+    return format_facts(share[0], r2[0], information)
+
+
 def average(dosages: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Mean float64 [L] of haplotype dosages [L, 2n], those that are there, bool [L, 2n]."""
     return np.sum(dosages, axis=1, where=there) / np.maximum(there.sum(axis=1), 1)
@@ -183,14 +195,15 @@ def estimate_information(
 ) -> np.ndarray:
     """Estimate the r2 of sites from haplotype dosages [L, 2n], those that are there, bool [L, 2n],
     and the frequency of ALT [L] in the panel: 1 less the variance that is left in the alleles over
-    that which they have without data.
+    that which they have without data. Below 0 where the people are less certain than the panel is.
 
     IMPUTE's measure of information (Marchini and Howie 2010, doi:10.1038/nrg2796), but for the
     frequency, which is the people's own there: of one person that tells nothing.
     """
     left = average(dosages * (1 - dosages), there)
     without = frequency.astype(np.float64) * (1 - frequency)
-    return np.where(without > 0, 1 - _divide(left, without), 0.0)
+    share = np.divide(left, without, out=np.ones(len(left)), where=without > 0)
+    return 1 - share
 
 
 def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
