@@ -4,6 +4,7 @@ import errno
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 from haplorag.errors import InputError
 from haplorag.io.atomic import replacing
 from haplorag.pipeline.cli import count_threads, run_step
+from haplorag.pipeline.failures import explain_failure
 from haplorag.settings import SampleSettings
 
 
@@ -59,6 +61,29 @@ def test_paths_are_positional_and_the_rest_are_flags(tmp_path):
     assert seen["tables"] == [Path("c"), Path("d")]
     assert seen["seed"] == 3
     assert seen["note"] is None
+
+
+def test_a_section_may_be_given_in_parts_of_which_the_later_win():
+    seen = {}
+
+    def step(*, settings: SampleSettings):
+        """Make something."""
+        seen.update(locals())
+
+    parts = '{"validation": 0.1, "test": 0.2}', '{"test": 0.3, "roles": null}'
+    call(step, "--settings", *parts)
+    assert seen["settings"] == SampleSettings(validation=0.1, test=0.3, roles=None)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"validation": 2}', '{"a": 1}', "[" * 5000])
+def test_a_section_that_is_none_is_refused(text, capsys, caplog):
+    def step(*, settings: SampleSettings):
+        """Make something."""
+
+    with pytest.raises(SystemExit) as caught:
+        call(step, "--settings", text)
+    assert caught.value.code == 2
+    assert "--settings" in capsys.readouterr().err + caplog.text
 
 
 def test_a_dataclass_of_paths_is_a_flag_for_each_of_its_fields():
@@ -173,6 +198,19 @@ def test_what_the_machine_lacks_is_one_line_and_status_three(caplog, error, mess
     [record] = caplog.records
     assert record.getMessage().startswith(message)
     assert "\n" not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("free", "advice"),
+    [(2**20, "free some space, then"), (2**40, "see to what it says, or to a limit of quota")],
+)
+def test_advice_where_a_library_could_not_write_goes_by_the_disk(free, advice, monkeypatch):
+    monkeypatch.setattr(
+        "haplorag.pipeline.failures.shutil.disk_usage", lambda _: SimpleNamespace(free=free)
+    )
+    error = OSError("building of index failed")
+    error.filename = "out/a.vcf.gz"
+    assert advice in str(explain_failure(error, "imputation"))
 
 
 def test_a_fault_of_the_program_is_shown_whole():

@@ -194,6 +194,11 @@ def test_changing_one_section_reruns_what_depends_on_it(finished, edited):
     assert set(plan(finished)) == {"evaluation", "plots", "report"}
 
 
+def test_what_changes_no_result_reruns_nothing(finished):
+    told = "training={save_minutes: 1}", "imputation={batch_people: 7}"
+    assert plan(finished, "--config", *told) == Counter()
+
+
 def test_changing_one_model_spares_the_other(finished, edited):
     edited("tests/tiny.yaml", "embedding_rag_v18: {width: 16", "embedding_rag_v18: {width: 32")
     done = snakemake(finished, "--dry-run")

@@ -240,13 +240,27 @@ def peer_files(wildcards):
 
 
 def optimisation_of(wildcards):
-    """Training settings of a model. How many epochs, GPUs and event files changes no weight."""
+    """Training settings of a model, but for what changes no weight; a model's own are kept."""
+    unwatched = {"epochs", "gpus", "tensorboard", "save_minutes"}
+    own = settings.network[wildcards.model].training
     return as_json(
         settings.training_of(wildcards.model).model_dump(
-            exclude={"epochs", "gpus", "tensorboard"}
+            exclude=unwatched - ({"save_minutes"} & set(own))
         )
     )
 
+
+# How often a state is kept and how many people go at a time change no result. Snakemake runs a job again for its params and
+# its command, but not for its resources; a step lays the section of its params over these.
+saving = {"save_minutes": str(settings.training.save_minutes)}
+batching = {"batch_people": settings.imputation.batch_people}
+save_json = "'{{\"save_minutes\": {resources.save_minutes}}}'"
+batch_json = "'{{\"batch_people\": {resources.batch_people}}}'"
+
+both_json = (
+    '\'{{"training": {{"save_minutes": {resources.save_minutes}}},'
+    ' "imputation": {{"batch_people": {resources.batch_people}}}}}\''
+)
 
 # Event files change no weight, so that no job trains anew for them.
 events_flag = ""

@@ -140,6 +140,7 @@ rule untrained:
     threads: 8
     resources:
         **growing(memory=(4000, 30), minutes=(30, 0.1)),
+        **saving,
         gpu=1,
     params:
         code=code("untrained"),
@@ -148,7 +149,9 @@ rule untrained:
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.untrained {output.weights:q} {output.state:q} {output.best:q} {output.history:q}"
-        " --model {wildcards.model} --network {params.network:q} --settings {params.settings:q}"
+        " --model {wildcards.model} --network {params.network:q}"
+        f" --settings {save_json}"
+        " {params.settings:q}"
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
         f" {panel_flags} {validation_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
@@ -177,6 +180,7 @@ rule training:
     threads: 8
     resources:
         **growing(memory=(4000, 30), minutes=(30, 0.3)),
+        **saving,
         gpu=settings.training.gpus,
     params:
         code=code("training"),
@@ -186,7 +190,9 @@ rule training:
     shell:
         "python -m haplorag.steps.training {input.from_weights:q} {input.from_state:q} {input.from_best:q}"
         " {input.from_history:q} {output.weights:q} {output.state:q} {output.best:q} {output.history:q} {output.metrics:q}"
-        " --model {wildcards.model} --epoch {wildcards.epoch} --network {params.network:q} --settings {params.settings:q}"
+        " --model {wildcards.model} --epoch {wildcards.epoch} --network {params.network:q}"
+        f" --settings {save_json}"
+        " {params.settings:q}"
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
         f" {panel_flags} {draw_flags} {validation_flags}{events_flag}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"

@@ -36,13 +36,14 @@ rule baselines:
     threads: 8
     resources:
         **growing(memory=(1500, 10), minutes=(20, 0.3)),
+        **batching,
     params:
         code=code("baselines"),
         vote=settings.evaluation.vote_neighbours,
-        batch=settings.imputation.batch_people,
     shell:
         "python -m haplorag.steps.baselines {output:q} --vote-neighbours {params.vote}"
-        " --batch-people {params.batch} --threads {threads}"
+        " --batch-people {resources.batch_people}"
+        " --threads {threads}"
         f" {panel_flags} {draw_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
@@ -133,14 +134,15 @@ rule predictions:
     threads: 8
     resources:
         **growing(memory=(8000, 10), minutes=(30, 1.2)),
+        **batching,
         gpu=1,
     params:
         code=code("predictions"),
         network=lambda wildcards: as_json(settings.network[wildcards.model]),
-        batch=settings.imputation.batch_people,
     shell:
         "python -m haplorag.steps.predictions {input.weights:q} {output:q} --model {wildcards.model}"
-        " --network {params.network:q} --batch-people {params.batch} --threads {threads} --gpus {resources.gpu}"
+        " --network {params.network:q} --threads {threads} --gpus {resources.gpu}"
+        " --batch-people {resources.batch_people}"
         f" {panel_flags} {draw_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
@@ -303,13 +305,20 @@ rule report:
         "../../envs/cpu.yaml"
     resources:
         **growing(memory=(800, 1), minutes=(10, 0)),
+        **saving,
+        **batching,
     params:
         code=code("report"),
         chromosomes=settings.chromosomes,
         figure_names=list(CAPTIONS) if judged else [],
         target_names=list(settings.imputation.targets),
         # A function, so that {data} and {results} in paths are not taken for wildcards.
-        settings=lambda wildcards: as_json(settings),
+        settings=lambda wildcards: as_json(
+            settings.model_dump(
+                mode="json",
+                exclude={"training": set(saving), "imputation": set(batching)},
+            )
+        ),
         times=times,
         logs=logs,
     shell:
@@ -318,7 +327,8 @@ rule report:
         " --tallies {input.tallies:q} --windows {input.windows:q}"
         " --figures {input.figures:q} --figure-names {params.figure_names:q}"
         " --example {input.example:q} --targets {input.targets:q} --target-names {params.target_names:q}"
-        " --settings {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
+        f" --settings {both_json}"
+        " {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 
@@ -434,12 +444,15 @@ rule imputation:
     threads: 8
     resources:
         **growing(memory=(8000, 10), minutes=(30, 15)),
+        **batching,
         gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
         imputer=imputer_folder,
         settings=as_json(
-            settings.imputation.model_copy(update={"targets": {}, "truth": {}})
+            settings.imputation.model_copy(
+                update={"targets": {}, "truth": {}}
+            ).model_dump(mode="json", exclude=set(batching))
         ),
         phasing=as_json(settings.phasing),
         seen=lambda wildcards: digests_of(
@@ -448,7 +461,8 @@ rule imputation:
     shell:
         "python -m haplorag.steps.imputation {params.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
         " --qc {output.qc:q} --refusal {log:q}.qc.html"
-        " --settings {params.settings:q} --phasing {params.phasing:q}"
+        f" --settings {batch_json}"
+        " {params.settings:q} --phasing {params.phasing:q}"
         " --threads {threads} --gpus {resources.gpu}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import json
 import logging
 import os
 import signal
@@ -26,6 +27,8 @@ log = logging.getLogger("haplorag")
 # Exit statuses: input was refused, or the machine could not do what was asked of it.
 EXIT_REFUSED, EXIT_UNABLE = 2, 3
 EXIT_SIGNAL = 128
+# Characters of what is said of a section that does not fit.
+LONGEST_MESSAGE = 500
 
 
 def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> None:
@@ -33,10 +36,11 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
 
     Exit status 2 means that an input was refused (InputError), 3 that the machine could not: no
     space, no memory, no GPU. Positional parameters become positional arguments, keyword-only
-    parameters become flags. A pydantic section is given as JSON, a `list[...]` as any number of
-    values, an optional value as one or none, a `bool` as a bare flag. A frozen dataclass of paths
-    is one argument for each of its fields, or one flag that bears the parameter's name before the
-    field's. All steps take `--warnings`, a table of what they warn.
+    parameters become flags. A pydantic section is given as JSON, in one object or several, of which
+    later ones replace keys of earlier ones; a `list[...]` as any number of values, an optional
+    value as one or none, a `bool` as a bare flag. A frozen dataclass of paths is one argument for
+    each of its fields, or one flag that bears the parameter's name before the field's. All steps
+    take `--warnings`, a table of what they warn.
     """
     prepare_process()
     with explaining_failures(step.__name__):
@@ -126,6 +130,8 @@ def _take_values(step: Callable[..., None], values: dict[str, Any]) -> dict[str,
             fields = dataclasses.fields(hints[name])
             by_field = {field.name: values[_name_field(name, field)] for field in fields}
             taken[name] = hints[name](**by_field)
+        elif section := _find_section(hints[name]):
+            taken[name] = _build_section(name, section, values[name])
         else:
             taken[name] = values[name]
     return taken
@@ -140,10 +146,9 @@ def _add_argument(
         hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
     several = typing.get_origin(hint) is list
     kind = typing.get_args(hint)[0] if several else hint
-    options: dict[str, Any] = {
-        "type": _parse_section(kind) if hasattr(kind, "model_validate_json") else kind
-    }
-    if several:
+    is_section = _find_section(kind) is not None
+    options: dict[str, Any] = {"type": _parse_object if is_section else kind}
+    if several or is_section:
         options["nargs"] = "*"
     elif optional:
         options["nargs"] = "?"
@@ -162,14 +167,45 @@ def _add_argument(
     )
 
 
-def _parse_section(section: Any) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        if text.startswith("@"):
-            try:
-                text = read_text(Path(text[1:]), "write it as UTF-8")
-            except InputError as error:
-                raise argparse.ArgumentTypeError(str(error)) from error
-        return section.model_validate_json(text)
+def _find_section(hint: Any) -> Any:
+    """The pydantic section that a type is, or may be; None where it is none."""
+    kinds = [hint, *typing.get_args(hint)]
+    return next((kind for kind in kinds if hasattr(kind, "model_validate")), None)
 
-    parse.__name__ = section.__name__
-    return parse
+
+def _parse_object(text: str) -> dict[str, Any]:
+    """A JSON object, or that of the file whose name stands after @."""
+    try:
+        if text.startswith("@"):
+            text = read_text(Path(text[1:]), "write it as UTF-8")
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"not readable as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError("no JSON object")
+    return found
+
+
+def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = value
+
+
+def _build_section(name: str, section: Any, objects: list[dict[str, Any]] | None) -> Any:
+    """A section from JSON objects; what a later one holds replaces what an earlier one does.
+
+    Raises InputError where they do not make one.
+    """
+    if not objects:
+        return None
+    merged: dict[str, Any] = {}
+    for one in objects:
+        _lay_over(merged, one)
+    try:
+        return section.model_validate_json(json.dumps(merged))
+    except ValueError as error:
+        said = " ".join(str(error).split())[:LONGEST_MESSAGE]
+        raise InputError(f"--{name.replace('_', '-')}: {said}") from error

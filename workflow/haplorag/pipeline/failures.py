@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+from pathlib import Path
 
 RUN_AGAIN = "run the same command again"
 REMEDIES = {
@@ -25,6 +27,8 @@ NO_MEMORY = (
     "can't start new thread",
     "not enough memory",
 )
+# Bytes that a disk has left where it counts as full: the next block of output may need them.
+FULL_BYTES = 2**26
 # Characters of a library's message that are repeated.
 LONGEST_MESSAGE = 300
 SETTING_TO_LOWER = {
@@ -41,9 +45,8 @@ def explain_failure(error: Exception, step: str) -> str | None:
         return f"{error.filename or step}: {os.strerror(error.errno)}; {REMEDIES[error.errno]}"
     message = " ".join(str(error).split())[:LONGEST_MESSAGE]
     if isinstance(error, OSError) and error.filename and error.errno is None:
-        return (
-            f"{error.filename}: could not be written ({message}); free some space, then {RUN_AGAIN}"
-        )
+        cause = _guess_cause(Path(error.filename))
+        return f"{error.filename}: could not be written ({message}); {cause}, then {RUN_AGAIN}"
     if isinstance(error, MemoryError) or any(words in message for words in NO_MEMORY):
         lower = f"lower {SETTING_TO_LOWER[step]}, " if step in SETTING_TO_LOWER else ""
         remedy = f"{lower}run fewer jobs at once (--cores), or use a larger machine"
@@ -51,3 +54,17 @@ def explain_failure(error: Exception, step: str) -> str | None:
     if type(error).__name__ == "AcceleratorError" or "CUDA error" in message:
         return f"{step}: the GPU failed ({message}); {RUN_AGAIN}, or without it: --resources gpu=0"
     return None
+
+
+def _guess_cause(path: Path) -> str:
+    """What to do where a library says no more than that it could not write: the disk tells."""
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError:
+        return "see that its folder is there and may be written"
+    if free < FULL_BYTES:
+        return "free some space"
+    return (
+        f"see to what it says, or to a limit of quota or file size (its disk has {free / 1e9:.1f} "
+        "GB left)"
+    )
