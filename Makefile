@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 run: .venv/.$(DEVICE)
 	@echo "haplorag simulates a panel, trains two models on it, judges them and imputes a target, on $(CORES) cores ($(DEVICE))."
-	@echo "On 2 free CPU cores that takes 5 to 10 minutes; what is made already is not made again."
+	@echo "That takes about 9 minutes of CPU time; what is made already is not made again."
 	snakemake --cores $(CORES) --resources gpu=$(GPUS) --set-resources imputation:gpu=1 neighbours:gpu=1 --logger haplorag
 	@echo "The report:       $$PWD/results/report/report.html"
 	@echo "The imputed VCF:  $$PWD/results/imputation/demo.vcf.gz"
