@@ -50,7 +50,7 @@ def imputer(cases):
         "snakemake",
         "--cores",
         "2",
-        str(made),
+        str(made / "imputer.json"),
         "--configfile",
         "tests/tiny.yaml",
         str(cases / "base.yaml"),
