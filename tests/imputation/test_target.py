@@ -239,7 +239,7 @@ def test_duplicates_of_a_panel_site_the_called_one_is_used(read, demo, tmp_path)
     assert count(target)["duplicate_site"] == 3
 
 
-def test_input_lost_every_allele_of_every_record_has_a_row(read, demo, tmp_path):
+def test_input_lost_every_allele_of_every_record_has_a_row(read, demo, tmp_path, caplog):
     odd = [["1", "1", "A", "C,<DEL>,*"], ["1", "2", "A", "."], ["1", "3", "N", "C"]]
 
     def change(rows):
@@ -261,6 +261,8 @@ def test_input_lost_every_allele_of_every_record_has_a_row(read, demo, tmp_path)
     assert target.fates["explanation"].notna().all()
     assert count(target)["other_chromosome"] == 50 and target.records["7"] == 50
     assert (target.fates["remarks"].str.contains("filter_fail")).sum() == 5
+    assert "filter_fail=3 (first at 1:1)" in caplog.text
+    assert "multiallelic=1 (first at 1:1)" in caplog.text
     expected = {"telomere": 1, "symbolic": 1, "star": 1, "non_acgt": 1}
     assert {fate: count(target)[fate] for fate in expected} == expected
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from haplorag.imputation.diagnosis import Diagnosis
 from haplorag.imputation.site_log import SettledSites, SiteLog
+from haplorag.vcf.biallelic import BiallelicReader
+from haplorag.vcf.fates import REMARKS
 
 FEW_SITES = 20
 MOST_MISSING = 0.5
@@ -16,14 +18,15 @@ LEAST_CORRELATION = 0.3
 
 
 def find_oddities(
-    chromosome: str,
+    reader: BiallelicReader,
     sites: SiteLog,
     settled: SettledSites,
     fates: pd.DataFrame,
     diagnosis: Diagnosis,
 ) -> Iterator[str]:
     """Sites that were not taken as they are, missing genotypes, frequencies unlike the panel's."""
-    counted = [_count_words(chromosome, fates, word) for word in ("fate", "remarks")]
+    chromosome = reader.chromosome
+    counted = [_count_fates(chromosome, fates), *_count_remarks(reader)]
     if told := ", ".join(filter(None, counted)):
         yield f"{told}; the table of sites explains each; fix the file where it is not meant"
     compared = sites.compare_frequencies(settled.record, settled.swapped)
@@ -55,15 +58,21 @@ def _explain_correlation(correlation: float) -> str:
     return f"{coded}, or {far}" if correlation < 0 else f"{far}, or {coded}"
 
 
-def _count_words(chromosome: str, fates: pd.DataFrame, column: str) -> str:
-    """How many records had each fate or remark but the usual one, the most frequent first."""
-    words = fates[column].str.split(",").explode()
-    words = words[~words.isin(["", "typed"])]
-    first = fates["position"][words.index].groupby(words.to_numpy()).first()
+def _count_fates(chromosome: str, fates: pd.DataFrame) -> str:
+    """How many alleles had each fate but the usual one, the most frequent first."""
+    words = fates["fate"][fates["fate"] != "typed"]
+    first = fates["position"][words.index].groupby(words).first()
     return ", ".join(
         f"{word}={number} (first at {chromosome}:{first[word]})"
         for word, number in words.value_counts().items()
     )
+
+
+def _count_remarks(reader: BiallelicReader) -> Iterator[str]:
+    """How many records have each remark."""
+    for word in REMARKS:
+        if number := reader.tally[word]:
+            yield f"{word}={number} (first at {reader.first[word]})"
 
 
 def _correlate(pairs: np.ndarray) -> float:

@@ -354,7 +354,7 @@ def _settle_chromosome(draft: _Draft, diagnosis: Diagnosis) -> TargetChromosome:
     reader, sites = draft.reader, draft.sites
     settled = sites.settle(diagnosis.trusts_palindromes)
     fates = sites.tabulate(settled, reader.dropped)
-    for oddity in find_oddities(reader.chromosome, sites, settled, fates, diagnosis):
+    for oddity in find_oddities(reader, sites, settled, fates, diagnosis):
         log.warning("%s: %s", reader.path, oddity)
     where = reader.chromosome, draft.name, draft.store, len(reader.people)
     ploidy = tell_ploidy_of_store(
