@@ -1,6 +1,8 @@
 """Chromosome X from a panel to the imputed VCF: men have one haplotype but for the chromosome's end."""
 
 import gzip
+import shutil
+import subprocess
 
 import numpy as np
 import pysam
@@ -211,3 +213,60 @@ def test_the_reference_is_not_padded(imputer_of_x):
     panel = open_panel_chromosome(open_imputer(imputer_of_x), "X")
     ploidy = panel.shards.ploidy
     assert ploidy.count_haplotypes()[1] < ploidy.count_haplotypes()[0]
+
+
+@pytest.mark.skipif(not shutil.which("plink2"), reason="needs plink2")
+def test_plink2_takes_men_and_women(women_and_men, imputer_of_x, targets, tmp_path):
+    """Imported by HDS, exported again and as BGEN: the dosages of haploids and diploids stay."""
+    output = tmp_path / "o.vcf.gz"
+    settings = women_and_men.settings.imputation
+    imputation(imputer_of_x, targets[0], output, tmp_path / "s.tsv", settings=settings)
+    beyond = ["--from-bp", str(PAR_END + 1), "--to-bp", "300000", "--chr", "X"]
+    with pysam.VariantFile(str(output)) as vcf:
+        names = list(vcf.header.samples)
+        expected = [
+            [np.ravel(call["DS"])[0] for call in record.samples.values()]
+            for record in vcf
+            if record.pos > PAR_END
+        ]
+    rows = [f"{name}\t{1 + number % 2}" for number, name in enumerate(names)]
+    (tmp_path / "sex").write_text("\n".join(["#IID\tSEX", *rows]) + "\n")
+    read = ["--vcf", output, "dosage=HDS", "--update-sex", tmp_path / "sex", *beyond]
+    for words in (
+        [*read, "--make-pgen", "--out", tmp_path / "p"],
+        [
+            "--pfile",
+            tmp_path / "p",
+            "--export",
+            "vcf",
+            "vcf-dosage=DS-force",
+            "--out",
+            tmp_path / "p",
+        ],
+        ["--pfile", tmp_path / "p", "--export", "bgen-1.2", "--out", tmp_path / "p"],
+    ):
+        subprocess.run(["plink2", *map(str, words)], check=True, capture_output=True)
+    lines = (tmp_path / "p.vcf").read_text().splitlines()
+    back = [line.split("\t")[9:] for line in lines if line[0] != "#"]
+    # It writes a haploid of which little is known as a heterozygote, on a diploid's scale.
+    dosages = [
+        [
+            float(cell.split(":")[1]) / (1 + ("/" in cell and number % 2 == 0))
+            for number, cell in enumerate(row)
+        ]
+        for row in back
+    ]
+    np.testing.assert_allclose(dosages, expected, atol=2e-3)
+    assert (tmp_path / "p.bgen").stat().st_size > 1000
+
+
+def test_scikit_allel_reads_men_and_women(women_and_men, imputer_of_x, targets, tmp_path):
+    allel = pytest.importorskip("allel", reason="needs scikit-allel")
+    output = tmp_path / "o.vcf.gz"
+    settings = women_and_men.settings.imputation
+    imputation(imputer_of_x, targets[0], output, tmp_path / "s.tsv", settings=settings)
+    found = allel.read_vcf(str(output), fields=["POS", "GT", "DS"], numbers={"DS": 1})
+    beyond = found["variants/POS"] > PAR_END
+    assert (found["calldata/GT"][beyond][:, ::2, 1] == -1).all()
+    assert (found["calldata/GT"][~beyond] >= 0).all()
+    assert found["calldata/DS"][beyond][:, ::2].max() <= 1
