@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.phasing.panel_model import open_phaser, phase_people
+from haplorag.panel.ploidy import Ploidy
+from haplorag.phasing.panel_model import open_phaser, phase_people, read_whole_haplotypes
 from haplorag.phasing.states import choose_states
 from haplorag.seeding import seed_of
 from haplorag.settings import CopyingSetting, PhasingSettings
@@ -110,3 +111,13 @@ def test_the_nearest_haplotypes_are_states_in_every_stretch():
         for one, origin in zip(here, states.origin[stretch], strict=True):
             assert before[origin] == one if origin >= 0 else one not in before
     assert (states.origin[0] == -1).all()
+
+
+def test_of_x_those_haplotypes_are_followed_that_go_all_the_way():
+    panel = np.random.default_rng(3).integers(0, 2, (6, 4)).astype(np.uint8)
+    # The second person is a man: two haplotypes at the first two sites, one at the others.
+    ploidy = Ploidy(np.array([0, 2]), np.array([[2, 2, 2], [2, 1, 2]], np.int8))
+    found = read_whole_haplotypes(PlainPanel(panel, ploidy), np.arange(4))
+    np.testing.assert_array_equal(found, panel[[0, 1, 2, 4, 5]].T)
+    both = read_whole_haplotypes(PlainPanel(panel, ploidy), np.arange(2))
+    np.testing.assert_array_equal(both, panel[:, :2].T)
