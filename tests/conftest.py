@@ -147,7 +147,8 @@ def exported(simulated):
 def baseline_predictions(simulated):
     path = simulated.folder / "baselines/1.h5"
     files = {"panel": panel_of(simulated), "draw": draw_of(simulated, "test")}
-    baselines(path, vote_neighbours=8, batch_people=5, **files)
+    mixing = simulated.settings.li_stephens.mixture
+    baselines(path, vote_neighbours=8, batch_people=5, mixing=mixing, name="1", seed=SEED, **files)
     return read_arrays(path, "predictions")
 
 

@@ -45,7 +45,8 @@ class Case:
 
     def on_cpu(self):
         cut = cut_segments(self.shards, self.typed, self.core, self.model.distance)
-        return model.run_forward_backward(self.queries, cut, self.model, ids=self.ids)
+        traced = model.run_forward_backward(self.queries, cut, self.model, ids=self.ids)
+        return traced.alternate, traced.posterior
 
     def on_gpu(self, shape=None):
         bits = read_panel_bits(self.shards, self.typed, self.core, self.model.distance, shape)

@@ -12,12 +12,13 @@ from haplorag.li_stephens.parameters import CopyingModel, assume_model
 from haplorag.li_stephens.passes import CorePasses
 from haplorag.li_stephens.reference import expect_events_plainly
 from haplorag.li_stephens.segments import cut_segments
-from haplorag.settings import CopyingSetting, LiStephensSettings
+from haplorag.settings import CopyingSetting, LiStephensSettings, MixtureSettings
 from support import PlainPanel
 
 SETTINGS = LiStephensSettings(
     switches_per_cm=6, mismatch=0.003, estimation_rounds=2, estimation_people=75,
     settings=[CopyingSetting(switching=1, mismatch=1)],
+    mixture=MixtureSettings(people=0, pairs=1, evident=0, width=1, epochs=1, learning_rate=1),
 )  # fmt: skip
 
 

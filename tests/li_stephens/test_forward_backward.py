@@ -42,8 +42,8 @@ def trace(alleles, panel, model, core, ids=None, owner=NOBODY):
     typed = np.flatnonzero(alleles[0] >= 0)
     cut = cut_segments(PlainPanel(panel), typed, core, model.distance)
     queries = Queries(np.ascontiguousarray(alleles[:, typed]), owner)
-    alternate, posterior = run_forward_backward(queries, cut, model, ids=ids)
-    return alternate, posterior[:, :, cut.groups.of_site]
+    traced = run_forward_backward(queries, cut, model, ids=ids)
+    return traced.alternate, traced.posterior[:, :, cut.groups.of_site]
 
 
 @given(
@@ -153,7 +153,7 @@ def test_a_missing_allele_says_nothing():
     alleles = generator.integers(0, 2, (1, 30), dtype=np.int8)
     alleles[0, ::3] = -1
     cut = cut_segments(PlainPanel(panel), np.arange(30), np.arange(30), model.distance)
-    missing, _ = run_forward_backward(Queries(alleles, NOBODY), cut, model)
+    missing = run_forward_backward(Queries(alleles, NOBODY), cut, model).alternate
     untyped, _ = trace(alleles, panel, model, np.arange(30))
     np.testing.assert_allclose(missing, untyped, atol=2e-3)
 

@@ -195,6 +195,17 @@ class CopyingSetting(Section):
     mismatch: Annotated[float, Field(gt=0, le=1e6)]
 
 
+class MixtureSettings(Section):
+    """The small network that weighs the settings, and what it learns from."""
+
+    people: Natural
+    pairs: Count
+    evident: Natural
+    width: Annotated[int, Field(ge=1, le=4096)]
+    epochs: Count
+    learning_rate: Positive
+
+
 class LiStephensSettings(Section):
     """Li and Stephens' model over the panel: rates before any is estimated, and its settings."""
 
@@ -203,6 +214,13 @@ class LiStephensSettings(Section):
     estimation_rounds: Annotated[int, Field(ge=0, le=100)]
     estimation_people: Count
     settings: list[CopyingSetting] = Field(min_length=1, max_length=100)
+    mixture: MixtureSettings
+
+    @model_validator(mode="after")
+    def _has_the_evident_setting(self) -> LiStephensSettings:
+        if self.mixture.evident >= len(self.settings):
+            raise ValueError("mixture.evident numbers none of the settings; the first is 0")
+        return self
 
 
 class NeighbourSettings(Section):

@@ -40,10 +40,12 @@ rule baselines:
     params:
         code=code("baselines"),
         vote=settings.evaluation.vote_neighbours,
+        mixing=as_json(settings.li_stephens.mixture),
+        seed=settings.seed,
     shell:
         "python -m haplorag.steps.baselines {output:q} --vote-neighbours {params.vote}"
-        " --batch-people {resources.batch_people}"
-        " --threads {threads}"
+        " --batch-people {resources.batch_people} --mixing {params.mixing:q}"
+        " --name {wildcards.chromosome} --seed {params.seed} --threads {threads}"
         f" {panel_flags} {draw_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 

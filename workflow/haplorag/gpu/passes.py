@@ -13,6 +13,7 @@ from haplorag.gpu.copying import expect_events, impute_sites
 from haplorag.gpu.panel_bits import read_panel_bits
 from haplorag.li_stephens.estimation import Events
 from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.mixture import Mixture
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import CorePasses
 from haplorag.network.device import telling_what_to_lower
@@ -28,24 +29,36 @@ class GpuPasses:
     Where the device is the CPU, kernels are interpreted, which is for tests.
 
     A card follows a thousand haplotypes in the time of one; the memory that they take on it is
-    kept to what is free. A panel in which some people have one haplotype, as on X, is followed on
+    kept to what is free. The kernels tell what the settings answer and nothing more, so that no
+    mixture can be asked. A panel in which some people have one haplotype, as on X, is followed on
     the processor's cores.
     """
 
     device: torch.device
     people_together: int = 16
+    mixes: bool = False
 
     @property
     def _cores(self) -> CorePasses:
-        return CorePasses(torch.get_num_threads())
+        return CorePasses(self.threads)
+
+    @property
+    def threads(self) -> int:
+        """See `Passes`."""
+        return torch.get_num_threads()
 
     def open_panel(
-        self, shards: ShardSet, typed: np.ndarray, core: np.ndarray, model: CopyingModel
+        self,
+        shards: ShardSet,
+        typed: np.ndarray,
+        core: np.ndarray,
+        model: CopyingModel,
+        mixture: Mixture | None,
     ) -> Callable[[Queries], np.ndarray]:
         """See `Passes`."""
         if _has_haploids(shards):
             log.info("some of the panel have one haplotype: followed on the processor's cores")
-            return self._cores.open_panel(shards, typed, core, model)
+            return self._cores.open_panel(shards, typed, core, model, mixture)
         panel = read_panel_bits(shards, typed, core, model.distance)
 
         def impute(queries: Queries) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -9,15 +10,18 @@ import numpy as np
 
 from haplorag.alleles import MISSING
 from haplorag.imputation.imputer import Imputer, PanelChromosome
+from haplorag.imputation.mixing import learn_mixture
 from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.mixture import Mixture
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes
 from haplorag.panel.ploidy import mark_absent
 from haplorag.seeding import seed_of
 from haplorag.vcf.writer import LEVELS
 
+log = logging.getLogger(__name__)
 # Window, known alleles int8 [2n, L] (-1 where untyped or missing, ABSENT where somebody has no
 # second haplotype) and probability of ALT float32 [2n, L] at its core sites, window by window.
 Windows = Iterator[tuple[int, np.ndarray, np.ndarray]]
@@ -43,8 +47,9 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         wanted[typed[(known != MISSING).all(axis=0)]] = False
         core = np.flatnonzero(wanted)
         model = estimate_copying(imputer, panel, target, passes)
+        mixture = _learn_mixture(imputer, panel, target, model, passes)
         levels = _create_levels(target, len(known), len(core))
-        impute_sites = passes.open_panel(panel.shards, typed, core, model)
+        impute_sites = passes.open_panel(panel.shards, typed, core, model, mixture)
         there = np.ones(len(known), dtype=bool)
         there[1::2] = (target.ploidy.people > 1).any(axis=0)
         step = 2 * batch_people * passes.people_together
@@ -67,6 +72,25 @@ def estimate_copying(
     positions = panel.windows.centimorgan
     expect = passes.expect_events
     return estimate_model(panel.shards, target.typed, positions, imputer.copying, seed, expect)
+
+
+def _learn_mixture(
+    imputer: Imputer,
+    panel: PanelChromosome,
+    target: TargetChromosome,
+    model: CopyingModel,
+    passes: Passes,
+) -> Mixture | None:
+    """How to weigh the settings where a target's sites are typed, as the panel itself tells."""
+    if not passes.mixes:
+        log.warning(
+            "settings_not_mixed=1: on a GPU the mean of the settings is the answer; for what is "
+            "learned to weigh them, impute on the CPU: --resources gpu=0"
+        )
+        return None
+    seed = seed_of(imputer.seed, "mixture", target.chromosome)
+    settings = imputer.copying.mixture
+    return learn_mixture(panel.shards, target.typed, model, settings, seed, passes.threads)
 
 
 def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.ndarray:

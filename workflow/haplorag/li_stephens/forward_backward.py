@@ -24,13 +24,12 @@ NONE, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
 @jit
-def read_segment(lanes, panel, core, ahead, behind, scratch, ids, alternate, posterior):
+def read_segment(lanes, panel, core, ahead, behind, scratch, ids, told):
     """Follow lanes along a segment and back, reading out its core sites.
 
     `panel` HaplotypeBlocks, `core` SiteGroups, `ids` int64 [lane, I] haplotypes of interest. The
     LaneStates `ahead` are those at the segment's start and are taken to its end; `behind` are those
-    at its end and are taken to its start. Fills `alternate` float32 [lane, L], the probability of
-    ALT, and `posterior` float32 [lane, P, I], that of copying each of `ids`.
+    at its end and are taken to its start. Fills the ReadOut `told`.
     """
     _follow(lanes, panel, ahead, scratch)
     last = len(core.before) - 1
@@ -46,10 +45,7 @@ def read_segment(lanes, panel, core, ahead, behind, scratch, ids, alternate, pos
                 number = panel.typed[block] + site
                 while place >= 0 and core.before[place] == number and (site or not block):
                     at = block, lane, site, place, row
-                    _read_out(
-                        lanes, panel, core, scratch, behind, at, ids[lane], alternate[lane],
-                        posterior[lane, place],
-                    )  # fmt: skip
+                    _read_out(lanes, panel, core, scratch, behind, at, ids[lane], told)
                     place -= 1
                 if site:
                     row = _step_back(lanes, panel, scratch, behind, (block, lane, site, row))
@@ -211,8 +207,8 @@ def _step(old, new, carried, observed, chances, members, sums):
 
 
 @jit_inline
-def _read_out(lanes, panel, core, scratch, behind, at, ids, alternate, posterior):
-    """Weigh the groups of haplotypes at a group of core sites; fill ALT and the posterior there."""
+def _read_out(lanes, panel, core, scratch, behind, at, ids, told):
+    """Weigh the groups of haplotypes at a group of core sites, and fill what is told there."""
     block, lane, site, place, row = at
     near, far = lanes.from_left[lane, place], lanes.from_right[lane, place]
     share = lanes.share[lane]
@@ -224,10 +220,28 @@ def _read_out(lanes, panel, core, scratch, behind, at, ids, alternate, posterior
     )  # fmt: skip
     weighed = _weigh(scratch, panel, block, lane, back, front)
     sites = core.first[place], core.first[place + 1]
-    _sum_carriers(scratch.weight, panel, sites, weighed, alternate)
+    _sum_carriers(scratch.weight, panel, sites, weighed, told.alternate[lane])
+    if lanes.evident[lane]:
+        told.agreement[lane, place] = weighed / share
+        entered = _entered_sums(panel, scratch, block, lane)
+        _weigh_side(front, scratch.members[lane], entered, scratch.weight)
+        _sum_carriers(scratch.weight, panel, sites, ONE, told.ahead[lane])
+        _weigh_side(back, scratch.members[lane], scratch.behind[lane], scratch.weight)
+        _sum_carriers(scratch.weight, panel, sites, ONE, told.behind[lane])
     if len(ids):
         states = scratch.entered[block, :, lane], behind.entered[:, lane]
-        _look_up(ids, lanes.own[lane], panel.group[block], states, back, front, weighed, posterior)
+        group = panel.group[block]
+        posterior = told.posterior[lane, place]
+        _look_up(ids, lanes.own[lane], group, states, back, front, weighed, posterior)
+
+
+@jit
+def _weigh_side(side, members, sums, weight):
+    """Weights of the groups at a place as one side alone has them; all together they are one."""
+    kept, gained, stay, leak = side
+    for group in range(len(sums)):
+        gains = gained[group] * stay + leak
+        weight[group] = kept[group] * stay * sums[group] + gains * members[group]
 
 
 @jit

@@ -78,6 +78,7 @@ class Chunk:
             own,
             (1 / others).astype(np.float32),
             counts.astype(np.float32),
+            np.zeros(LANES, dtype=bool),
             np.stack([chance.switch for chance in chances]),
             np.stack([chance.from_left for chance in chances]),
             np.stack([chance.from_right for chance in chances]),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from haplorag.li_stephens.forward_backward import read_segment
 from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
+from haplorag.li_stephens.mixture import Mixture, Traced, describe_sites, mix_settings
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import PanelSegments, cut_segments
 from haplorag.li_stephens.site_groups import SiteGroups
+from haplorag.li_stephens.states import allocate_read_out
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
 
 # Probabilities that `impute_sites` has in memory at a time, under all settings of the model.
@@ -43,25 +46,48 @@ def trace_window(
     columns, _ = choose_typed_columns(window.hidden, window.core, panel_typed)
     panel = cut_segments(window.shards, window.sites[columns], window.core_sites, model.distance)
     queries = Queries(haplotypes[:, columns], owner)
-    alternate, posterior = run_forward_backward(queries, panel, model, threads, ids)
-    return TracedWindow(alternate.mean(axis=1), posterior.mean(axis=1), panel.groups)
+    traced = run_forward_backward(queries, panel, model, threads, ids)
+    alternate, posterior = traced.alternate.mean(axis=1), traced.posterior.mean(axis=1)
+    return TracedWindow(alternate, posterior, panel.groups)
 
 
 def impute_sites(
-    queries: Queries, panel: PanelSegments, model: CopyingModel, threads: int
+    queries: Queries,
+    panel: PanelSegments,
+    model: CopyingModel,
+    threads: int,
+    mixture: Mixture | None = None,
 ) -> np.ndarray:
-    """Probability of ALT float32 [Q, L] at the panel's core sites, the mean over the settings.
+    """Probability of ALT float32 [Q, L] at the panel's core sites: the mean over the settings, or
+    what a mixture of them makes of it.
 
-    So many queries go at a time that probabilities under all settings take no more than 256 MB.
+    So many queries go at a time that what they are told takes no more than some 256 MB.
     """
     found = np.empty((len(queries.alleles), len(panel.core)), dtype=np.float32)
-    each = len(panel.core) * len(model.settings)
-    step = max(2, MOST_PROBABILITIES // max(1, each))
-    for start in range(0, len(found), step):
+    evident = -1 if mixture is None else mixture.evident
+    for some, traced in trace_queries(queries, panel, model, threads, evident):
+        if mixture is None:
+            found[some] = traced.alternate.mean(axis=1)
+        else:
+            found[some] = mix_settings(mixture, traced, describe_sites(panel, model))
+    return found
+
+
+def trace_queries(
+    queries: Queries,
+    panel: PanelSegments,
+    model: CopyingModel,
+    threads: int,
+    evident: int = -1,
+) -> Iterator[tuple[slice, Traced]]:
+    """Run haplotypes through the panel, as many at a time as memory allows; gives which, and what
+    they are told. `evident` is as in `run_forward_backward`; haplotypes of a sample go together."""
+    each = len(panel.core) * (len(model.settings) + 3 * (evident >= 0))
+    step = max(2, MOST_PROBABILITIES // max(1, each) // 2 * 2)
+    for start in range(0, len(queries.alleles), step):
         some = slice(start, start + step)
         part = Queries(queries.alleles[some], queries.owner[some])
-        found[some] = run_forward_backward(part, panel, model, threads)[0].mean(axis=1)
-    return found
+        yield some, run_forward_backward(part, panel, model, threads, evident=evident)
 
 
 def run_forward_backward(
@@ -70,32 +96,49 @@ def run_forward_backward(
     model: CopyingModel,
     threads: int = 1,
     ids: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    evident: int = -1,
+) -> Traced:
     """Run haplotypes through the whole panel, forward and backward over its typed sites.
 
-    Gives, under each setting, the probability of ALT float32 [Q, setting, L] at core sites, and
-    that of copying each of `ids` int [Q, K] (-1 for none) float32 [Q, setting, P, K] at each group
-    of core sites. After Li and Stephens 2003 (doi:10.1093/genetics/165.4.2213).
+    `ids` int [Q, K] (-1 for none) are haplotypes of interest, `evident` is the setting of which
+    there is evidence (-1 for none). After Li and Stephens 2003 (doi:10.1093/genetics/165.4.2213).
     """
     haplotypes = len(queries.alleles)
     ids = np.empty((haplotypes, 0)) if ids is None else ids
-    shape = haplotypes, len(model.settings)
-    alternate = np.empty((*shape, len(panel.core)), dtype=np.float32)
-    posterior = np.empty((*shape, len(panel.groups.before), ids.shape[1]), dtype=np.float32)
+    traced = allocate_traced(haplotypes, model, panel, ids.shape[1], evident)
 
     def read(chunk: Chunk) -> None:
         wanted = np.ascontiguousarray(ids[chunk.query], dtype=np.int64)
         rows = chunk.query[: chunk.size], chunk.setting[: chunk.size]
+        told_of = np.flatnonzero(rows[1] == evident)
         for segment, lanes, ahead, behind in chunk.follow():
             groups = segment.groups
-            at_sites = np.empty((len(wanted), groups.first[-1]), np.float32)
-            at_groups = np.empty((len(wanted), len(groups.before), ids.shape[1]), np.float32)
-            read_segment(
-                lanes, segment.blocks, groups, ahead, behind, chunk.scratch, wanted,
-                at_sites, at_groups,
-            )  # fmt: skip
-            alternate[(*rows, segment.core)] = at_sites[: chunk.size]
-            posterior[(*rows, segment.places)] = at_groups[: chunk.size]
+            told = allocate_read_out(int(groups.first[-1]), len(groups.before), ids.shape[1])
+            asked = lanes._replace(evident=chunk.setting == evident)
+            read_segment(asked, segment.blocks, groups, ahead, behind, chunk.scratch, wanted, told)
+            traced.alternate[(*rows, segment.core)] = told.alternate[: chunk.size]
+            traced.posterior[(*rows, segment.places)] = told.posterior[: chunk.size]
+            if len(told_of):
+                some = rows[0][told_of]
+                traced.ahead[some, segment.core] = told.ahead[told_of]
+                traced.behind[some, segment.core] = told.behind[told_of]
+                traced.agreement[some, segment.places] = told.agreement[told_of]
 
     follow_chunks(read, queries, panel, model, threads)
-    return alternate, posterior
+    return traced
+
+
+def allocate_traced(
+    haplotypes: int, model: CopyingModel, panel: PanelSegments, interest: int, evident: int
+) -> Traced:
+    """Room for what so many haplotypes are told."""
+
+    def make(*shape: int) -> np.ndarray:
+        return np.empty((haplotypes, *shape), dtype=np.float32)
+
+    settings, places, core = len(model.settings), len(panel.groups.before), len(panel.core)
+    told = evident >= 0
+    return Traced(
+        make(settings, core), make(settings, places, interest),
+        make(told * core), make(told * core), make(told * places),
+    )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 
 from haplorag.li_stephens.estimation import Events, expect_events
 from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.mixture import Mixture
 from haplorag.li_stephens.model import impute_sites
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import cut_segments
@@ -20,11 +21,24 @@ class Passes(Protocol):
     """What follows haplotypes through the panel."""
 
     @property
+    def threads(self) -> int:
+        """The processor's cores that may be used."""
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a mixture can be asked."""
+
+    @property
     def people_together(self) -> int:
         """How many times as many people are best followed together as on the processor's cores."""
 
     def open_panel(
-        self, shards: ShardSet, typed: np.ndarray, core: np.ndarray, model: CopyingModel
+        self,
+        shards: ShardSet,
+        typed: np.ndarray,
+        core: np.ndarray,
+        model: CopyingModel,
+        mixture: Mixture | None,
     ) -> Callable[[Queries], np.ndarray]:
         """Make the panel ready at sorted typed and core sites; gives what imputes haplotypes there,
         as `li_stephens.model.impute_sites`."""
@@ -41,13 +55,19 @@ class CorePasses:
 
     threads: int
     people_together: int = 1
+    mixes: bool = True
 
     def open_panel(
-        self, shards: ShardSet, typed: np.ndarray, core: np.ndarray, model: CopyingModel
+        self,
+        shards: ShardSet,
+        typed: np.ndarray,
+        core: np.ndarray,
+        model: CopyingModel,
+        mixture: Mixture | None,
     ) -> Callable[[Queries], np.ndarray]:
         """See `Passes`."""
         segments = cut_segments(shards, typed, core, model.distance)
-        return lambda queries: impute_sites(queries, segments, model, self.threads)
+        return lambda queries: impute_sites(queries, segments, model, self.threads, mixture)
 
     def expect_events(
         self, queries: Queries, shards: ShardSet, typed: np.ndarray, model: CopyingModel

@@ -39,6 +39,7 @@ class Segment(NamedTuple):
     and how many there are, which differs between stretches of sites where samples have one
     haplotype and others where they have two; `opens` and `closes` say whether the segment is the
     first and the last of such a stretch. Nothing is carried from one stretch into the next.
+    `alternate` int64 [L] is how many of the panel's haplotypes have ALT at each core site.
     """
 
     typed: slice
@@ -47,6 +48,7 @@ class Segment(NamedTuple):
     blocks: HaplotypeBlocks
     groups: SiteGroups
     rows: np.ndarray
+    alternate: np.ndarray
     opens: bool
     closes: bool
 
@@ -158,13 +160,15 @@ def _cut_stretch(
             groups.first[places.start : places.stop + 1] - there.start,
             groups.before[places] - here.start,
         )
+        core_panel = _read_panel(shards, asked[part], int(rows[-1]))
         blocks = cut_haplotype_blocks(
             _read_panel(shards, known[start:stop], int(rows[-1])),
-            _read_panel(shards, asked[part], int(rows[-1])),
+            core_panel,
             np.searchsorted(known[start:stop], asked[part], side="right"),
         )
+        alternate = np.count_nonzero(core_panel, axis=1)
         ends = start == 0, stop == len(known)
-        yield Segment(here, there, places, blocks, own_groups, rows, *ends)
+        yield Segment(here, there, places, blocks, own_groups, rows, alternate, *ends)
 
 
 def _read_panel(shards: ShardSet, sites: np.ndarray, haplotypes: int) -> np.ndarray:

@@ -20,15 +20,17 @@ class Lanes(NamedTuple):
     `alleles` int8 [lane, T] (-1 where missing); `own` int64 [lane, 2] the half-open range of the
     panel's rows that are the haplotype's own sample, empty for none; `share` [lane] what a switch
     gives each haplotype; `counts` [lane] 0 for a lane that only fills up, or whose haplotype there
-    is not. Probabilities float32: `switch` [lane, T + 1] of a switch before each typed site and
-    after the last one, `from_left` and `from_right` [lane, P] of one between a group of core sites
-    and the typed site on that side, `mismatch` [lane, T] of an allele that is not the copied one.
+    is not; `evident` bool [lane] those of which evidence is wanted. Probabilities float32: `switch`
+    [lane, T + 1] of a switch before each typed site and after the last one, `from_left` and
+    `from_right` [lane, P] of one between a group of core sites and the typed site on that side,
+    `mismatch` [lane, T] of an allele that is not the copied one.
     """
 
     alleles: np.ndarray
     own: np.ndarray
     share: np.ndarray
     counts: np.ndarray
+    evident: np.ndarray
     switch: np.ndarray
     from_left: np.ndarray
     from_right: np.ndarray
@@ -40,6 +42,23 @@ class LaneStates(NamedTuple):
 
     entered: np.ndarray
     total: np.ndarray
+
+
+class ReadOut(NamedTuple):
+    """What lanes tell of a segment's core sites, float32.
+
+    `alternate` [lane, L] is the probability of ALT; `posterior` [lane, P, I] that of copying each
+    haplotype of interest, at each group of core sites. Of lanes that are `evident`: `ahead` and
+    `behind` [lane, L], the probability of ALT as the typed sites before and after a site alone have
+    it, and `agreement` [lane, P], how much likelier it is that both sides copy the same haplotype
+    than by chance.
+    """
+
+    alternate: np.ndarray
+    posterior: np.ndarray
+    ahead: np.ndarray
+    behind: np.ndarray
+    agreement: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -90,6 +109,15 @@ def allocate_scratch(
         make(longest + 1, widest), make(longest + 1, widest), make(longest + 1),
         make(2, widest), make(2, widest), make(widest), make(widest, LANES), make(widest, LANES),
     )  # fmt: skip
+
+
+def allocate_read_out(core: int, places: int, interest: int) -> ReadOut:
+    """Room for what lanes tell of so many core sites in so many groups."""
+
+    def make(*shape: int) -> np.ndarray:
+        return np.empty((LANES, *shape), dtype=np.float32)
+
+    return ReadOut(make(core), make(places, interest), make(core), make(core), make(places))
 
 
 def start_states(haplotypes: int) -> LaneStates:

@@ -6,6 +6,7 @@ They reach from the allele frequency to Li and Stephens' model.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -15,12 +16,15 @@ from haplorag.dataset.chromosome import ChromosomeData, open_chromosomes
 from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.evaluation.baselines import copy_nearest
 from haplorag.evaluation.predictions import create_predictions, create_shares
+from haplorag.imputation.mixing import learn_mixture
 from haplorag.io.hdf5 import creating_arrays
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
+from haplorag.seeding import seed_of
+from haplorag.settings import MixtureSettings
 
 log = logging.getLogger(__name__)
 METHODS = ["allele_frequency", "nearest_haplotype", "neighbour_vote", "li_stephens"]
@@ -33,6 +37,9 @@ def baselines(
     batch_people: int,
     panel: PanelFiles,
     draw: DrawFiles,
+    mixing: MixtureSettings,
+    name: str,
+    seed: int,
     threads: int = 1,
 ) -> None:
     """Write probability of ALT float16 [method, mask, person, site, 2], NaN where none is hidden.
@@ -40,9 +47,9 @@ def baselines(
     The allele frequency is that of the reference; the nearest haplotype is the retrieved one with
     fewest mismatches over the window's typed sites; the vote is the mean over the nearest
     `vote_neighbours`; Li and Stephens' model copies from the whole reference along the chromosome,
-    as an imputation without a network does. Beside them, `carriers` float16 [mask, person, site, 2]
-    is the share of all neighbours that carry ALT. `panel` and `draw` have the files of one
-    chromosome.
+    as an imputation without a network does, its settings weighed as `mixing` says. Beside them,
+    `carriers` float16 [mask, person, site, 2] is the share of all neighbours that carry ALT.
+    `panel` and `draw` have the files of one chromosome, the one of that name.
     """
     (chromosome,) = open_chromosomes(panel, draw)
     people = np.unique(chromosome.retrieved.person)
@@ -52,33 +59,41 @@ def baselines(
         create_shares(file, "carriers", shape[1:])
         for items in show_progress(chromosome.retrieved.group(), "windows"):
             _write_window(file, chromosome, items, vote_neighbours)
-        pieces = [
-            (mask, start)
-            for mask in range(len(chromosome.names))
-            for start in range(0, len(people), batch_people)
-        ]
-        for mask, start in show_progress(pieces, "people"):
-            some = slice(start, start + batch_people)
-            found = _copy_from_panel(chromosome, mask, people[some], count_threads(threads))
+        own_seed = seed_of(seed, "mixture", name)
+        batches = -(-len(people) // batch_people)
+        pieces = _copy_from_panel(
+            chromosome, people, batch_people, mixing, own_seed, count_threads(threads)
+        )
+        count = batches * len(chromosome.names)
+        for mask, some, found in show_progress(pieces, "people", count):
             file["probability"][METHODS.index("li_stephens"), mask, some] = found
     log.info("%d people, %d masks, %s", len(people), shape[1], ", ".join(METHODS))
 
 
 def _copy_from_panel(
-    chromosome: ChromosomeData, mask: int, people: np.ndarray, threads: int
-) -> np.ndarray:
-    """Li and Stephens' probability of ALT, float32 [n, site, 2], NaN where not hidden."""
-    hidden = chromosome.hidden[mask]
-    typed = np.flatnonzero(~hidden)
-    core = np.flatnonzero(hidden)
-    # Test people are not in the panel.
-    nobody = np.full(2 * len(people), -1)
-    queries = Queries(chromosome.read_sites(people, typed), nobody)
-    model = chromosome.copying[mask]
-    panel = cut_segments(chromosome.shards, typed, core, model.distance)
-    found = np.full((2 * len(people), len(hidden)), np.nan, dtype=np.float32)
-    found[:, core] = impute_sites(queries, panel, model, threads)
-    return found.reshape(len(people), 2, -1).swapaxes(1, 2)
+    chromosome: ChromosomeData,
+    people: np.ndarray,
+    batch_people: int,
+    mixing: MixtureSettings,
+    seed: int,
+    threads: int,
+) -> Iterator[tuple[int, slice, np.ndarray]]:
+    """Li and Stephens' probability of ALT, some people at a time: the number of a mask, which of
+    the people, and float32 [n, site, 2], NaN where not hidden."""
+    shards = chromosome.shards
+    for mask, hidden in enumerate(chromosome.hidden):
+        typed, core = np.flatnonzero(~hidden), np.flatnonzero(hidden)
+        model = chromosome.copying[mask]
+        mixture = learn_mixture(shards, typed, model, mixing, seed, threads)
+        panel = cut_segments(shards, typed, core, model.distance)
+        for start in range(0, len(people), batch_people):
+            some = slice(start, start + batch_people)
+            # Test people are not in the panel.
+            nobody = np.full(2 * len(people[some]), -1)
+            queries = Queries(chromosome.read_sites(people[some], typed), nobody)
+            found = np.full((len(nobody), len(hidden)), np.nan, dtype=np.float32)
+            found[:, core] = impute_sites(queries, panel, model, threads, mixture)
+            yield mask, some, found.reshape(-1, 2, len(hidden)).swapaxes(1, 2)
 
 
 def _write_window(

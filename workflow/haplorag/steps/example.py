@@ -105,12 +105,12 @@ def _trace_region(
     panel = cut_segments(shards, typed, view, model.distance)
     everybody = np.arange(shards.reference_haplotypes)[None]
     queries = Queries(query.alleles[None, typed], np.array([-1]))
-    alternate, posterior = run_forward_backward(queries, panel, model, ids=everybody)
-    copying = posterior[0].mean(axis=0)[panel.groups.of_site]
+    traced = run_forward_backward(queries, panel, model, ids=everybody)
+    copying = traced.posterior[0].mean(axis=0)[panel.groups.of_site]
     shown = _choose_shown(copying)
     site = int(np.searchsorted(view, query.rare.site))
     at_site = shards.haplotypes(view[[site]])[:, 0]
-    chance = float(alternate[0, :, site].mean())
+    chance = float(traced.alternate[0, :, site].mean())
     return CopiedRegion(
         position=position[view],
         typed=~query.hidden[view],

@@ -1,0 +1,86 @@
+"""Settings are weighed as the panel itself tells."""
+
+import numpy as np
+import pytest
+
+from haplorag.imputation.mixing import gather_examples, learn_mixture
+from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.model import impute_sites
+from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.segments import cut_segments
+from haplorag.settings import CopyingSetting, MixtureSettings
+from support import PlainPanel
+
+# Both are too sure of themselves: the haplotypes below switch and mutate more often.
+KINDS = CopyingSetting(switching=0.02, mismatch=0.1), CopyingSetting(switching=0.2, mismatch=0.3)
+SITES = 400
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """Haplotypes 0/1 uint8 [260, 400], mosaics of forty, which sites are typed, and the model."""
+    generator = np.random.default_rng(11)
+    founders = (generator.random((40, SITES)) < generator.beta(0.3, 1.5, SITES)).astype(np.uint8)
+    haplotypes = np.empty((260, SITES), dtype=np.uint8)
+    for row in haplotypes:
+        switches = np.flatnonzero(generator.random(SITES) < 0.03)
+        pieces = np.split(np.arange(SITES), switches)
+        for piece in pieces:
+            row[piece] = founders[generator.integers(40), piece]
+    haplotypes ^= (generator.random(haplotypes.shape) < 0.01).astype(np.uint8)
+    typed = np.arange(0, SITES, 8)
+    model = CopyingModel(np.arange(SITES) * 0.03, np.full(SITES, 0.01, dtype=np.float32), KINDS)
+    return haplotypes, typed, model
+
+
+def ask(**changed):
+    values = {"people": 60, "pairs": 60_000, "evident": 1, "width": 16, "epochs": 4}
+    return MixtureSettings(**{**values, "learning_rate": 0.01, **changed})
+
+
+def test_what_is_learned_serves_people_who_are_new(simulated):
+    haplotypes, typed, model = simulated
+    shards, new = PlainPanel(haplotypes[:200]), haplotypes[200:]
+    mixture = learn_mixture(shards, typed, model, ask(), 1, 1)
+    core = np.setdiff1d(np.arange(SITES), typed)
+    panel = cut_segments(shards, typed, core, model.distance)
+    queries = Queries(new[:, typed].astype(np.int8), np.full(60, -1))
+    losses = [
+        cross_entropy(impute_sites(queries, panel, model, 1, mixed), new[:, core])
+        for mixed in (None, mixture)
+    ]
+    assert losses[1] < 0.9 * losses[0]
+
+
+def cross_entropy(probability, alleles):
+    right = np.where(alleles == 1, probability, 1 - probability)
+    return -np.log(np.clip(right, 1e-6, 1)).mean()
+
+
+def test_the_same_is_learned_again_and_with_any_threads(simulated):
+    haplotypes, typed, model = simulated
+    first, again = (
+        learn_mixture(PlainPanel(haplotypes), typed, model, ask(epochs=1), 5, threads)
+        for threads in (1, 2)
+    )
+    for one, other in zip(first.layers, again.layers, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_examples_are_of_samples_who_are_left_out(simulated):
+    """Whoever were copied from themselves would be right nearly always."""
+    haplotypes, typed, model = simulated
+    examples = gather_examples(PlainPanel(haplotypes), typed, model, ask(), 5, 1)
+    assert len(examples.mean) <= 60_000
+    guessed = examples.mean > 0
+    assert 0.5 < (guessed == examples.carries).mean() < 0.95
+    assert examples.features.shape[1] == len(KINDS) + 6
+
+
+def test_who_has_too_little_to_learn_from_learns_nothing(simulated):
+    haplotypes, typed, model = simulated
+    assert learn_mixture(PlainPanel(haplotypes[:8]), typed, model, ask(), 5, 1) is None
+    assert learn_mixture(PlainPanel(haplotypes), typed, model, ask(people=0), 5, 1) is None
+    nothing = learn_mixture(PlainPanel(haplotypes), typed[:0], model, ask(), 5, 1)
+    assert nothing is None

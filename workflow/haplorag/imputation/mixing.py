@@ -1,0 +1,106 @@
+"""Learns from the panel itself how to weigh the settings of the model of copying."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+import numpy as np
+
+from haplorag.alleles import ABSENT
+from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.mixture import (
+    Mixture,
+    SiteFacts,
+    Traced,
+    describe_sites,
+    gather_features,
+    is_alternate_rare,
+    is_unsure,
+)
+from haplorag.li_stephens.model import trace_queries
+from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.segments import cut_segments
+from haplorag.panel.haplotypes import ShardSet
+from haplorag.settings import MixtureSettings
+
+log = logging.getLogger(__name__)
+# Fewer examples say nothing.
+LEAST_EXAMPLES = 5000
+
+
+class Examples(NamedTuple):
+    """Pairs of haplotype and site: what a mixture sees float32 [pair, F], the logit of the
+    settings' mean float32 [pair], and whether the haplotype has the rarer allele, bool [pair]."""
+
+    features: np.ndarray
+    mean: np.ndarray
+    carries: np.ndarray
+
+
+def learn_mixture(
+    shards: ShardSet,
+    typed: np.ndarray,
+    model: CopyingModel,
+    settings: MixtureSettings,
+    seed: int,
+    threads: int,
+) -> Mixture | None:
+    """Learn how to weigh a model's settings where the sites `typed` int [T] are typed.
+
+    Reference samples, chosen by the seed, are left out of the panel in turn and followed through
+    the rest; what all other sites show them to have is what is learned from. None where the
+    settings asks for nobody, or there is too little to learn from.
+    """
+    if not settings.people or not len(typed):
+        return None
+    examples = gather_examples(shards, typed, model, settings, seed, threads)
+    if len(examples.mean) < LEAST_EXAMPLES:
+        log.info("only %d examples to weigh settings by: their mean is used", len(examples.mean))
+        return None
+    # Loading torch takes seconds, and most jobs of a run learn nothing.
+    from haplorag.network.layers import train_layers
+
+    center = examples.features.mean(axis=0)
+    scale = examples.features.std(axis=0) + np.float32(1e-3)
+    seen = (examples.features - center) / scale
+    layers = train_layers(seen, examples.mean, examples.carries, settings, seed)
+    return Mixture(settings.evident, center, scale, layers)
+
+
+def gather_examples(
+    shards: ShardSet,
+    typed: np.ndarray,
+    model: CopyingModel,
+    settings: MixtureSettings,
+    seed: int,
+    threads: int,
+) -> Examples:
+    """Pairs of which the settings are unsure, in reference samples at all sites but the typed."""
+    generator = np.random.default_rng(seed)
+    people = generator.permutation(shards.ploidy.people.shape[1])[: settings.people]
+    owner = np.sort(people)
+    core = np.setdiff1d(np.arange(len(model.distance)), typed)
+    alleles = shards.of_people(core, owner)
+    queries = Queries(shards.of_people(typed, owner), np.repeat(owner, 2))
+    panel = cut_segments(shards, typed, core, model.distance)
+    sites = describe_sites(panel, model)
+    found = [
+        _choose_unsure(traced, sites, alleles[some])
+        for some, traced in trace_queries(queries, panel, model, threads, settings.evident)
+    ]
+    together = Examples(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    kept = np.sort(generator.permutation(len(together.mean))[: settings.pairs])
+    return Examples(*(column[kept] for column in together))
+
+
+def _choose_unsure(traced: Traced, sites: SiteFacts, alleles: np.ndarray) -> Examples:
+    """Examples among some samples' haplotypes, of which `alleles` int8 [Q, L] are the truth."""
+    there = alleles != ABSENT
+    rows, columns = np.nonzero(is_unsure(traced.alternate.mean(axis=1)) & there)
+    both = (len(alleles) // 2, 2, -1)
+    alternate = ((alleles == 1).reshape(both)).sum(axis=1)[rows // 2, columns]
+    count = there.reshape(both).sum(axis=1)[rows // 2, columns]
+    features, mean = gather_features(traced, sites, rows, columns, (alternate, count))
+    carries = alleles[rows, columns] == is_alternate_rare(sites, columns)
+    return Examples(features, mean, carries)
