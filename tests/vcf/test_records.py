@@ -109,6 +109,18 @@ def test_gvcf_blocks_are_refused(tmp_path, alt):
         read(write_text(tmp_path / "x.vcf", [f"1 10 A {alt} 0|0 0|0"]))
 
 
+@pytest.mark.parametrize("kind", ["vcf", "bcf"])
+def test_legal_a_single_dot_is_a_missing_genotype(tmp_path, kind):
+    """It says nothing of ploidy: whoever has one is no haploid."""
+    path = write_text(tmp_path / "x.vcf", ["1 10 A C 0|1 .", "1 20 A C . .", "1 30 A C 1|1 ./."])
+    sites, _ = read(path if kind == "vcf" else as_bcf(path))
+    assert list(sites.values()) == [
+        [[0, 1], [-1, -1]],
+        [[-1, -1], [-1, -1]],
+        [[1, 1], [-1, -1]],
+    ]
+
+
 @pytest.mark.parametrize("kind", ["vcf", "vcf.gz", "bcf"])
 def test_legal_a_telomere_is_counted(tmp_path, kind):
     """Position 0, in an indexed file too."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from cyvcf2 import VCF, Variant
 
-from haplorag.alleles import ABSENT
+from haplorag.alleles import ABSENT, MISSING
 from haplorag.errors import InputError
 from haplorag.io.apart import try_apart
 from haplorag.vcf.bgzf import check_container, unchanged
@@ -162,9 +162,7 @@ def _convert_record(record: Variant, where: str) -> Record:
         raise InputError(
             f"{where} has {ploidy} alleles a person; haplorag knows one and two; fix the ploidy"
         )
-    alleles = calls[:, :2]
-    if ploidy == 1:
-        alleles = np.stack([calls[:, 0], np.full(len(calls), ABSENT)], axis=1)
+    alleles, phased = _read_genotypes(calls)
     return Record(
         record.CHROM,
         record.POS,
@@ -173,8 +171,20 @@ def _convert_record(record: Variant, where: str) -> Record:
         bool(record.FILTER),
         "PS" in record.FORMAT,
         alleles,
-        _read_phase(record, calls[:, -1].astype(bool)),
+        _read_phase(record, phased),
     )
+
+
+def _read_genotypes(calls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Alleles [n, 2] and phase bool [n] of genotypes [n, 2 or 3] as cyvcf2 has them, as
+    `RecordReader` gives them.
+    """
+    first, phased = calls[:, 0], calls[:, -1].astype(bool)
+    second = calls[:, 1] if calls.shape[1] > 2 else np.full_like(first, ABSENT)
+    alone = second == ABSENT
+    # A single dot stands for a missing genotype of any ploidy.
+    second = np.where(alone & (first < 0), MISSING, second)
+    return np.stack([first, second], axis=1), phased | alone
 
 
 def _read_phase(record: Variant, phased: np.ndarray) -> np.ndarray:
