@@ -267,6 +267,15 @@ def test_input_lost_every_allele_of_every_record_has_a_row(read, demo, tmp_path,
     assert {fate: count(target)[fate] for fate in expected} == expected
 
 
+def test_records_of_other_chromosomes_are_counted_not_their_alleles(read, demo, tmp_path, caplog):
+    def change(rows):
+        calls = ["0|0"] * (len(rows[0]) - 9)
+        return [*rows, ["7", "9", ".", "A", "C,G", ".", ".", ".", "GT", *calls]]
+
+    read(write_lines(tmp_path / "t.vcf", demo, change))
+    assert "other_chromosome=1 records" in caplog.text
+
+
 def test_input_lost_a_stale_index_of_a_target_is_refused(read, demo, tmp_path):
     path = write_lines(tmp_path / "t.vcf", demo, lambda rows: rows)
     pysam.tabix_compress(str(path), f"{path}.gz")

@@ -250,7 +250,7 @@ def read_target(
             f"{path}: has none of the imputer's chromosomes {', '.join(imputer.chromosomes)}; "
             "fix its names, or use an imputer that has them"
         )
-    _warn_of_chromosomes(path, imputer.chromosomes, drafts, elsewhere)
+    _warn_of_chromosomes(path, imputer.chromosomes, drafts, elsewhere, read.total())
     return _settle(path, drafts, elsewhere, read)
 
 
@@ -273,16 +273,21 @@ def _list_elsewhere(name: str, records: Iterator[Record], header: Header) -> pd.
 
 
 def _warn_of_chromosomes(
-    path: Path, wanted: list[str], drafts: list[_Draft], elsewhere: list[pd.DataFrame]
+    path: Path,
+    wanted: list[str],
+    drafts: list[_Draft],
+    elsewhere: list[pd.DataFrame],
+    records: int,
 ) -> None:
     there = {draft.reader.chromosome for draft in drafts}
     if lacking := [chromosome for chromosome in wanted if chromosome not in there]:
         log.warning("chromosomes that are not in the target are left out: %s", ", ".join(lacking))
     if elsewhere:
         names = ", ".join(table["chromosome"].iloc[0] for table in elsewhere)
+        others = records - sum(draft.reader.tally["read"] for draft in drafts)
         log.warning(
             "%s: other_chromosome=%d records are on chromosomes that the imputer does not have "
-            "(%s); they are not in the output", path, sum(map(len, elsewhere)), names,
+            "(%s); they are not in the output", path, others, names,
         )  # fmt: skip
 
 
