@@ -1,6 +1,7 @@
 """Batches of people imputed apart and merged are what they are together."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pysam
@@ -93,6 +94,30 @@ def test_what_does_not_go_together_is_refused(batches, tmp_path):
     with pytest.raises(InputError, match=r"short\.vcf\.gz: lacks the site 1:\d+ of"):
         merger(tmp_path / "x.vcf.gz", batches=[first, tmp_path / "short.vcf.gz"])
     assert not (tmp_path / "x.vcf.gz").exists()
+
+
+def test_an_unused_variant_beside_its_site_of_the_panel_is_merged_by_itself(tmp_path):
+    """An A/T SNP in a file of mixed strands is imputed, and comes out as it was too."""
+    head = "##fileformat=VCFv4.2\n##contig=<ID=1>\n##FORMAT=<ID=GT,Number=1,Type=String>\n#CHROM\t"
+    columns = "POS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+    imputed = "1\t9\ts\tA\tT\t.\tPASS\tAF=0.5;R2=0;INFO=0.5;{}\tGT:DS:GP:HDS\t0|1:1:0,1,0:0,1\n"
+    unused = "1\t9\t.\tA\tT\t.\tPASS\tTARGET_ONLY\tGT\t0|0\n"
+    records = {"x": imputed.format("IMP") + unused, "y": imputed.format("TYPED")}
+    paths = [tmp_path / f"{name}.vcf" for name in records]
+    for path, (name, text) in zip(paths, records.items(), strict=True):
+        path.write_text(f"{head}{columns}{name}\n{text}")
+    merger(tmp_path / "o.vcf.gz", batches=paths)
+    both, alone = read(tmp_path / "o.vcf.gz")[1]
+    assert both[7].endswith("INFO=0.5000;TYPED") and [cell[-1] for cell in both[9:]] == ["1", "0"]
+    assert alone[7:] == ["TARGET_ONLY", "GT", "0|0", "."]
+
+
+def test_an_output_that_is_a_batch_or_of_another_kind_is_refused(batches, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="ends in neither"):
+        merger(tmp_path / "x.vcf", batches=batches[1:])
+    monkeypatch.chdir(batches[1].parent)
+    with pytest.raises(InputError, match="is one of the batches"):
+        merger(batches[1].parent.resolve() / batches[1].name, batches=[Path(batches[1].name)])
 
 
 def test_ids_are_the_targets_then_the_panels(batches, simulated, panel_imputer, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from haplorag.errors import InputError
@@ -24,7 +25,9 @@ def merger(output: Path, *, batches: list[Path]) -> None:
     all else is as it was. Raises InputError where a person is in two batches, a site of the panel
     is not in all of them, or a file is of another program.
     """
-    if output in batches:
+    if not output.name.endswith((".vcf.gz", ".bcf")):
+        raise InputError(f"{output}: ends in neither .vcf.gz nor .bcf; name it so")
+    if os.path.realpath(output) in map(os.path.realpath, batches):
         raise InputError(f"{output}: is one of the batches; name another output")
     headers = [read_vcf_header(path) for path in batches]
     people = _list_people(batches, headers)

@@ -31,6 +31,11 @@ class BatchLine(NamedTuple):
     columns: list[str]
 
     @property
+    def is_unused(self) -> bool:
+        """Whether it is a record of the target that was not used."""
+        return "TARGET_ONLY" in self.facts
+
+    @property
     def facts(self) -> dict[str, str]:
         """INFO by name."""
         return dict(fact.partition("=")[::2] for fact in self.columns[7].split(";"))
@@ -46,10 +51,11 @@ def merge_lines(paths: list[Path], headers: list[Header]) -> Iterator[bytes]:
     find = _remember_dosages()
     at_place = groupby(merge(*lines, key=attrgetter("place")), key=attrgetter("place"))
     for _, here in at_place:
-        by_alleles: dict[tuple[str, str], list[BatchLine]] = {}
+        # A variant of the target that was not used may stand beside the panel's site that it is.
+        by_kind: dict[tuple[bool, tuple[str, str]], list[BatchLine]] = {}
         for line in here:
-            by_alleles.setdefault(line.alleles, []).append(line)
-        for found in by_alleles.values():
+            by_kind.setdefault((line.is_unused, line.alleles), []).append(line)
+        for found in by_kind.values():
             yield _join(found, paths, headers, find)
 
 
@@ -85,7 +91,7 @@ def _join(
     none.
     """
     first = found[0]
-    if "TARGET_ONLY" in first.columns[7]:
+    if first.is_unused:
         return _join_untouched(found, headers)
     if len(found) < len(paths):
         lacking = next(row for row in range(len(paths)) if row not in {one.batch for one in found})
