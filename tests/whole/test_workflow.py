@@ -195,8 +195,14 @@ def test_changing_one_section_reruns_what_depends_on_it(finished, edited):
 
 
 def test_what_changes_no_result_reruns_nothing(finished):
-    told = "training={save_minutes: 1}", "imputation={batch_people: 7}"
+    told = "training={save_minutes: 1, tensorboard: true}", "imputation={batch_people: 7}"
     assert plan(finished, "--config", *told) == Counter()
+
+
+def test_how_settings_are_weighed_trains_nothing_anew(finished):
+    jobs = set(plan(finished, "--config", "li_stephens={mixture: {width: 5}}"))
+    assert {"baselines", "imputer", "imputation"} <= jobs
+    assert not jobs & {"rates", "neighbours", "untrained", "training", "predictions"}
 
 
 def test_changing_one_model_spares_the_other(finished, edited):

@@ -206,14 +206,21 @@ class MixtureSettings(Section):
     learning_rate: Positive
 
 
-class LiStephensSettings(Section):
-    """Li and Stephens' model over the panel: rates before any is estimated, and its settings."""
+class RateSettings(Section):
+    """How haplotypes copy: rates before any is estimated, the estimation, factors on its rates."""
 
     switches_per_cm: Annotated[float, Field(gt=0, le=1e6)]
     mismatch: Annotated[float, Field(gt=0, lt=0.5)]
     estimation_rounds: Annotated[int, Field(ge=0, le=100)]
     estimation_people: Count
     settings: list[CopyingSetting] = Field(min_length=1, max_length=100)
+
+
+class LiStephensSettings(RateSettings):
+    """Li and Stephens' model over the panel: the same, and how answers under its settings are
+    weighed.
+    """
+
     mixture: MixtureSettings
 
     @model_validator(mode="after")

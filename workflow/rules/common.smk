@@ -250,24 +250,25 @@ def optimisation_of(wildcards):
     )
 
 
-# How often a state is kept and how many people go at a time change no result. Snakemake runs a job again for its params and
-# its command, but not for its resources; a step lays the section of its params over these.
+# How often a state is kept, how many people go at a time and who watches a training change no result. Snakemake runs a job
+# again for its params and its command, but not for its resources; a step lays the section of its params over these.
 saving = {"save_minutes": str(settings.training.save_minutes)}
 batching = {"batch_people": settings.imputation.batch_people}
+watching = {"tensorboard": json.dumps(settings.training.tensorboard)}
 save_json = "'{{\"save_minutes\": {resources.save_minutes}}}'"
 batch_json = "'{{\"batch_people\": {resources.batch_people}}}'"
 
-both_json = (
-    '\'{{"training": {{"save_minutes": {resources.save_minutes}}},'
+all_json = (
+    '\'{{"training": {{"save_minutes": {resources.save_minutes}, "tensorboard": {resources.tensorboard}}},'
     ' "imputation": {{"batch_people": {resources.batch_people}}}}}\''
 )
 
-# Event files change no weight, so that no job trains anew for them.
-events_flag = ""
-if settings.training.tensorboard:
-    events_flag = (
-        f" --events {shlex.quote(results)}/training/{{wildcards.model}}/events"
-    )
+
+def events_of(wildcards):
+    """The folder of a model's event files, quoted; empty where none are asked for."""
+    folder = f"{results}/training/{wildcards.model}/events"
+    wanted = settings.training_of(wildcards.model).tensorboard
+    return shlex.quote(folder) if wanted else ""
 
 
 # The environment of jobs that a GPU may help: where none is asked (--resources gpu=0), that of the CPU is enough. Jobs' own

@@ -80,7 +80,10 @@ rule rates:
         **growing(memory=(1500, 20), minutes=(10, 0.5)),
     params:
         code=code("rates"),
-        settings=as_json(settings.li_stephens),
+        # Not how answers under its settings are weighed, which changes no rate.
+        settings=as_json(
+            settings.li_stephens.model_dump(mode="json", exclude={"mixture"})
+        ),
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.rates {input.windows:q} {input.masks:q} {input.shards:q} {output:q}"
@@ -181,6 +184,7 @@ rule training:
     resources:
         **growing(memory=(4000, 30), minutes=(30, 0.3)),
         **saving,
+        events=events_of,
         gpu=settings.training.gpus,
     params:
         code=code("training"),
@@ -190,11 +194,11 @@ rule training:
     shell:
         "python -m haplorag.steps.training {input.from_weights:q} {input.from_state:q} {input.from_best:q}"
         " {input.from_history:q} {output.weights:q} {output.state:q} {output.best:q} {output.history:q} {output.metrics:q}"
-        " --model {wildcards.model} --epoch {wildcards.epoch} --network {params.network:q}"
+        " --model {wildcards.model} --epoch {wildcards.epoch} --network {params.network:q} --events {resources.events}"
         f" --settings {save_json}"
         " {params.settings:q}"
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
-        f" {panel_flags} {draw_flags} {validation_flags}{events_flag}"
+        f" {panel_flags} {draw_flags} {validation_flags}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 

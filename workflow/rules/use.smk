@@ -309,6 +309,7 @@ rule report:
         **growing(memory=(800, 1), minutes=(10, 0)),
         **saving,
         **batching,
+        **watching,
     params:
         code=code("report"),
         chromosomes=settings.chromosomes,
@@ -318,7 +319,10 @@ rule report:
         settings=lambda wildcards: as_json(
             settings.model_dump(
                 mode="json",
-                exclude={"training": set(saving), "imputation": set(batching)},
+                exclude={
+                    "training": {*saving, *watching},
+                    "imputation": set(batching),
+                },
             )
         ),
         times=times,
@@ -329,7 +333,7 @@ rule report:
         " --tallies {input.tallies:q} --windows {input.windows:q}"
         " --figures {input.figures:q} --figure-names {params.figure_names:q}"
         " --example {input.example:q} --targets {input.targets:q} --target-names {params.target_names:q}"
-        f" --settings {both_json}"
+        f" --settings {all_json}"
         " {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 

@@ -14,7 +14,7 @@ from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
 from haplorag.li_stephens.parameters import MIN_SWITCH, CopyingModel, assume_model
 from haplorag.li_stephens.segments import PanelSegments
 from haplorag.panel.haplotypes import ShardSet
-from haplorag.settings import CopyingSetting, LiStephensSettings
+from haplorag.settings import CopyingSetting, RateSettings
 
 AS_IT_IS = (CopyingSetting(switching=1, mismatch=1),)
 # The prior counts as much as so many haplotypes.
@@ -39,7 +39,7 @@ def estimate_model(
     shards: ShardSet,
     typed: np.ndarray,
     centimorgan: np.ndarray,
-    settings: LiStephensSettings,
+    settings: RateSettings,
     seed: int,
     expect: Expect,
 ) -> CopyingModel:

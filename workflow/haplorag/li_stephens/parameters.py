@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from haplorag.settings import CopyingSetting, LiStephensSettings
+from haplorag.settings import CopyingSetting, RateSettings
 
 # However near two sites are: without any switch a weight once lost would never come back.
 MIN_SWITCH = 1e-7
@@ -20,7 +20,8 @@ class CopyingModel:
 
     `distance` float64 [site] is the number of switches expected from the first site on, `mismatch`
     float32 [site] the probability that an allele is not the copied one. `settings` are those under
-    which haplotypes are followed, each with factors on these; what comes out is their mean.
+    which haplotypes are followed, each with factors on these; the answer is their mean, or what a
+    mixture makes of it.
     """
 
     distance: np.ndarray
@@ -28,7 +29,7 @@ class CopyingModel:
     settings: tuple[CopyingSetting, ...]
 
 
-def assume_model(centimorgan: np.ndarray, settings: LiStephensSettings) -> CopyingModel:
+def assume_model(centimorgan: np.ndarray, settings: RateSettings) -> CopyingModel:
     """The model before anything is estimated, at genetic positions [site]: the same everywhere."""
     distance = (centimorgan - centimorgan[:1]).astype(np.float64) * settings.switches_per_cm
     mismatch = np.full(len(distance), settings.mismatch, dtype=np.float32)

@@ -17,7 +17,7 @@ DEMO_SECONDS = {
     "baselines": 4, "evaluation": 10, "plots": 2, "report": 3, "imputation": 15, "peers": 30,
 }  # fmt: skip
 # Rules that stand for files which were asked for, and do nothing.
-TARGETS = {"all", "impute", "compare"}
+TARGETS = {"all", "phase", "impute", "compare"}
 # Stages of which every job is worth a line.
 EVERY_JOB = {"untrained", "training"}
 # Seconds between two looks at the running jobs, on a terminal and elsewhere.

@@ -17,7 +17,7 @@ from haplorag.panel.haplotypes import open_shards
 from haplorag.panel.windows import read_windows
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.seeding import seed_of
-from haplorag.settings import LiStephensSettings
+from haplorag.settings import RateSettings
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def rates(
     shards: Path,
     output: Path,
     *,
-    settings: LiStephensSettings,
+    settings: RateSettings,
     chromosome: str,
     seed: int,
     threads: int = 1,

@@ -96,7 +96,8 @@ def _open_checkpoint(
         "seed": task.seed,
         "inputs": {path.parent.name + path.name: checksum(path) for path in inputs},
         "network": task.network.model_dump(mode="json"),
-        "settings": task.settings.model_dump(mode="json"),
+        # How often the state is kept may be changed in between.
+        "settings": task.settings.model_dump(mode="json", exclude={"save_minutes"}),
     }
     path = files.current.state.with_name(".halfway.pt")
     return MidEpochCheckpoint(path, facts, learner.network, learner.optimiser)
