@@ -24,7 +24,6 @@ DOCUMENTS = {
     "changelog.md": "CHANGELOG.md",
     "security.md": "SECURITY.md",
 }
-COMMANDS = ("impute", "panel", "check", "report", "run", "step")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -59,12 +58,19 @@ def describe_commands() -> str:
         " of the workflow; `haplorag step NAME --help` has the same text.\n"
     ]
     environment = {"COLUMNS": "84", "NO_COLOR": "1", "TERM": "dumb"}
-    for command in COMMANDS:
+    for command in list_commands():
         words = [sys.executable, "-m", "haplorag.commands.main", command]
         text = run([*words, *([] if command == "step" else ["--help"])], environment)
         text = text.replace("python -m haplorag.commands.main", "haplorag")
         parts.append(f"## haplorag {command}\n\n```text\n{text}\n```\n")
     return "\n".join(parts) + "\n" + describe_steps()
+
+
+def list_commands() -> list[str]:
+    """Names of the commands, in the order in which `haplorag --help` lists them."""
+    from haplorag.commands.main import app
+
+    return [command.callback.__name__ for command in app.registered_commands]
 
 
 def describe_steps() -> str:

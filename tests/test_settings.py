@@ -48,6 +48,11 @@ def test_the_default_configuration_is_valid():
             "token_rag_v10",
             "imputation.model: token_rag_v10 is neither li_stephens nor among models",
         ),
+        (
+            "imputation",
+            CONFIG["imputation"] | {"merged": {"study": ["demo"]}, "output": "bcf"},
+            "imputation: output: batches are merged from vcf.gz only",
+        ),
         ("chromosomes", ["1", "1"], "chromosomes: a name stands twice"),
         ("chromosomes", ["../1"], "chromosomes.0"),
         ("evaluation.maf_bins", [0.5, 0.1], "maf_bins are edges and must rise"),

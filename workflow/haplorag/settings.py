@@ -384,6 +384,14 @@ class ImputationSettings(Section):
     overrule: list[Literal["build", "overlap", "flips"]]
     output: Literal["vcf.gz", "bcf"]
 
+    @model_validator(mode="after")
+    def _merges_what_it_can_read(self) -> ImputationSettings:
+        if self.merged and self.output == "bcf":
+            raise ValueError(
+                "output: batches are merged from vcf.gz only; leave out `merged` or bcf"
+            )
+        return self
+
 
 class Settings(Section):
     """The whole configuration."""

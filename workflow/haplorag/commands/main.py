@@ -10,7 +10,8 @@ from typer import Exit, Option, Typer, echo
 from haplorag.commands import evaluate, impute, merge, panel, workflow
 
 EPILOG = """
-Exit status: 0 done; 2 an input was refused; 3 the machine could not (space, memory, GPU).
+Exit status: 0 done; 2 an input was refused; 3 the machine could not (space, memory, GPU). `run` and
+`report` end as Snakemake does: 1 where a job failed, whose own status its log has.
 """
 app = Typer(
     no_args_is_help=True,

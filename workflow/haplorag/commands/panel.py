@@ -43,8 +43,8 @@ def panel(
         str | None,
         Option(
             "--map",
-            help="Genetic map in PLINK form (chromosome, name, cM, bp); with {chromosome} in its "
-            "name, a file for each. Without one 1 cM per Mb is taken.",
+            help="Genetic map of any usual form (PLINK, HapMap, SHAPEIT and others); with "
+            "{chromosome} in its name, a file for each. Without one 1 cM per Mb is taken.",
         ),
     ] = None,
     chromosomes: Annotated[

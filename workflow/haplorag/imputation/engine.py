@@ -82,14 +82,15 @@ def _learn_mixture(
     passes: Passes,
 ) -> Mixture | None:
     """How to weigh the settings where a target's sites are typed, as the panel itself tells."""
-    if not passes.mixes:
+    settings = imputer.copying.mixture
+    if settings.people and not passes.mixes:
         log.warning(
             "settings_not_mixed=1: on a GPU the mean of the settings is the answer; for what is "
-            "learned to weigh them, impute on the CPU: --resources gpu=0"
+            "learned to weigh them, impute on the CPU: --resources gpu=0, or by hand --gpus 0"
         )
+    if not passes.mixes:
         return None
     seed = seed_of(imputer.seed, "mixture", target.chromosome)
-    settings = imputer.copying.mixture
     return learn_mixture(panel.shards, target.typed, model, settings, seed, passes.threads)
 
 

@@ -1,4 +1,4 @@
-"""Imputes a phased target VCF from an imputer's folder, and tells the fate of each of its sites."""
+"""Imputes a target VCF from an imputer's folder, and tells the fate of each of its sites."""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from cyvcf2 import Variant
 
+from haplorag.alleles import ABSENT, MISSING
 from haplorag.errors import InputError
 from haplorag.vcf.chromosomes import plain_name
 from haplorag.vcf.reader import open_vcf, read_vcf_header
@@ -19,7 +21,9 @@ SiteKey = tuple[str, int, str, str]
 
 
 class ImputedSite(NamedTuple):
-    """A site of an imputed VCF: its R2, whether it was typed, and dosages of ALT float32 [n]."""
+    """A site of an imputed VCF: its R2, whether it was typed, and dosages of ALT float32 [n], of a
+    haploid's allele twice.
+    """
 
     key: SiteKey
     r2: float
@@ -37,12 +41,15 @@ def iterate_imputed(path: Path, with_dosages: bool) -> Iterator[ImputedSite]:
         if r2 is None or len(record.ALT) != 1:
             continue
         key = plain_name(record.CHROM), record.POS, record.REF, record.ALT[0]
-        dosage = record.format("DS")[:, 0] if with_dosages else None
+        dosage = _read_dosages(record) if with_dosages else None
         yield ImputedSite(key, float(r2), record.INFO.get("TYPED") is not None, dosage)
 
 
 def read_truth(path: Path, people: list[str]) -> dict[SiteKey, np.ndarray]:
     """True numbers of ALT alleles int8 [n], -1 where unknown, of people by site.
+
+    A haploid's allele counts twice, as in `alleles.sum_genotypes`: one file may write a man's X as
+    `1`, another as `1/1`.
 
     Raises InputError where a person is missing.
     """
@@ -51,9 +58,8 @@ def read_truth(path: Path, people: list[str]) -> dict[SiteKey, np.ndarray]:
     for record in open_vcf(path):
         if len(record.ALT) == 1:
             alleles = record.genotype.array()[columns, :-1]
-            # A haploid genotype has -2 for the allele that is not there.
-            unknown = (alleles == -1).any(axis=1)
-            counted = np.where(unknown, -1, np.maximum(alleles, 0).sum(axis=1)).astype(np.int8)
+            counted = np.maximum(alleles, 0).sum(axis=1) * np.where(_find_haploids(alleles), 2, 1)
+            counted = np.where((alleles == MISSING).any(axis=1), -1, counted).astype(np.int8)
             found[plain_name(record.CHROM), record.POS, record.REF, record.ALT[0]] = counted
     if not found:
         raise InputError(f"{path}: has no biallelic record; fix imputation.truth")
@@ -61,7 +67,8 @@ def read_truth(path: Path, people: list[str]) -> dict[SiteKey, np.ndarray]:
 
 
 def iterate_dosages(path: Path) -> Iterator[tuple[SiteKey, np.ndarray]]:
-    """Biallelic sites that any tool has imputed, with dosages of ALT float32 [n].
+    """Biallelic sites that any tool has imputed, with dosages of ALT float32 [n], of a haploid's
+    allele twice.
 
     Typed ones are passed over where the file marks either kind, as haplorag (IMP), Beagle (IMP) and
     Minimac4 (IMPUTED) do. Raises InputError where a site that is marked as imputed has no DS.
@@ -75,4 +82,19 @@ def iterate_dosages(path: Path) -> Iterator[tuple[SiteKey, np.ndarray]]:
         if "DS" not in record.FORMAT:
             raise InputError(f"{path}: record {record.CHROM}:{record.POS} has no DS; write it")
         key = plain_name(record.CHROM), record.POS, record.REF, record.ALT[0]
-        yield key, record.format("DS")[:, 0]
+        yield key, _read_dosages(record)
+
+
+def _read_dosages(record: Variant) -> np.ndarray:
+    """Dosages float32 [n] as in diploids: that of who has one allele in GT counts twice."""
+    dosage = record.format("DS")[:, 0]
+    if "GT" not in record.FORMAT:
+        return dosage
+    return dosage * np.where(_find_haploids(record.genotype.array()[:, :-1]), 2, 1)
+
+
+def _find_haploids(alleles: np.ndarray) -> np.ndarray:
+    """Who has one allele, bool [n], of alleles as cyvcf2 has them: int16 [n, ploidy]."""
+    if alleles.shape[1] == 1:
+        return np.ones(len(alleles), dtype=bool)
+    return alleles[:, 1] == ABSENT
