@@ -8,6 +8,7 @@ import numpy as np
 import pysam
 import pytest
 
+import haplorag.steps.example as step_of_example
 from haplorag.alleles import ABSENT
 from haplorag.evaluation.metrics import dosage_r2_by_site
 from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
@@ -270,3 +271,29 @@ def test_scikit_allel_reads_men_and_women(women_and_men, imputer_of_x, targets, 
     assert (found["calldata/GT"][beyond][:, ::2, 1] == -1).all()
     assert (found["calldata/GT"][~beyond] >= 0).all()
     assert found["calldata/DS"][beyond][:, ::2].max() <= 1
+
+
+def test_the_example_says_whose_haplotypes_are_shown(women_and_men, tmp_path, monkeypatch):
+    made = women_and_men
+    seen = []
+    draw = step_of_example.draw_example
+    monkeypatch.setattr(step_of_example, "RARE", 0.05)
+    monkeypatch.setattr(
+        step_of_example, "draw_example", lambda *given: seen.append(given[0]) or draw(*given)
+    )
+    step_of_example.example(
+        tmp_path / "example.svg", samples=made.samples, genotypes=made.genotypes,
+        frequencies=made.frequencies, masks=made.drawn("masks", "test"),
+        rates=made.drawn("rates", "test"), shards=made.shards, chromosome="X", mask="array",
+        seed=SEED,
+    )  # fmt: skip
+    (region,) = seen
+    assert region.position[0] > PAR_END
+    reference = find_samples(made.people, "reference")
+    arrays = read_arrays(made.genotypes, "genotypes")
+    sites = np.isin(arrays["variants/POS"], region.position)
+    calls = arrays["calldata/GT"][sites][:, reference]
+    population = made.people["super_population"].to_numpy()[reference]
+    for column, label in enumerate(region.labels):
+        same = (calls == region.alleles[:, column, None, None]).all(axis=0).any(axis=1)
+        assert label in {f"reference ({name})" for name in population[same]}

@@ -101,15 +101,20 @@ def _trace_region(
     `reference` has the super-population of each reference person.
     """
     view = _choose_view(query.hidden, query.rare.site)
+    # Where men on X have one haplotype others are numbered than at its ends.
+    stretch = shards.ploidy.find_stretch(np.array([query.rare.site]))[0]
+    view = view[shards.ploidy.find_stretch(view) == stretch]
+    rows = shards.ploidy.number_rows(stretch)
     typed = np.flatnonzero(~query.hidden)
     panel = cut_segments(shards, typed, view, model.distance)
-    everybody = np.arange(shards.reference_haplotypes)[None]
+    everybody = np.arange(rows[-1])[None]
     queries = Queries(query.alleles[None, typed], np.array([-1]))
     traced = run_forward_backward(queries, panel, model, ids=everybody)
     copying = traced.posterior[0].mean(axis=0)[panel.groups.of_site]
     shown = _choose_shown(copying)
     site = int(np.searchsorted(view, query.rare.site))
     at_site = shards.haplotypes(view[[site]])[:, 0]
+    owner = np.searchsorted(rows, shown, side="right") - 1
     chance = float(traced.alternate[0, :, site].mean())
     return CopiedRegion(
         position=position[view],
@@ -118,7 +123,7 @@ def _trace_region(
         posterior=copying[:, shown],
         alleles=shards.haplotypes(view, shown).T,
         query_label=f"query ({query.population})",
-        labels=[f"reference ({reference[row // 2]})" for row in shown],
+        labels=[f"reference ({population})" for population in reference[owner]],
         site=site,
         minor=query.rare.minor,
         probability=chance if query.rare.minor else 1 - chance,
