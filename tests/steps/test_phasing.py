@@ -149,6 +149,29 @@ def test_phase_sets_are_kept(panel_imputer, simulated, chosen, tmp_path, kind):
     assert errors < 0.05 * pairs
 
 
+def test_sites_that_the_panel_lacks_go_with_what_was_phased(
+    panel_imputer, simulated, chosen, tmp_path
+):
+    """What is phased keeps its order, so that a record that is not looked at is not turned
+    against it; of one in a phase set nobody knows how it lies to the others.
+    """
+
+    def cut(row, line):
+        return unphase(row, line) if row % 9 == 0 else line
+
+    source = simulated.folder / "demo/target.vcf.gz"
+    count = len(pysam.VariantFile(str(source)).header.samples)
+    plain = ["1", "1", ".", "A", "C", ".", ".", ".", "GT", *["0|1"] * count]
+    named = ["1", "2", ".", "A", "C", ".", ".", ".", "GT:PS", *["1|0:7"] * count]
+    target = rewrite(source, tmp_path / "t.vcf", cut, [plain, named])
+    phasing(panel_imputer, target, tmp_path / "o.vcf.gz", settings=chosen)
+    before, found = read_calls(target), read_calls(tmp_path / "o.vcf.gz")
+    assert found[1, ("C",)] == [((0, 1), True)] * count
+    assert found[2, ("C",)] == [((1, 0), False)] * count
+    kept = [place for row, place in enumerate(list(before)[2:]) if row % 9]
+    assert all(found[place] == before[place] for place in kept)
+
+
 def test_a_phased_target_stays_as_it_is(panel_imputer, simulated, chosen, tmp_path, caplog):
     source = simulated.folder / "demo/target.vcf.gz"
     with caplog.at_level("INFO", "haplorag"):

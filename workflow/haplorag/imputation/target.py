@@ -32,13 +32,14 @@ from haplorag.io.hdf5 import creating_arrays, opening_arrays
 from haplorag.panel.genotype_store import (
     GenotypeAppender,
     PhaseAppender,
+    iterate_phases,
     iterate_site_blocks,
     iterate_site_names,
-    iterate_unphased,
     read_haplotypes,
     read_phases,
 )
 from haplorag.panel.ploidy import Ploidy
+from haplorag.phasing.units import PHASED, UNPHASED
 from haplorag.qc.ploidy import settle_haploid
 from haplorag.vcf.biallelic import BiallelicReader
 from haplorag.vcf.chromosomes import match_chromosome, plain_name
@@ -63,8 +64,8 @@ class TargetChromosome:
     is (-1 untyped), `swapped` bool [record] whether its alleles change places, and `fates` has a
     row for each record of the store, then for each that was left out while reading. `last` is the
     greatest position of the panel's sites and its own. `ploidy` says by the panel's sites who has
-    one haplotype, `phased` int8 [2n, T] are the haplotypes at typed sites where these were phased
-    after reading.
+    one haplotype. `phased` int8 [2n, T] are the haplotypes at typed sites where some people,
+    `rephased` bool [n], were phased after reading.
     """
 
     chromosome: str
@@ -77,6 +78,7 @@ class TargetChromosome:
     last: int
     ploidy: Ploidy
     phased: np.ndarray | None = None
+    rephased: np.ndarray | None = None
 
     @property
     def typed(self) -> np.ndarray:
@@ -154,7 +156,8 @@ class TargetChromosome:
 
     def iterate_unused(self) -> Iterator[tuple[Site, np.ndarray, np.ndarray]]:
         """Target sites that were not used, in order, with their alleles int8 [n, 2] and which
-        genotypes are not phased, bool [n].
+        genotypes are not phased, bool [n]: in people who were phased after reading also those of
+        phase sets, which may have been turned.
         """
         used = np.zeros(len(self.swapped), dtype=bool)
         used[self.record[self.record >= 0]] = True
@@ -167,10 +170,13 @@ class TargetChromosome:
         with opening_arrays(self.path, "genotypes") as file:
             names = iterate_site_names(file, records)
             calls = (row for block in iterate_site_blocks(file, records) for row in block)
-            unphased = iterate_unphased(file, records, self.people)
-            rows = zip(*columns, names, calls, unphased, strict=True)
-            for position, ref, alt, name, alleles, order in rows:
-                yield Site(int(position), name, ref, alt), alleles, order
+            phases = iterate_phases(file, records, self.people)
+            rows = zip(*columns, names, calls, phases, strict=True)
+            for position, ref, alt, name, alleles, phase in rows:
+                unphased = phase == UNPHASED
+                if self.rephased is not None:
+                    unphased |= self.rephased & (phase != PHASED)
+                yield Site(int(position), name, ref, alt), alleles, unphased
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class TargetPhaser:
             part.name, undecided.sum(), len(chosen), part.people, tool,
         )  # fmt: skip
         haplotypes = phased.reshape(2 * part.people, -1)
-        return dataclasses.replace(part, phased=haplotypes), tool
+        return dataclasses.replace(part, phased=haplotypes, rephased=undecided > 0), tool
 
     def _ask_panel(
         self,

@@ -108,11 +108,11 @@ def read_phases(file: h5py.File, sites: np.ndarray) -> np.ndarray | None:
     return read_rows(file, "calldata/phase", sites) if "calldata/phase" in file else None
 
 
-def iterate_unphased(file: h5py.File, sites: np.ndarray, people: int) -> Iterator[np.ndarray]:
-    """Which genotypes of sorted sites are not phased, bool [n], a few thousand sites at a time."""
+def iterate_phases(file: h5py.File, sites: np.ndarray, people: int) -> Iterator[np.ndarray]:
+    """Phases int32 [n] of the genotypes of sorted sites, a few thousand sites at a time."""
     for block in _cut_blocks(sites, BLOCK_SITES):
         phases = read_phases(file, block)
-        yield from np.zeros((len(block), people), dtype=bool) if phases is None else phases == 0
+        yield from np.ones((len(block), people), dtype=np.int32) if phases is None else phases
 
 
 def read_vcf_source(path: Path) -> dict[str, str]:

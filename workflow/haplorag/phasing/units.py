@@ -84,7 +84,9 @@ def join_sets(chosen: np.ndarray, given: np.ndarray, phase: np.ndarray) -> np.nd
     """Haplotypes int8 [2, T] as another program has chosen them, with the given sets kept whole.
 
     Each set of phases int32 [T] lies as in `given` int8 [2, T], turned as most of it is in
-    `chosen`. Missing genotypes come from `given`.
+    `chosen`. What is phased with all others of the kind keeps its order, and the others lie to it
+    as they were chosen: sites that nobody looked at go with it. Missing genotypes come from
+    `given`.
     """
     found = given.copy()
     sites = find_heterozygotes(given)
@@ -93,5 +95,6 @@ def join_sets(chosen: np.ndarray, given: np.ndarray, phase: np.ndarray) -> np.nd
         mine = phase[sites] == name
         if name != UNPHASED:
             turned[mine] = 2 * turned[mine].sum() > mine.sum()
+    turned ^= turned[phase[sites] == PHASED].any()
     found[:, sites[turned]] = given[::-1, sites[turned]]
     return found
