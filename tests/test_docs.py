@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from haplorag.vcf.fates import LEFT_OUT, REMARKS, USED
+from haplorag.vcf.fates import LEFT_OUT, REMARKS, UNWRITTEN, USED
 from support import ROOT
 
 PACKAGE = ROOT / "workflow/haplorag"
@@ -106,7 +106,12 @@ def test_the_table_of_fates_is_made_from_the_code():
     words = {"both": "panel, target"}
     rows = [
         f"| `{name}` | {words.get(fate.where, fate.where)} | {done} | {meaning} |"
-        for done, fates in (("used", USED), ("left out", LEFT_OUT), ("kept", REMARKS))
+        for done, fates in (
+            ("used", USED),
+            ("left out", LEFT_OUT),
+            ("not written", UNWRITTEN),
+            ("kept", REMARKS),
+        )
         for name, fate in fates.items()
         for meaning in [fate.meaning.replace("|", "\\|")]
     ]

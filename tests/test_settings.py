@@ -55,6 +55,9 @@ def test_the_default_configuration_is_valid():
         ),
         ("chromosomes", ["1", "1"], "chromosomes: a name stands twice"),
         ("chromosomes", ["../1"], "chromosomes.0"),
+        ("imputation.region", "20:5-4", "imputation.region: 20:5-4 is neither CHROM nor"),
+        ("imputation.region", "20:0-4", "imputation.region: 20:0-4 is neither CHROM nor"),
+        ("imputation.region", "20:1,000-4", "imputation.region: 20:1,000-4 is neither CHROM nor"),
         ("evaluation.maf_bins", [0.5, 0.1], "maf_bins are edges and must rise"),
     ],
 )
@@ -74,6 +77,17 @@ def test_every_mistake_is_reported_at_once():
 
 def test_an_overlay_takes_an_entry_away_with_null():
     assert "hide_50" not in read_settings(change("masks.test.hide_50", None)).masks.test
+
+
+def test_a_region_chooses_among_files_of_chromosomes():
+    config = change("imputation.region", 2)
+    config["imputation"]["targets"] = {"study": "study.{chromosome}.vcf.gz", "one": "one.vcf.gz"}
+    config["imputation"]["truth"] = {}
+    expected = {"study.2": "study.2.vcf.gz", "one": "one.vcf.gz"}
+    assert read_settings(config).imputation.targets == expected
+    config["imputation"]["region"] = "chr9:1-5"
+    with pytest.raises(InputError, match="region: chr9:1-5 is on none of chromosomes: 1, 2"):
+        read_settings(config)
 
 
 def test_a_chromosome_may_be_written_as_a_number():

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,21 @@ def test_a_refused_input_is_one_line_and_status_2(haplorag, tmp_path):
     assert re.fullmatch(r"haplorag: error: .*imputer.json: .*\n", done.stderr)
     status, _, error = haplorag("impute", "a.vcf.gz", "--imputer", tmp_path, "-o", "b.txt")
     assert status == 2 and "b.txt: ends in neither .vcf.gz nor .bcf" in error
+
+
+def test_a_region_is_imputed_of_the_file_of_its_chromosome(
+    haplorag, simulated, panel_imputer, tmp_path
+):
+    shutil.copy(simulated.folder / "demo/target.vcf.gz", tmp_path / "t.1.vcf.gz")
+    given = "impute", tmp_path / "t.{chromosome}.vcf.gz", "--imputer", panel_imputer, "--threads", 1
+    output = tmp_path / "i.{chromosome}.vcf.gz"
+    status, _, error = haplorag(*given, "-o", output, "--region", "1:10000-9999")
+    assert status == 2 and error.count("\n") == 0
+    assert "imputation.region: 1:10000-9999 is neither CHROM nor CHROM:FROM-TO" in error
+    status, _, error = haplorag(*given, "-o", output, "--region", "chr1:10000-60000")
+    assert status == 0 and not error
+    places = [int(line.split("\t")[1]) for line in records_of(tmp_path / "i.1.vcf.gz")]
+    assert len(places) > 20 and places[0] >= 10000 and places[-1] <= 60000
 
 
 def test_what_was_warned_of_stands_at_the_end(haplorag, simulated, panel_imputer, tmp_path):

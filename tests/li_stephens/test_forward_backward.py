@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -262,6 +262,39 @@ def test_who_has_one_haplotype_is_copied_by_one(seed, sites, people, alleles_at_
             )[0]  # fmt: skip
             expected = (weights * panel[others].T[start:stop]).sum(axis=1)
             np.testing.assert_allclose(found[row, start:stop], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("ploidies", [1, 2])
+def test_a_part_of_the_core_sites_is_told_the_same(ploidies):
+    """Across segments and stretches, to the last bit, whichever groups are asked for."""
+    generator = np.random.default_rng(9)
+    panel = generator.integers(0, 2, (60, 200), dtype=np.uint8)
+    first = np.array([0, 70])[:ploidies]
+    ploidy = Ploidy(first, generator.integers(1, 3, (ploidies, 30)).astype(np.int8))
+    model = assume(np.cumsum(generator.exponential(0.003, 200)), 1)
+    typed = np.flatnonzero(generator.random(200) < 0.4)
+    core = np.union1d(np.setdiff1d(np.arange(200), typed), typed[::5])
+    queries = Queries(panel[:5, typed].astype(np.int8), np.full(5, -1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutting, "SEGMENT_ALLELES", 2000)
+        cut = cut_segments(PlainPanel(panel, ploidy), typed, core, model.distance)
+    cutting._cut_segments.cache_clear()
+    assert len(cut.segments) > 3
+    ids = generator.integers(0, 30, (5, 2))
+    whole = run_forward_backward(queries, cut, model, ids=ids, evident=0)
+    bounds = cut.groups.first[:: len(cut.groups.first) // 6].tolist()
+    for start, stop in combinations([*bounds, len(core)], 2):
+        places = slice(*np.searchsorted(cut.groups.first, (start, stop)))
+        some = run_forward_backward(
+            queries, cut.narrow(slice(start, stop)), model, ids=ids, evident=0
+        )
+        for name, mine in some._asdict().items():
+            theirs = getattr(whole, name)
+            if name == "posterior":
+                expected = theirs[:, :, places]
+            else:
+                expected = theirs[..., places if name == "agreement" else slice(start, stop)]
+            np.testing.assert_array_equal(mine, expected)
 
 
 def test_what_is_said_of_a_site_does_not_depend_on_which_typed_ones_are_asked_for():

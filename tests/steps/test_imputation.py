@@ -21,6 +21,7 @@ from haplorag.io.hdf5 import opening_arrays, read_arrays, write_arrays
 from haplorag.io.metadata import read_facts, write_facts
 from haplorag.io.tables import read_table
 from haplorag.li_stephens.passes import CorePasses
+from haplorag.panel.haplotypes import SHARD_SUFFIX
 from haplorag.panel.samples import find_samples
 from haplorag.seeding import seed_of
 from haplorag.steps import imputation as step
@@ -223,6 +224,80 @@ def test_without_a_network_windows_change_nothing(
     target = simulated.folder / "demo/target.vcf.gz"
     one, many = (impute(target, f"{name.name}.vcf.gz", name) for name in (other, panel_imputer))
     assert one.read_bytes() == many.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["panel_imputer", "imputer_folder"])
+def test_a_region_is_what_it_is_of_the_whole(impute, simulated, tmp_path, request, kind):
+    """It begins and ends within a window and between two typed sites that share weights."""
+    imputer = request.getfixturevalue(kind)
+
+    def change(row, line):
+        if row % 5 == 0:
+            line[9] = ".|."
+        if row % 7 == 0:
+            line[3:5] = "A", "TG"
+        return line
+
+    rewrite(simulated.folder / "demo/target.vcf.gz", tmp_path / "t.vcf", change)
+    with (tmp_path / "t.vcf").open("a") as file:
+        file.write("9\t7\t.\tA\tC\t.\t.\t.\tGT\t0|0\t0|1\t1|1\n")
+    changed = {"imputer": imputer, "min_overlap": 0}
+    whole = gzip.decompress(impute(tmp_path / "t.vcf", **changed).read_bytes()).splitlines()
+    told = read_table(tmp_path / "sites.tsv")
+    places = [int(line.split(b"\t")[1]) for line in whole if not line.startswith(b"#")]
+    for low, high in ((0.3, 0.55), (0.0, 0.01), (0.61, 0.611)):
+        first, last = (places[int(share * len(places))] + 1 for share in (low, high))
+        output = impute(tmp_path / "t.vcf", "r.vcf.gz", region=f"chr1:{first}-{last}", **changed)
+        expected = [
+            line
+            for line in whole
+            if line.startswith(b"#") or first <= int(line.split(b"\t")[1]) <= last
+        ]
+        assert gzip.decompress(output.read_bytes()).splitlines() == expected
+        found = read_table(tmp_path / "sites.tsv")
+        inside = told["position"].between(first, last) | (told["chromosome"].astype(str) == "9")
+        assert (found["fate"] == told["fate"].where(inside, "outside_region")).all()
+
+
+def test_a_region_leaves_other_chromosomes_of_the_imputer_alone(
+    impute, panel_imputer, simulated, tmp_path, caplog
+):
+    imputer = shutil.copytree(panel_imputer, tmp_path / "imputer")
+    facts = read_facts(imputer / "imputer.json", "imputer")
+    without_shards = shutil.ignore_patterns(f"*{SHARD_SUFFIX}")
+    shutil.copytree(imputer / "1", imputer / "2", ignore=without_shards)
+    facts["chromosomes"] = ["1", "2"]
+    facts["files"] |= {
+        name.replace("1/", "2/", 1): told for name, told in facts["files"].items() if "1/" in name
+    }
+    write_facts(imputer / "imputer.json", "imputer", facts)
+    text = gzip.decompress((simulated.folder / "demo/target.vcf.gz").read_bytes()).decode()
+    first = re.findall(r"^1\t.*\n", text, re.M)
+    head = re.findall(r"^#.*\n", text, re.M)
+    (tmp_path / "t.vcf").write_text("".join([*head, *first, first[0].replace("1\t", "2\t", 1)]))
+    # Of chromosome 2 there are no haplotypes to be read.
+    output = impute(tmp_path / "t.vcf", imputer=imputer, region="1")
+    with pysam.VariantFile(str(output)) as vcf:
+        assert {record.chrom for record in vcf} == {"1"}
+    fates = read_table(tmp_path / "sites.tsv")["fate"].value_counts()
+    assert fates["outside_region"] == 1 and fates["typed"] == len(first)
+    assert "left out" not in caplog.text and "other_chromosome" not in caplog.text
+    (tmp_path / "t.vcf").write_text("".join([*head, first[0].replace("1\t", "2\t", 1)]))
+    with pytest.raises(InputError, match="has none of the region's chromosome 1"):
+        impute(tmp_path / "t.vcf", imputer=imputer, region="1")
+
+
+@pytest.mark.parametrize(
+    ("region", "reason"),
+    [
+        ("7:1-9", "7:1-9: the imputer has no chromosome 7, only 1; name one of these"),
+        ("1:9000000-9000001", "has no site there; those of 1 lie from \\d+ to \\d+$"),
+    ],
+)
+def test_a_region_that_the_imputer_lacks_is_refused(impute, simulated, tmp_path, region, reason):
+    with pytest.raises(InputError, match=reason):
+        impute(simulated.folder / "demo/target.vcf.gz", region=region)
+    assert not list(tmp_path.iterdir())
 
 
 def complement(allele: str) -> str:

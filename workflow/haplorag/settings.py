@@ -37,6 +37,26 @@ def _check_markup(path: str) -> str:
 FilePath = Annotated[str, AfterValidator(_check_markup)]
 
 
+def _check_region(region: str) -> str:
+    """Refuse what is no region of a chromosome."""
+    found = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?::([0-9]{1,10})-([0-9]{1,10}))?", region)
+    bounds = found and [int(bound or 1) for bound in found.groups()]
+    if not bounds or not 1 <= bounds[0] <= bounds[1]:
+        raise ValueError(
+            f"{region} is neither CHROM nor CHROM:FROM-TO, with FROM 1 or more and TO no less; "
+            "write it like 20:1000000-2000000"
+        )
+    return region
+
+
+# Without bounds YAML reads a chromosome's number as a number.
+Region = Annotated[
+    str,
+    BeforeValidator(lambda region: str(region) if isinstance(region, int) else region),
+    AfterValidator(_check_region),
+]
+
+
 def _drop_empty(entries: Any) -> Any:
     return (
         {name: entry for name, entry in entries.items() if entry is not None}
@@ -378,6 +398,7 @@ class ImputationSettings(Section):
     targets: Named[FilePath]
     merged: Named[list[Name]]
     truth: Named[FilePath]
+    region: Region | None
     batch_people: Count
     min_overlap: Fraction
     max_flips: Natural
@@ -456,13 +477,21 @@ class Settings(Section):
         return self.model_copy(update={"imputation": self.imputation.model_copy(update=paths)})
 
     def _spread(self, paths: dict[str, str]) -> dict[str, str]:
-        """One that has a file for each chromosome is one for each."""
+        """One that has a file for each chromosome is one for each, or one for the region's."""
+        region = self.imputation.region
+        bare = region and region.split(":")[0].removeprefix("chr")
+        names = [name for name in self.chromosomes if bare in (None, name.removeprefix("chr"))]
+        if not names and any("{chromosome}" in path for path in paths.values()):
+            raise ValueError(
+                f"imputation.region: {region} is on none of chromosomes: "
+                f"{', '.join(self.chromosomes)}"
+            )
         return {
             f"{name}.{chromosome}" if "{chromosome}" in path else name: path.replace(
                 "{chromosome}", chromosome
             )
             for name, path in paths.items()
-            for chromosome in self.chromosomes
+            for chromosome in (names if "{chromosome}" in path else self.chromosomes)
         }
 
     @model_validator(mode="after")

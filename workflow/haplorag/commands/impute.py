@@ -19,11 +19,13 @@ EXAMPLES = """Examples:
     haplorag impute study.vcf.gz --imputer kgp -o imputed.vcf.gz
 
     haplorag impute 'study.{chromosome}.vcf.gz' --imputer kgp -o 'imputed.{chromosome}.bcf'
+
+    haplorag impute study.vcf.gz --imputer kgp -o imputed.vcf.gz --region 20:1000000-2000000
 """
 FORMATS = (".vcf.gz", ".bcf")
 CHROMOSOME = "{chromosome}"
 BATCH, PHASING = "imputation.batch_people", "phasing.method"
-OVERRULE = "imputation.overrule"
+OVERRULE, REGION = "imputation.overrule", "imputation.region"
 
 
 def impute(
@@ -50,6 +52,9 @@ def impute(
     phasing: Annotated[
         str | None, Option(help=meaning_of(PHASING), show_default=default_of(PHASING))
     ] = None,
+    region: Annotated[
+        str | None, Option(metavar="CHROM[:FROM-TO]", help=meaning_of(REGION))
+    ] = None,
     overrule: Annotated[list[str], Option(metavar="REFUSAL", help=meaning_of(OVERRULE))] = [],
     config: Config = [],
     pairs: Pairs = [],
@@ -65,11 +70,11 @@ def impute(
     from haplorag.commands.session import summarising
 
     with summarising(verbose, "imputation") as summary:
-        paths = _pair_paths(imputer, target, output, sites)
         given = {BATCH: batch_people, PHASING: phasing}
         pairs = [*pairs, *(f"{key}={value}" for key, value in given.items() if value is not None)]
         pairs += [f"{OVERRULE}=[{','.join(overrule)}]"] if overrule else []
-        settings = _read_settings(output, config, pairs)
+        settings = _read_settings(output, config, pairs, region)
+        paths = _pair_paths(imputer, target, output, sites, settings.imputation.region)
         # Loaded only now: it takes most of a second.
         from haplorag.steps.imputation import imputation
 
@@ -93,9 +98,13 @@ def _name_page(result: Path) -> Path:
     return result.with_name(result.name.removesuffix(_find_ending(result.name)) + ".qc.html")
 
 
-def _read_settings(output: str, config: list[Path], pairs: list[str]) -> Settings:
-    ending = _find_ending(output).removeprefix(".")
-    return load_settings(config, pairs, {"imputation": {"output": ending}})
+def _read_settings(
+    output: str, config: list[Path], pairs: list[str], region: str | None
+) -> Settings:
+    laid_over = {"output": _find_ending(output).removeprefix(".")}
+    if region is not None:
+        laid_over["region"] = region
+    return load_settings(config, pairs, {"imputation": laid_over})
 
 
 def _find_ending(output: str) -> str:
@@ -107,9 +116,10 @@ def _find_ending(output: str) -> str:
 
 
 def _pair_paths(
-    imputer: Path, target: str, output: str, sites: str | None
+    imputer: Path, target: str, output: str, sites: str | None, region: str | None
 ) -> list[tuple[Path, Path, Path]]:
-    """Target, output and table of sites: one of each, or of each chromosome that has a file.
+    """Target, output and table of sites: one of each, or of each chromosome that has a file, or of
+    the region's.
 
     Raises InputError where there is none, or where outputs would overwrite each other.
     """
@@ -121,8 +131,11 @@ def _pair_paths(
             f"{output}: has no {CHROMOSOME} in its name though {target} has; put it there"
         )
     from haplorag.imputation.imputer import open_imputer
+    from haplorag.imputation.region import find_region
 
-    names = open_imputer(imputer).chromosomes
+    opened = open_imputer(imputer)
+    wanted = find_region(region, opened)
+    names = opened.chromosomes if wanted is None else [wanted.chromosome]
     filled = [[Path(path.replace(CHROMOSOME, name)) for path in pattern] for name in names]
     found = [(source, result, table) for source, result, table in filled if source.exists()]
     if not found:

@@ -52,14 +52,15 @@ class GpuPasses:
         shards: ShardSet,
         typed: np.ndarray,
         core: np.ndarray,
+        asked: slice,
         model: CopyingModel,
         mixture: Mixture | None,
     ) -> Callable[[Queries], np.ndarray]:
         """See `Passes`."""
         if _has_haploids(shards):
             log.info("some of the panel have one haplotype: followed on the processor's cores")
-            return self._cores.open_panel(shards, typed, core, model, mixture)
-        panel = read_panel_bits(shards, typed, core, model.distance)
+            return self._cores.open_panel(shards, typed, core, asked, model, mixture)
+        panel = read_panel_bits(shards, typed, core[asked], model.distance)
 
         def impute(queries: Queries) -> np.ndarray:
             with telling_what_to_lower("imputation.batch_people"):

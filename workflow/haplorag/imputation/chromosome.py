@@ -35,6 +35,7 @@ def impute_chromosome(
 
     Warns of windows with few typed sites and of people who are in the reference.
     """
+    wanted = target.is_wanted(panel.position)
     watch = _Watch(panel, target)
     measured = len(writer.r2)
     unused = (
@@ -43,16 +44,17 @@ def impute_chromosome(
     )
     # Windows are computed while others are formatted, and these while others are compressed.
     with prefetching(engine(panel, target, progress)) as windows:
-        imputed = _format_windows(windows, panel, target, writer, watch)
+        imputed = _format_windows(windows, panel, target, writer, watch, wanted)
         for _, line in merge(imputed, unused, key=itemgetter(0)):
             writer.write(line)
+    watch.add_unwanted(target, wanted)
     watch.warn()
     used = target.fates["fate"].isin(USED).sum()
     log.info(
         "chromosome %s: %d of %d target sites used, %d sites written",
-        target.name, used, len(target.fates), len(panel.position),
+        target.name, used, len(target.fates), wanted.sum(),
     )  # fmt: skip
-    return watch.quality.finish(np.concatenate(writer.r2[measured:]))
+    return watch.quality.finish(np.flatnonzero(wanted), np.concatenate(writer.r2[measured:]))
 
 
 def _format_windows(
@@ -61,22 +63,26 @@ def _format_windows(
     target: TargetChromosome,
     writer: ImputedWriter,
     watch: _Watch,
+    wanted: np.ndarray,
 ) -> Iterator[tuple[int, bytes]]:
-    """Positions and lines of all panel sites."""
+    """Positions and lines of all panel sites that are wanted, bool [site]."""
     typed = target.record >= 0
     for window, known, probability in windows:
         start, stop = panel.windows.cores[window]
         here = typed[start:stop]
         watch.add(start + np.flatnonzero(here), known[:, here])
-        watch.quality.add(start, known, probability)
+        kept = wanted[start:stop]
+        sites = start + np.flatnonzero(kept)
+        known, probability = known[:, kept], probability[:, kept]
+        watch.quality.add(sites, known, probability)
         certain = np.where(known >= 0, known, probability)
         certain = np.where(known == ABSENT, np.nan, certain)
-        sites = _describe(panel, target, np.arange(start, stop))
-        by_site = certain.T.reshape(stop - start, -1, 2)
-        frequency = panel.frequencies.frequency[start:stop]
-        is_known = (known != MISSING).T.reshape(by_site.shape).all(axis=2) & here[:, None]
-        lines = writer.format_imputed(target.name, sites, frequency, by_site, is_known)
-        yield from zip((site.position for site in sites), lines, strict=True)
+        by_site = certain.T.reshape(len(sites), -1, 2)
+        frequency = panel.frequencies.frequency[sites]
+        is_known = (known != MISSING).T.reshape(by_site.shape).all(axis=2) & typed[sites, None]
+        told = _describe(panel, target, sites)
+        lines = writer.format_imputed(target.name, told, frequency, by_site, is_known)
+        yield from zip((site.position for site in told), lines, strict=True)
 
 
 def _describe(panel: PanelChromosome, target: TargetChromosome, sites: np.ndarray) -> list[Site]:
@@ -94,14 +100,27 @@ class _Watch:
         typed = target.record >= 0
         self.quality = QualityWatch(panel.frequencies.frequency, typed, target.people)
         self._shards = panel.shards
-        self._windows = len(panel.windows)
+        self._cores = panel.windows.cores
         self._reference = panel.shards.ploidy.people.shape[1]
         self._duplicates = DuplicateFinder(self._reference + target.people)
-        self._weak = 0
+        self._windows = self._weak = 0
 
     def add(self, sites: np.ndarray, known: np.ndarray) -> None:
         """Take a window's typed sites int [T] and the target's alleles int8 [2n, T] there."""
+        self._windows += 1
         self._weak += len(sites) < FEW_TYPED
+        self._compare(sites, known)
+
+    def add_unwanted(self, target: TargetChromosome, wanted: np.ndarray) -> None:
+        """Take the windows of which no site is wanted, bool [site]: over a region alone people are
+        alike by chance.
+        """
+        for start, stop in self._cores:
+            if not wanted[start:stop].any():
+                sites = start + np.flatnonzero(target.record[start:stop] >= 0)
+                self._compare(sites, target.read_haplotypes(sites))
+
+    def _compare(self, sites: np.ndarray, known: np.ndarray) -> None:
         reference = self._shards.of_people(sites, np.arange(self._reference))
         both = np.concatenate([reference, known]).T
         self._duplicates.add(both.reshape(len(sites), both.shape[1] // 2, 2))

@@ -43,13 +43,15 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         typed = target.typed
         known = target.read_haplotypes(typed)
         # Of typed sites only those are imputed where somebody lacks the genotype.
-        wanted = np.ones(len(target.record), dtype=bool)
-        wanted[typed[(known != MISSING).all(axis=0)]] = False
-        core = np.flatnonzero(wanted)
+        imputed = np.ones(len(target.record), dtype=bool)
+        imputed[typed[(known != MISSING).all(axis=0)]] = False
+        core = np.flatnonzero(imputed)
+        wanted = target.is_wanted(panel.position)
+        asked = _find_asked(core, typed, np.flatnonzero(wanted))
         model = estimate_copying(imputer, panel, target, passes)
         mixture = _learn_mixture(imputer, panel, target, model, passes)
-        levels = _create_levels(target, len(known), len(core))
-        impute_sites = passes.open_panel(panel.shards, typed, core, model, mixture)
+        levels = _create_levels(target, len(known), asked.stop - asked.start)
+        impute_sites = passes.open_panel(panel.shards, typed, core, asked, model, mixture)
         there = np.ones(len(known), dtype=bool)
         there[1::2] = (target.ploidy.people > 1).any(axis=0)
         step = 2 * batch_people * passes.people_together
@@ -59,9 +61,25 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
             some = start + np.flatnonzero(there[start : start + step])
             found = impute_sites(Queries(known[some], np.full(len(some), -1)))
             levels[some] = np.rint(found * LEVELS)
-        yield from _cut_windows(panel, target, known, core, levels)
+        windows = choose_windows(panel, wanted)
+        yield from _cut_windows(panel, target, known, core[asked], levels, windows)
 
     return impute
+
+
+def choose_windows(panel: PanelChromosome, wanted: np.ndarray) -> list[int]:
+    """Windows that have one of the sites that are wanted, bool [site]."""
+    cores = panel.windows.cores.tolist()
+    return [window for window, (start, stop) in enumerate(cores) if wanted[start:stop].any()]
+
+
+def _find_asked(core: np.ndarray, typed: np.ndarray, wanted: np.ndarray) -> slice:
+    """Which of the core sites are read out for the wanted ones, all sorted: those as far as the
+    typed sites around, since sites between two of them share weights.
+    """
+    before, after = np.searchsorted(typed, wanted[[0, -1]], side="right")
+    bounds = np.concatenate([[0], typed, [core[-1] + 1 if len(core) else 0]])[[before, after + 1]]
+    return slice(*np.searchsorted(core, bounds).tolist())
 
 
 def estimate_copying(
@@ -108,9 +126,11 @@ def _cut_windows(
     known: np.ndarray,
     core: np.ndarray,
     levels: np.ndarray,
+    windows: list[int],
 ) -> Windows:
     typed = target.typed
-    for window, (start, stop) in enumerate(panel.windows.cores):
+    for window in windows:
+        start, stop = panel.windows.cores[window]
         alleles = np.full((len(known), stop - start), -1, dtype=np.int8)
         probability = np.zeros(alleles.shape, dtype=np.float32)
         first, last = np.searchsorted(typed, (start, stop))

@@ -7,7 +7,7 @@ import torch
 
 from haplorag.dataset.batches import cut_batch
 from haplorag.errors import InputError
-from haplorag.imputation.engine import Engine, Progress, Windows, estimate_copying
+from haplorag.imputation.engine import Engine, Progress, Windows, choose_windows, estimate_copying
 from haplorag.imputation.imputer import Imputer, PanelChromosome
 from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.parameters import CopyingModel
@@ -58,8 +58,8 @@ def build_network_engine(
     def impute(panel: PanelChromosome, target: TargetChromosome, progress: Progress) -> Windows:
         copying = estimate_copying(imputer, panel, target, passes)
         untyped = target.record < 0
-        count = len(panel.windows)
-        for window in progress(range(count), f"chromosome {target.name}, windows", count):
+        chosen = choose_windows(panel, target.is_wanted(panel.position))
+        for window in progress(chosen, f"chromosome {target.name}, windows", len(chosen)):
             view = mask_window(panel.windows, panel.shards, window, untyped)
             haplotypes = repeat_haploid(target.read_haplotypes(view.sites))
             cuts = range(2 * batch_people, len(haplotypes), 2 * batch_people)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,10 @@ from haplorag.imputation.diagnosis import Diagnosis
 from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.site_matching import Match, SiteMatcher, is_swapped
 from haplorag.vcf.biallelic import Block, SiteFate
-from haplorag.vcf.fates import LEFT_OUT, USED
+from haplorag.vcf.fates import LEFT_OUT, UNWRITTEN, USED
+from haplorag.vcf.header import Header
+from haplorag.vcf.position import list_remarks
+from haplorag.vcf.records import Record
 
 FATE_COLUMNS = ["position", "ref", "alt", "fate", "remarks"]
 FATES = [*USED, *LEFT_OUT]
@@ -137,6 +141,19 @@ def explain_fates(table: pd.DataFrame) -> pd.DataFrame:
         {
             **{fate: told.meaning for fate, told in USED.items()},
             **{fate: f"{told.meaning}; not used" for fate, told in LEFT_OUT.items()},
+            **{fate: told.meaning for fate, told in UNWRITTEN.items()},
         }
     )
     return table
+
+
+def list_elsewhere(name: str, fate: str, records: Iterator[Record], header: Header) -> pd.DataFrame:
+    """Rows of a chromosome that the imputer does not have, or that is not wanted."""
+    length = header.lengths.get(name, 0)
+    rows = [
+        (record.position, record.ref, alt, fate, remarks)
+        for record in records
+        for remarks in [",".join(list_remarks(record, [], length))]
+        for alt in record.alts or ["."]
+    ]
+    return explain_fates(pd.DataFrame(rows, columns=FATE_COLUMNS)).assign(chromosome=name)

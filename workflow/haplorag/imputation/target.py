@@ -15,7 +15,8 @@ from haplorag.errors import InputError
 from haplorag.imputation.diagnosis import Diagnosis
 from haplorag.imputation.imputer import Imputer, open_panel_chromosome
 from haplorag.imputation.oddities import find_oddities
-from haplorag.imputation.site_log import FATE_COLUMNS, SiteLog, explain_fates
+from haplorag.imputation.region import Region
+from haplorag.imputation.site_log import SiteLog, explain_fates, list_elsewhere
 from haplorag.imputation.site_matching import SiteMatcher
 from haplorag.imputation.target_ploidy import tell_ploidy_of_store
 from haplorag.imputation.target_qc import (
@@ -43,8 +44,9 @@ from haplorag.phasing.units import PHASED, UNPHASED
 from haplorag.qc.ploidy import settle_haploid
 from haplorag.vcf.biallelic import BiallelicReader
 from haplorag.vcf.chromosomes import match_chromosome, plain_name
+from haplorag.vcf.fates import OUTSIDE
 from haplorag.vcf.header import Header
-from haplorag.vcf.position import Rules, list_remarks
+from haplorag.vcf.position import Rules
 from haplorag.vcf.reader import check_counts, iterate_chromosomes
 from haplorag.vcf.records import Record
 from haplorag.vcf.writer import Site
@@ -65,7 +67,8 @@ class TargetChromosome:
     row for each record of the store, then for each that was left out while reading. `last` is the
     greatest position of the panel's sites and its own. `ploidy` says by the panel's sites who has
     one haplotype. `phased` int8 [2n, T] are the haplotypes at typed sites where some people,
-    `rephased` bool [n], were phased after reading.
+    `rephased` bool [n], were phased after reading. Where there is a `region`, nothing else is
+    imputed and written.
     """
 
     chromosome: str
@@ -79,6 +82,13 @@ class TargetChromosome:
     ploidy: Ploidy
     phased: np.ndarray | None = None
     rephased: np.ndarray | None = None
+    region: Region | None = None
+
+    def is_wanted(self, positions: np.ndarray) -> np.ndarray:
+        """Which positions int [S] are to be written: bool [S]."""
+        if self.region is None:
+            return np.ones(len(positions), dtype=bool)
+        return self.region.holds(positions)
 
     @property
     def typed(self) -> np.ndarray:
@@ -155,13 +165,13 @@ class TargetChromosome:
             yield site, alleles, unphased
 
     def iterate_unused(self) -> Iterator[tuple[Site, np.ndarray, np.ndarray]]:
-        """Target sites that were not used, in order, with their alleles int8 [n, 2] and which
-        genotypes are not phased, bool [n]: in people who were phased after reading also those of
-        phase sets, which may have been turned.
+        """Target sites that are wanted and were not used, in order, with their alleles int8 [n, 2]
+        and which genotypes are not phased, bool [n]: in people who were phased after reading also
+        those of phase sets, which may have been turned.
         """
-        used = np.zeros(len(self.swapped), dtype=bool)
-        used[self.record[self.record >= 0]] = True
-        yield from self._iterate(np.flatnonzero(~used))
+        written = self.is_wanted(self.fates["position"].to_numpy()[: len(self.swapped)])
+        written[self.record[self.record >= 0]] = False
+        yield from self._iterate(np.flatnonzero(written))
 
     def _iterate(self, records: np.ndarray) -> Iterator[tuple[Site, np.ndarray, np.ndarray]]:
         if not len(records):
@@ -206,6 +216,16 @@ class Target:
             lengths[part.name] = declared if part.last <= declared else 0
         return lengths
 
+    def restrict(self, region: Region) -> Target:
+        """The same, of which only a region is wanted: records of its chromosome beyond it are
+        evidence at most.
+        """
+        parts = [replace(part, region=region) for part in self.chromosomes]
+        fates = self.fates.copy()
+        here = fates["chromosome"].isin([part.name for part in parts])
+        fates.loc[here & ~region.holds(fates["position"]), "fate"] = OUTSIDE
+        return replace(self, chromosomes=parts, fates=explain_fates(fates))
+
     def judge(self, people: list[str], imputed: list[ImputedQuality]) -> TargetQuality:
         """All that is known of the target's quality; `imputed` is empty before it is imputed."""
         return TargetQuality(
@@ -229,22 +249,30 @@ class _Draft:
 
 
 def read_target(
-    path: Path, header: Header, imputer: Imputer, scratch: Path, unphased: bool = False
+    path: Path,
+    header: Header,
+    imputer: Imputer,
+    scratch: Path,
+    unphased: bool = False,
+    region: Region | None = None,
 ) -> Target:
     """Read a target once, and match its sites to the panel's.
 
-    Each chromosome goes into a store in the folder `scratch`. Raises InputError where no chromosome
-    is the imputer's, none of the sites is the panel's, the file's index counts other records, or a
-    heterozygous genotype is unphased, unless `unphased` ones are meant to be phased.
+    Each chromosome goes into a store in the folder `scratch`, where a region is wanted only that of
+    the region. Raises InputError where no chromosome is the imputer's, or the region's, none of the
+    sites is the panel's, the file's index counts other records, or a heterozygous genotype is
+    unphased, unless `unphased` ones are meant to be phased.
     """
+    wanted = imputer.chromosomes if region is None else [region.chromosome]
     drafts: list[_Draft] = []
     elsewhere: list[pd.DataFrame] = []
     read: Counter[str] = Counter()
     for name, records in iterate_chromosomes(path, header):
         counted = _count_records(records, read)
         chromosome = match_chromosome(name, imputer.chromosomes)
-        if chromosome is None:
-            elsewhere.append(_list_elsewhere(name, counted, header))
+        if chromosome not in wanted:
+            fate = "other_chromosome" if chromosome is None else OUTSIDE
+            elsewhere.append(list_elsewhere(name, fate, counted, header))
             continue
         reader = BiallelicReader(
             path, chromosome, header.samples, READING, header=header, records=counted, listing=True
@@ -252,12 +280,14 @@ def read_target(
         drafts.append(_read_chromosome(reader, name, imputer, scratch, unphased))
     check_counts(path, header, read)
     if not drafts:
+        names = "the imputer's chromosomes" if region is None else "the region's chromosome"
         raise InputError(
-            f"{path}: has none of the imputer's chromosomes {', '.join(imputer.chromosomes)}; "
-            "fix its names, or use an imputer that has them"
+            f"{path}: has none of {names} {', '.join(wanted)}; fix its names, or use an imputer "
+            "that has them"
         )
-    _warn_of_chromosomes(path, imputer.chromosomes, drafts, elsewhere, read.total())
-    return _settle(path, drafts, elsewhere, read)
+    _warn_of_chromosomes(path, imputer, wanted, drafts, read)
+    target = _settle(path, drafts, elsewhere, read)
+    return target if region is None else target.restrict(region)
 
 
 def _count_records(records: Iterator[Record], read: Counter[str]) -> Iterator[Record]:
@@ -266,34 +296,18 @@ def _count_records(records: Iterator[Record], read: Counter[str]) -> Iterator[Re
         yield record
 
 
-def _list_elsewhere(name: str, records: Iterator[Record], header: Header) -> pd.DataFrame:
-    """Rows of a chromosome that the imputer does not have."""
-    length = header.lengths.get(name, 0)
-    rows = [
-        (record.position, record.ref, alt, "other_chromosome", remarks)
-        for record in records
-        for remarks in [",".join(list_remarks(record, [], length))]
-        for alt in record.alts or ["."]
-    ]
-    return explain_fates(pd.DataFrame(rows, columns=FATE_COLUMNS)).assign(chromosome=name)
-
-
 def _warn_of_chromosomes(
-    path: Path,
-    wanted: list[str],
-    drafts: list[_Draft],
-    elsewhere: list[pd.DataFrame],
-    records: int,
+    path: Path, imputer: Imputer, wanted: list[str], drafts: list[_Draft], read: Counter[str]
 ) -> None:
     there = {draft.reader.chromosome for draft in drafts}
     if lacking := [chromosome for chromosome in wanted if chromosome not in there]:
         log.warning("chromosomes that are not in the target are left out: %s", ", ".join(lacking))
-    if elsewhere:
-        names = ", ".join(table["chromosome"].iloc[0] for table in elsewhere)
-        others = records - sum(draft.reader.tally["read"] for draft in drafts)
+    unknown = [name for name in read if match_chromosome(name, imputer.chromosomes) is None]
+    if unknown:
         log.warning(
             "%s: other_chromosome=%d records are on chromosomes that the imputer does not have "
-            "(%s); they are not in the output", path, others, names,
+            "(%s); they are not in the output",
+            path, sum(read[name] for name in unknown), ", ".join(unknown),
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from haplorag.imputation.diagnosis import Diagnosis
 from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.site_log import SiteLog
 from haplorag.panel.frequencies import MAF_EDGES
-from haplorag.vcf.fates import LEFT_OUT, REMARKS, USED
+from haplorag.vcf.fates import LEFT_OUT, REMARKS, UNWRITTEN, USED
 
 # Frequencies that differ by more than the first, and by more than chance: a chi-square of one
 # degree of freedom, p below 1e-6.
@@ -133,19 +133,20 @@ class QualityWatch:
         self._frequency, self._typed = frequency, typed
         self._unexplained, self._variance = np.zeros(people), np.zeros(people)
 
-    def add(self, start: int, known: np.ndarray, probability: np.ndarray) -> None:
-        """Take a window's haplotypes from its first site on: known alleles int8 [2n, L] and
-        probabilities of ALT float [2n, L]. Only alleles that are imputed (-1) count.
+    def add(self, sites: np.ndarray, known: np.ndarray, probability: np.ndarray) -> None:
+        """Take haplotypes at sites int [L]: known alleles int8 [2n, L] and probabilities of ALT
+        float [2n, L]. Only alleles that are imputed (-1) count.
         """
-        share = self._frequency[start : start + known.shape[1]].astype(np.float64)
+        share = self._frequency[sites].astype(np.float64)
         imputed = known == -1
         left = (probability * (1 - probability) * imputed).sum(axis=1, dtype=np.float64)
         self._unexplained += left.reshape(-1, 2).sum(axis=1)
         self._variance += (imputed @ (share * (1 - share))).reshape(-1, 2).sum(axis=1)
 
-    def finish(self, r2: np.ndarray) -> ImputedQuality:
-        """What was seen, with the estimated R2 of all sites."""
-        return ImputedQuality(self._frequency, r2, self._typed, self._unexplained, self._variance)
+    def finish(self, sites: np.ndarray, r2: np.ndarray) -> ImputedQuality:
+        """What was seen, with the estimated R2 float [L] of the sites int [L] that were written."""
+        facts = self._frequency[sites], r2, self._typed[sites]
+        return ImputedQuality(*facts, self._unexplained, self._variance)
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,8 @@ def tabulate_fates(fates: pd.DataFrame) -> pd.DataFrame:
     rows = [
         (what, name, int(count[name]), told[name].meaning)
         for what, told, count in (
-            ("used", USED, counted), ("not used", LEFT_OUT, counted), ("remark", REMARKS, remarks),
+            ("used", USED, counted), ("not used", LEFT_OUT, counted),
+            ("not written", UNWRITTEN, counted), ("remark", REMARKS, remarks),
         )
         for name in told
         if name in count

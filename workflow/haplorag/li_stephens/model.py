@@ -116,12 +116,13 @@ def run_forward_backward(
             told = allocate_read_out(int(groups.first[-1]), len(groups.before), ids.shape[1])
             asked = lanes._replace(evident=chunk.setting == evident)
             read_segment(asked, segment.blocks, groups, ahead, behind, chunk.scratch, wanted, told)
-            traced.alternate[(*rows, segment.core)] = told.alternate[: chunk.size]
+            first = int(groups.first[0])
+            traced.alternate[(*rows, segment.core)] = told.alternate[: chunk.size, first:]
             traced.posterior[(*rows, segment.places)] = told.posterior[: chunk.size]
             if len(told_of):
                 some = rows[0][told_of]
-                traced.ahead[some, segment.core] = told.ahead[told_of]
-                traced.behind[some, segment.core] = told.behind[told_of]
+                traced.ahead[some, segment.core] = told.ahead[told_of, first:]
+                traced.behind[some, segment.core] = told.behind[told_of, first:]
                 traced.agreement[some, segment.places] = told.agreement[told_of]
 
     follow_chunks(read, queries, panel, model, threads)

@@ -37,11 +37,13 @@ class Passes(Protocol):
         shards: ShardSet,
         typed: np.ndarray,
         core: np.ndarray,
+        asked: slice,
         model: CopyingModel,
         mixture: Mixture | None,
     ) -> Callable[[Queries], np.ndarray]:
-        """Make the panel ready at sorted typed and core sites; gives what imputes haplotypes there,
-        as `li_stephens.model.impute_sites`."""
+        """Make the panel ready at sorted typed and core sites; gives what imputes haplotypes at
+        those core sites that are asked for, as `li_stephens.model.impute_sites`. No group of core
+        sites may be asked for in part."""
 
     def expect_events(
         self, queries: Queries, shards: ShardSet, typed: np.ndarray, model: CopyingModel
@@ -62,11 +64,12 @@ class CorePasses:
         shards: ShardSet,
         typed: np.ndarray,
         core: np.ndarray,
+        asked: slice,
         model: CopyingModel,
         mixture: Mixture | None,
     ) -> Callable[[Queries], np.ndarray]:
         """See `Passes`."""
-        segments = cut_segments(shards, typed, core, model.distance)
+        segments = cut_segments(shards, typed, core, model.distance).narrow(asked)
         return lambda queries: impute_sites(queries, segments, model, self.threads, mixture)
 
     def expect_events(

@@ -39,7 +39,8 @@ class Segment(NamedTuple):
     and how many there are, which differs between stretches of sites where samples have one
     haplotype and others where they have two; `opens` and `closes` say whether the segment is the
     first and the last of such a stretch. Nothing is carried from one stretch into the next.
-    `alternate` int64 [L] is how many of the panel's haplotypes have ALT at each core site.
+    `alternate` int64 [L] is how many of the panel's haplotypes have ALT at each core site. Those of
+    `blocks` may be more, before the first of `groups` and after the last: these are not read out.
     """
 
     typed: slice
@@ -56,6 +57,18 @@ class Segment(NamedTuple):
     def haplotypes(self) -> int:
         """Haplotypes that are there to be copied."""
         return int(self.rows[-1])
+
+    def narrow(self, asked: slice, places: slice) -> Segment:
+        """The same segment, of which only some core sites, the groups `places`, are read out."""
+        start, stop = np.clip((asked.start, asked.stop), self.core.start, self.core.stop).tolist()
+        groups, _ = self.groups.narrow(start - self.core.start, stop - self.core.start)
+        low, high = np.clip((self.places.start, self.places.stop), places.start, places.stop)
+        return self._replace(
+            core=slice(max(start - asked.start, 0), max(stop - asked.start, 0)),
+            places=slice(int(low) - places.start, int(high) - places.start),
+            groups=groups,
+            alternate=self.alternate[start - self.core.start : stop - self.core.start],
+        )
 
 
 class PanelSegments(NamedTuple):
@@ -76,6 +89,16 @@ class PanelSegments(NamedTuple):
             max(int(np.diff(part.typed).max()) for part in blocks),
             max(int(np.diff(part.offset).max()) for part in blocks),
         )
+
+    def narrow(self, asked: slice) -> PanelSegments:
+        """The same panel, of whose core sites only some whole groups are read out.
+
+        What is said of them is the same to the last bit: blocks stay as they are.
+        """
+        groups, places = self.groups.narrow(asked.start, asked.stop)
+        moved = SiteGroups(groups.first - asked.start, groups.before)
+        segments = [segment.narrow(asked, places) for segment in self.segments]
+        return PanelSegments(self.typed, self.core[asked], moved, segments)
 
     def compute_chances(self, model: CopyingModel) -> list[list[Chances]]:
         """Probabilities of every setting along each segment."""

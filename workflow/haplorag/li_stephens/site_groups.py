@@ -14,7 +14,7 @@ GROUP_SWITCHES = 0.01
 class SiteGroups(NamedTuple):
     """Groups of consecutive core sites that share the weights of copying.
 
-    `first` int64 [P + 1] is the first core site of each, and after the last one how many there are;
+    `first` int64 [P + 1] is the first core site of each, and after the last one where it ends;
     `before` int64 [P] how many typed sites lie up to it.
     """
 
@@ -27,11 +27,19 @@ class SiteGroups(NamedTuple):
         return np.repeat(np.arange(len(self.before)), np.diff(self.first))
 
     def average(self, values: np.ndarray) -> np.ndarray:
-        """Mean over the core sites of each group: float64 [P] of values [L]."""
+        """Mean over the core sites of each group: float64 [P] of values [L], from the first group's
+        first site on.
+        """
         if not len(values):
             return np.empty(0)
-        sums = np.add.reduceat(values.astype(np.float64), self.first[:-1])
+        sums = np.add.reduceat(values.astype(np.float64), self.first[:-1] - self.first[0])
         return sums / np.diff(self.first)
+
+    def narrow(self, start: int, stop: int) -> tuple[SiteGroups, slice]:
+        """The groups of core sites from `start` to `stop`, and which these are."""
+        places = slice(*np.searchsorted(self.first, (start, stop)).tolist())
+        first = self.first[places.start : places.stop + 1]
+        return SiteGroups(first, self.before[places]), places
 
 
 def group_core_sites(

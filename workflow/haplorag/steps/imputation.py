@@ -13,6 +13,7 @@ from haplorag.imputation.chromosome import impute_chromosome
 from haplorag.imputation.diagnosis import check_diagnosis
 from haplorag.imputation.engine import Engine, build_panel_engine
 from haplorag.imputation.imputer import Imputer, open_imputer, open_panel_chromosome
+from haplorag.imputation.region import find_region
 from haplorag.imputation.target import Target, read_target
 from haplorag.imputation.target_phasing import TargetPhaser, may_phase
 from haplorag.imputation.target_qc import ImputedQuality, TargetQuality, list_figures
@@ -51,14 +52,15 @@ def imputation(
     figures and PAGE.samples.tsv with a row a sample; where the target is refused for what it is
     like, the page goes to `refusal`.
 
-    Every site of the imputer's panel comes out, those of the target with their known genotypes as
-    they were. The target is read whole before anything is imputed, and then phased as `phasing`
-    says where it is not; without `phasing` it must be. Raises InputError where it is unphased and
-    not to be phased, or shares no chromosome with the imputer.
+    Every site of the imputer's panel, or of the region that is set, comes out, those of the target
+    with their known genotypes as they were. The target is read whole before anything is imputed,
+    and then phased as `phasing` says where it is not; without `phasing` it must be. Raises
+    InputError where it is unphased and not to be phased, or shares no chromosome with the imputer.
     """
     started = time.perf_counter()
     _check_paths(target, output, sites)
     opened = open_imputer(imputer)
+    region = find_region(settings.region, opened)
     threads = count_threads(threads)
     engine = _build_engine(opened, settings, threads, gpus)
     header = read_vcf_header(target)
@@ -68,7 +70,7 @@ def imputation(
     output.parent.mkdir(parents=True, exist_ok=True)
     found: list[ImputedQuality] = []
     with borrowing_folder(output) as scratch:
-        read = read_target(target, header, opened, scratch, may_phase(phasing))
+        read = read_target(target, header, opened, scratch, may_phase(phasing), region)
         _check_target(target, read, people, settings, refusal)
         phaser = TargetPhaser(opened, phasing, people, threads, show_progress)
         read, source = phaser.phase(read)

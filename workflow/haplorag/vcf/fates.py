@@ -67,6 +67,13 @@ LEFT_OUT = {
     "allele_mismatch": Fate("target", "the panel has other alleles at this position"),
     "target_only": Fate("target", "the panel has no variant at this position"),
 }
+OUTSIDE = "outside_region"
+UNWRITTEN = {
+    OUTSIDE: Fate(
+        "target",
+        "not in `imputation.region`: not written; on its chromosome what the panel has is evidence",
+    ),
+}
 REMARKS = {
     "multiallelic": Fate(
         "both", "more than one ALT: split, an allele a row; other alleles are REF"
@@ -82,7 +89,9 @@ REMARKS = {
     "lower_case": Fate("both", "REF or ALT in small letters, read as capitals"),
 }
 FATES_OF_TARGETS = [
-    name for name, fate in {**USED, **LEFT_OUT}.items() if fate.where in ("target", "both")
+    name
+    for name, fate in {**USED, **LEFT_OUT, **UNWRITTEN}.items()
+    if fate.where in ("target", "both")
 ]
 
 
