@@ -15,9 +15,8 @@ Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 # YAML reads an unquoted 21 as a number; the chromosome's name is text.
-Chromosome = Annotated[
-    Name, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)
-]
+AS_TEXT = BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)
+Chromosome = Annotated[Name, AS_TEXT]
 Kind = TypeVar("Kind")
 # What a path may hold in braces, to be filled in.
 FILLED_IN = ("data", "results", "chromosome", "mask")
@@ -49,12 +48,7 @@ def _check_region(region: str) -> str:
     return region
 
 
-# Without bounds YAML reads a chromosome's number as a number.
-Region = Annotated[
-    str,
-    BeforeValidator(lambda region: str(region) if isinstance(region, int) else region),
-    AfterValidator(_check_region),
-]
+Region = Annotated[str, AS_TEXT, AfterValidator(_check_region)]
 
 
 def _drop_empty(entries: Any) -> Any:
