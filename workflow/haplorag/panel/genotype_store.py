@@ -92,13 +92,23 @@ class PhaseAppender:
         if found is None and (phase == 1).all():
             return
         if found is None:
-            found = self._file.create_dataset(
-                "calldata/phase", (start, self._people), dtype=np.int32, fillvalue=1,
-                maxshape=(None, self._people), chunks=(max(1, 2**18 // self._people), self._people),
-                compression="gzip", compression_opts=1, fletcher32=True,
-            )  # fmt: skip
+            found = self._create(start)
         found.resize(self._sites, axis=0)
         found[start:] = phase
+
+    def _create(self, sites: int) -> h5py.Dataset:
+        """The array, in which so many sites are phased."""
+        rows = max(1, 2**18 // self._people)
+        found = self._file.create_dataset(
+            "calldata/phase", (sites, self._people), dtype=np.int32,
+            maxshape=(None, self._people), chunks=(rows, self._people),
+            compression="gzip", compression_opts=1, fletcher32=True,
+        )  # fmt: skip
+        # Rows that nobody writes take no room, and an array that is larger than its bytes can tell
+        # is refused when it is read.
+        for start in range(0, sites, rows):
+            found[start : start + rows] = 1
+        return found
 
 
 def read_phases(file: h5py.File, sites: np.ndarray) -> np.ndarray | None:
