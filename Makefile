@@ -50,8 +50,8 @@ reproduce: .venv/.$(DEVICE)
 	for run in first second; do \
 	  snakemake --cores $(CORES) --configfile tests/tiny.yaml --config results=results/reproduce/$$run --quiet rules || exit 1; \
 	done
-	cd results/reproduce && for kind in demo samples genotypes frequencies relatives windows shards masks neighbours training imputer \
-	  baselines predictions evaluation imputation; do diff -rq -x '.*' -x metrics.tsv first/$$kind second/$$kind || exit 1; done
+	cd results/reproduce && for kind in demo samples genotypes frequencies relatives windows shards everyone masks rates neighbours \
+	  training imputer baselines predictions evaluation imputation quality; do diff -rq -x '.*' -x metrics.tsv first/$$kind second/$$kind || exit 1; done
 	@echo "Everything up to the evaluation and the imputed VCF is the same twice."
 
 pins: .venv/.python

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from haplorag.imputation import mixing
 from haplorag.imputation.mixing import gather_examples, learn_mixture
+from haplorag.li_stephens import model as following
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
 from haplorag.li_stephens.parameters import CopyingModel
@@ -76,6 +78,18 @@ def test_examples_are_of_samples_who_are_left_out(simulated):
     guessed = examples.mean > 0
     assert 0.5 < (guessed == examples.carries).mean() < 0.95
     assert examples.features.shape[1] == len(KINDS) + 6
+
+
+def test_each_haplotype_gives_its_share_of_the_examples(simulated, monkeypatch):
+    """Of a long chromosome few haplotypes go at a time, and most of their examples are left out."""
+    haplotypes, typed, model = simulated
+    monkeypatch.setattr(following, "MOST_PROBABILITIES", 1)
+    held = []
+    draw = mixing._draw_examples
+    monkeypatch.setattr(mixing, "_draw_examples", lambda *a: held.append(draw(*a)) or held[-1])
+    examples = gather_examples(PlainPanel(haplotypes), typed, model, ask(pairs=600), 5, 1)
+    assert len(held) == 60 and len(examples.mean) == 600
+    assert {len(part.mean) for part in held} == {10}
 
 
 def test_who_has_too_little_to_learn_from_learns_nothing(simulated):

@@ -137,10 +137,10 @@ def _gather(jobs: list[ChromosomeJob], settings: Settings, output: Path) -> None
 
 
 def _count(jobs: list[ChromosomeJob]) -> tuple[int, int]:
-    """Sites of all chromosomes, and haplotypes."""
+    """Sites of all chromosomes, and haplotypes where there are most of them."""
     opened = [open_shards(job.path("shards")) for job in jobs]
     sites = sum(entry["sites"] for packed in opened for entry in packed.entries)
-    return sites, opened[0].reference_haplotypes
+    return sites, max(packed.reference_haplotypes for packed in opened)
 
 
 def _run_jobs(jobs: list[ChromosomeJob], threads: int) -> Iterator[list[str]]:

@@ -85,13 +85,19 @@ def gather_examples(
     queries = Queries(shards.of_people(typed, owner), np.repeat(owner, 2))
     panel = cut_segments(shards, typed, core, model.distance)
     sites = describe_sites(panel, model)
-    found = [
-        _choose_unsure(traced, sites, alleles[some])
-        for some, traced in trace_queries(queries, panel, model, threads, settings.evident)
-    ]
-    together = Examples(*(np.concatenate(column) for column in zip(*found, strict=True)))
-    kept = np.sort(generator.permutation(len(together.mean))[: settings.pairs])
-    return Examples(*(column[kept] for column in together))
+    found = []
+    for some, traced in trace_queries(queries, panel, model, threads, settings.evident):
+        truth = alleles[some]
+        # Each haplotype's share: all examples of a long chromosome would fill the memory.
+        most = settings.pairs * len(truth) // len(alleles)
+        found.append(_draw_examples(_choose_unsure(traced, sites, truth), most, generator))
+    return Examples(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _draw_examples(examples: Examples, most: int, generator: np.random.Generator) -> Examples:
+    """At most so many of the examples, in their order."""
+    kept = np.sort(generator.permutation(len(examples.mean))[:most])
+    return Examples(*(column[kept] for column in examples))
 
 
 def _choose_unsure(traced: Traced, sites: SiteFacts, alleles: np.ndarray) -> Examples:

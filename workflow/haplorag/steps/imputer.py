@@ -81,12 +81,12 @@ def imputer(
     Lists have one path a chromosome. Raises InputError where a file is damaged or comes from
     another run.
     """
-    haplotypes = 0
-    sites = 0
+    haplotypes = sites = 0
     by_chromosome = zip(chromosomes, genotypes, frequencies, windows, shards, strict=True)
     for chromosome, *paths in by_chromosome:
-        haplotypes, more = _gather_chromosome(output / chromosome, chromosome, *paths)
-        sites += more
+        here, more = _gather_chromosome(output / chromosome, chromosome, *paths)
+        # On X there may be fewer.
+        haplotypes, sites = max(haplotypes, here), sites + more
     learned = _copy_network(weights, history, output)
     card = _write_card(learned, chromosomes, haplotypes, sites)
     write_bytes(output / "README.md", card.encode())
