@@ -35,7 +35,7 @@ from haplorag.panel.masked_window import choose_typed_columns
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.panel.windows import read_windows
 from haplorag.retrieval.search import search_neighbours
-from haplorag.settings import LiStephensSettings, Mask, NeighbourSettings
+from haplorag.settings import Mask, NeighbourSettings, RateSettings
 
 MASKS = {f"hide_{rate}": Mask(strategy="random", rate=rate / 100) for rate in (10, 50, 80, 90)}
 MASKS["array"] = Mask(strategy="array", rate=0.9)
@@ -126,7 +126,8 @@ def main() -> int:
     settings = NeighbourSettings.model_validate(config["neighbours"])
     # One setting, and nothing estimated: the plain model is asked the same.
     plain = {"settings": [{"switching": 1, "mismatch": 1}]}
-    copying = LiStephensSettings.model_validate(config["li_stephens"] | plain)
+    told = {key: value for key, value in config["li_stephens"].items() if key != "mixture"}
+    copying = RateSettings.model_validate(told | plain)
     cut, packed = (
         read_windows(stage["windows"]),
         open_shards(chosen.results / "shards" / chosen.chromosome),
