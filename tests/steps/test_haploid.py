@@ -170,6 +170,21 @@ def test_men_come_out_as_haploids(impute, targets):
             assert np.ravel(call["DS"])[0] == pytest.approx(sum(halves), abs=1e-3)
 
 
+def test_heterozygotes_of_men_are_imputed_and_told(impute, women_and_men, tmp_path, caplog):
+    """Men are known by what they lack at all sites, but for two mistakes of the first one."""
+    truth = women_and_men.folder / "demo/truth.vcf.gz"
+    whole = rewrite(truth, tmp_path / "whole.vcf", double(range(0, 12, 2)))
+    places = [position for position in read_calls(whole) if position > PAR_END][:2]
+    lines = [line.split("\t") for line in whole.read_text().splitlines()]
+    for words in lines:
+        if len(words) > 1 and words[1] in map(str, places):
+            words[9] = "0|1"
+    (tmp_path / "odd.vcf").write_text("".join("\t".join(words) + "\n" for words in lines))
+    found = impute(tmp_path / "odd.vcf")
+    assert "haploid_heterozygotes=2 genotypes" in caplog.text
+    assert all(len(found[position][0]["GT"]) == 1 for position in places)
+
+
 def test_men_are_imputed_as_well_as_women(impute, targets):
     single, _, truth = targets
     found, typed = impute(single), read_calls(single)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from haplorag.imputation.imputer import PanelChromosome
-from haplorag.io.hdf5 import opening_arrays
+from haplorag.io.hdf5 import File, opening_arrays
 from haplorag.panel.genotype_store import cut_blocks, iterate_site_blocks
 from haplorag.panel.ploidy import Ploidy, assume_diploid
 from haplorag.qc.ploidy import (
@@ -81,6 +81,7 @@ def tell_ploidy_of_store(
             for rows in cut_blocks(file, np.arange(len(position)))
         )
         told = tell_target_ploidy(blocks, people, frequency, stretches, str(vcf))
+        mistaken = _count_heterozygotes(file, record, told.ploidy) if told.doubled.any() else 0
     haploid = (told.ploidy.people == 1).any(axis=0)
     if haploid.any():
         log.info("chromosome %s: %d people have one haplotype", chromosome, haploid.sum())
@@ -91,7 +92,24 @@ def tell_ploidy_of_store(
             "out as one; write their genotypes with one allele if this is not meant",
             vcf, told.doubled.sum(), chromosome,
         )  # fmt: skip
+    if mistaken:
+        log.warning(
+            "%s: haploid_heterozygotes=%d genotypes of people who have one haplotype on chromosome "
+            "%s are missing, and imputed; fix them if they are known", vcf, mistaken, chromosome,
+        )  # fmt: skip
     return told.ploidy
+
+
+def _count_heterozygotes(file: File, record: np.ndarray, ploidy: Ploidy) -> int:
+    """Heterozygotes at typed sites of those who have one haplotype there."""
+    typed = np.flatnonzero(record >= 0)
+    typed = typed[np.argsort(record[typed], kind="stable")]
+    found, start = 0, 0
+    for alleles in iterate_site_blocks(file, record[typed]):
+        haploid = ploidy.find_haploid(typed[start : start + len(alleles)])
+        found += int(np.count_nonzero(find_heterozygotes(alleles) & haploid))
+        start += len(alleles)
+    return found
 
 
 def tell_target_ploidy(
