@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haplorag.li_stephens import segments as cutting
-from haplorag.li_stephens import site_groups
+from haplorag.li_stephens import site_groups, states
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import run_forward_backward
 from haplorag.li_stephens.parameters import CopyingModel
@@ -314,3 +314,43 @@ def test_what_is_said_of_a_site_does_not_depend_on_which_typed_ones_are_asked_fo
             found = run_forward_backward(queries, cut, model)[0][:, 0, np.isin(core, untyped)]
             np.testing.assert_array_equal(found, found if expected is None else expected)
             expected = found
+
+
+def test_where_arrays_lie_in_memory_changes_no_bit(monkeypatch):
+    """Compiled loops take another way where what they write lies within some vectors of what they
+    read: a panel of few haplotypes, in arrays that lie one after another.
+    """
+    generator = np.random.default_rng(1)
+    founders = generator.integers(0, 2, (300, 12), dtype=np.uint8)
+    panel = founders[:, generator.integers(0, 12, 60)] ^ (generator.random((300, 60)) < 0.01)
+    typed = np.flatnonzero(generator.random(300) < 0.3)
+    model = assume(np.sort(generator.random(300)), 24)
+    shards = PlainPanel(panel.T.astype(np.uint8))
+    cut = cut_segments(shards, typed, np.arange(50, 250), model.distance)
+    queries = Queries(panel.T[:16, typed].astype(np.int8), np.arange(16) // 2)
+
+    def trace_in(memory, order):
+        middle = len(memory) // 2
+        bounds = [middle, middle]
+
+        class Packed:
+            def __getattr__(self, name):
+                return getattr(np, name)
+
+            def empty(self, shape, dtype):
+                """What follows what was given so far, or lies before it."""
+                size = int(np.prod(shape))
+                if order.random() < 0.5:
+                    bounds[0] -= size
+                    return memory[bounds[0] : bounds[0] + size].reshape(shape)
+                bounds[1] += size
+                return memory[bounds[1] - size : bounds[1]].reshape(shape)
+
+        monkeypatch.setattr(states, "np", Packed())
+        return run_forward_backward(queries, cut, model).alternate
+
+    memory = np.empty(5_000_000, dtype=np.float32)
+    expected = trace_in(memory, np.random.default_rng(0))
+    for seed in range(1, 10):
+        found = trace_in(memory, np.random.default_rng(seed))
+        np.testing.assert_array_equal(found, expected)

@@ -414,7 +414,7 @@ rule phasing:
         **growing(memory=(3000, 10), minutes=(30, 15)),
     params:
         code=code("phasing"),
-        imputer=imputer_folder,
+        imputer=lambda wildcards, input: os.path.dirname(input.imputer),
         settings=as_json(settings.phasing),
         seen=lambda wildcards: digests_of(
             settings.imputation.targets[wildcards.target]
@@ -454,7 +454,7 @@ rule imputation:
         gpu=int(settings.imputation.model != PANEL_ONLY),
     params:
         code=code("imputation"),
-        imputer=imputer_folder,
+        imputer=lambda wildcards, input: os.path.dirname(input.imputer),
         settings=as_json(
             settings.imputation.model_copy(
                 update={"targets": {}, "truth": {}}

@@ -14,6 +14,10 @@ import numpy as np
 from haplorag.li_stephens.forward_backward import LANES
 
 
+# Numbers that two arrays lie apart at the least: four vectors of 512 bits, and as much again.
+APART = 128
+
+
 class Lanes(NamedTuple):
     """What is followed along a segment with T typed sites and P groups of core sites.
 
@@ -98,16 +102,23 @@ def allocate_scratch(
     blocks: int, haplotypes: int, groups: int, longest: int, widest: int
 ) -> Scratch:
     """Memory for segments of at most so many blocks, with so many groups in all, whose blocks have
-    at most `longest` typed sites and `widest` groups."""
+    at most `longest` typed sites and `widest` groups.
+
+    Compiled loops add up by vectors only what lies far enough apart, and otherwise one by one, with
+    other last bits. Where arrays come to lie in memory is chance: rows that are read and written at
+    once are kept apart.
+    """
+    width = max(widest, APART)
 
     def make(*shape: int) -> np.ndarray:
-        return np.empty(shape, dtype=np.float32)
+        size = int(np.prod(shape))
+        return np.empty(size + 2 * APART, dtype=np.float32)[APART : APART + size].reshape(shape)
 
     return Scratch(
         make(blocks, haplotypes, LANES), make(blocks, LANES), make(LANES, groups),
-        make(LANES, widest), make(LANES, widest), make(LANES, widest),
-        make(longest + 1, widest), make(longest + 1, widest), make(longest + 1),
-        make(2, widest), make(2, widest), make(widest), make(widest, LANES), make(widest, LANES),
+        make(LANES, width), make(LANES, width), make(LANES, width),
+        make(longest + 1, width), make(longest + 1, width), make(longest + 1),
+        make(2, width), make(2, width), make(width), make(width, LANES), make(width, LANES),
     )  # fmt: skip
 
 
