@@ -71,7 +71,7 @@ def test_the_wheel_holds_the_package_with_its_templates(wheel):
     names = {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
     sources = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py")}
     templates = {path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.j2")}
-    assert len(templates) == 4
+    assert len(templates) == 5
     parts = [Path("workflow/Snakefile"), *(path.relative_to(ROOT) for path in list_workflow())]
     workflow = {Path("haplorag/checkout") / path for path in parts}
     packaged = {name for name in names if name.parts[0] == "haplorag"}

@@ -131,3 +131,8 @@ def say_instead(text: str) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.8))
     figure.text(0.5, 0.5, text, ha="center", va="center", color=FAINT)
     return figure
+
+
+def save_svg(figure: Figure, output: Path | IO[str]) -> None:
+    """Write a figure as SVG, the same bytes each time: no date, no names of libraries."""
+    figure.savefig(output, format="svg", metadata={"Date": None, "Creator": None})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import IO
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -31,8 +29,3 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "masks": draw_masks,
     "resources": draw_resources,
 }
-
-
-def save_svg(figure: Figure, output: Path | IO[str]) -> None:
-    """Write a figure as SVG, the same bytes each time: no date, no names of libraries."""
-    figure.savefig(output, format="svg", metadata={"Date": None, "Creator": None})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from haplorag.report.figures import save_svg
+from haplorag.report.axes import save_svg
 from haplorag.report.html import inline_figure, write_page
 from haplorag.report.qc_figures import draw_frequencies, draw_overlap, draw_people
 

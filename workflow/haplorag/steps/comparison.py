@@ -11,7 +11,8 @@ import pandas as pd
 from haplorag.evaluation.tables import read_accuracy, select_metric, select_overall
 from haplorag.pipeline.cli import run_step
 from haplorag.report.accuracy_table import tabulate_runs
-from haplorag.report.figures import FIGURES, save_svg
+from haplorag.report.axes import save_svg
+from haplorag.report.figures import FIGURES
 from haplorag.report.html import inline_figure, write_page
 from haplorag.report.styles import BASELINES, method_label
 

@@ -22,9 +22,8 @@ from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import ShardSet, open_shards
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.pipeline.cli import run_step
-from haplorag.report.axes import say_instead
+from haplorag.report.axes import save_svg, say_instead
 from haplorag.report.example_figure import CopiedRegion, draw_example
-from haplorag.report.figures import save_svg
 from haplorag.seeding import seed_of
 
 log = logging.getLogger(__name__)
