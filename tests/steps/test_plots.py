@@ -6,8 +6,8 @@ import pytest
 
 from haplorag.evaluation.differences import read_differences
 from haplorag.report.accuracy_figures import draw_populations
-from haplorag.report.captions import CAPTIONS
 from haplorag.report.axes import save_svg
+from haplorag.report.captions import CAPTIONS
 from haplorag.report.styles import method_styles
 from haplorag.steps.plots import plots
 from support import tables_of

@@ -118,7 +118,8 @@ def test_a_network_that_nobody_can_validate_is_refused(checkout):
 def test_a_panel_of_ones_own_needs_no_demo(finished, tmp_path):
     for name in ("1.vcf.gz", "panel.tsv"):
         shutil.copy(finished / "results/demo" / name, tmp_path)
-    panel = f"panel={{vcf: {tmp_path}/{{chromosome}}.vcf.gz, people: {tmp_path}/panel.tsv}}"
+    vcf, people = f"'{tmp_path}/{{chromosome}}.vcf.gz'", f"'{tmp_path}/panel.tsv'"
+    panel = f"panel={{vcf: {vcf}, people: {people}}}"
     jobs = plan(finished, "--config", panel, "chromosomes=['1']", "results=own")
     assert not {"demo", "imputation"} & set(jobs)
 
@@ -191,7 +192,7 @@ def test_a_comment_plans_nothing(finished, edited):
 
 def test_changing_one_section_reruns_what_depends_on_it(finished, edited):
     edited("tests/tiny.yaml", "bootstrap: 20", "bootstrap: 21")
-    assert set(plan(finished)) == {"evaluation", "plots", "report"}
+    assert set(plan(finished)) == {"evaluation", "card", "quality", "plots", "report"}
 
 
 def test_what_changes_no_result_reruns_nothing(finished):

@@ -169,7 +169,10 @@ def _check_people(path: Path, contents: ShardsContents) -> None:
     """Everybody has a row in the first shard, whose packed bytes bound how many there are."""
     first = path.parent / contents.windows[0].file
     if not first.is_file() or contents.people > MOST_PACKING * first.stat().st_size:
-        raise InputError(f"{path}: {first.name} cannot hold {contents.people} people; {REMEDY}")
+        raise InputError(
+            f"{first}: missing or damaged, it cannot hold the {contents.people} people of "
+            f"{path.name}; {REMEDY}"
+        )
     for stretch in contents.stretches:
         haploid = np.array(stretch.haploid, dtype=np.int64)
         inside = not len(haploid) or (haploid[0] >= 0 and haploid[-1] < contents.people)

@@ -13,7 +13,6 @@ import numpy as np
 
 from haplorag.li_stephens.forward_backward import LANES
 
-
 # Numbers that two arrays lie apart at the least: four vectors of 512 bits, and as much again.
 APART = 128
 

@@ -19,8 +19,8 @@ from haplorag.evaluation.tables import (
 )
 from haplorag.io.atomic import replacing
 from haplorag.pipeline.cli import run_step
-from haplorag.report.costs import list_costs, read_benchmarks
 from haplorag.report.axes import save_svg
+from haplorag.report.costs import list_costs, read_benchmarks
 from haplorag.report.figures import FIGURES
 
 log = logging.getLogger(__name__)
