@@ -276,6 +276,37 @@ def test_records_of_other_chromosomes_are_counted_not_their_alleles(read, demo, 
     assert "other_chromosome=1 records" in caplog.text
 
 
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_an_autosome_23_beside_x_is_not_taken_for_it(
+    read, demo, panel_imputer, tmp_path, is_declared
+):
+    """Cattle have both; two chromosomes in one store would be each other's genotypes."""
+    folder = shutil.copytree(panel_imputer, tmp_path / "imputer")
+    (folder / "1").rename(folder / "X")
+    facts = read_facts(folder / "imputer.json", "imputer")
+    facts["chromosomes"] = ["X"]
+    facts["files"] = {
+        name.replace("1/", "X/", 1) if name.startswith("1/") else name: of
+        for name, of in facts["files"].items()
+    }
+    write_facts(folder / "imputer.json", "imputer", facts)
+
+    def change(rows):
+        away = [["23", str(number), *row[2:]] for number, row in enumerate(rows[:5], start=1)]
+        return [*away, *(["X", *row[1:]] for row in rows)]
+
+    path = write_lines(tmp_path / "t.vcf", demo, change)
+    if is_declared:
+        text = path.read_text().replace("#CHROM", "##contig=<ID=X>\n##contig=<ID=23>\n#CHROM", 1)
+        path.write_text(text)
+        target = read(path, folder)
+        assert [part.name for part in target.chromosomes] == ["X"]
+        assert count(target)["other_chromosome"] == 5
+    else:
+        with pytest.raises(InputError, match="both 23 and X would be the imputer's chromosome X"):
+            read(path, folder)
+
+
 def test_input_lost_a_stale_index_of_a_target_is_refused(read, demo, tmp_path):
     path = write_lines(tmp_path / "t.vcf", demo, lambda rows: rows)
     pysam.tabix_compress(str(path), f"{path}.gz")

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ from haplorag.panel.ploidy import Ploidy
 from haplorag.phasing.units import PHASED, UNPHASED
 from haplorag.qc.ploidy import settle_haploid
 from haplorag.vcf.biallelic import BiallelicReader
-from haplorag.vcf.chromosomes import match_chromosome, plain_name
+from haplorag.vcf.chromosomes import match_both, plain_name
 from haplorag.vcf.fates import OUTSIDE
 from haplorag.vcf.header import Header
 from haplorag.vcf.position import Rules
@@ -264,16 +265,18 @@ def read_target(
     unphased, unless `unphased` ones are meant to be phased.
     """
     wanted = imputer.chromosomes if region is None else [region.chromosome]
+    find = partial(match_both, own=list(header.lengths), others=imputer.chromosomes)
     drafts: list[_Draft] = []
     elsewhere: list[pd.DataFrame] = []
     read: Counter[str] = Counter()
     for name, records in iterate_chromosomes(path, header):
         counted = _count_records(records, read)
-        chromosome = match_chromosome(name, imputer.chromosomes)
+        chromosome = find(name)
         if chromosome not in wanted:
             fate = "other_chromosome" if chromosome is None else OUTSIDE
             elsewhere.append(list_elsewhere(name, fate, counted, header))
             continue
+        _refuse_double(path, name, chromosome, drafts)
         reader = BiallelicReader(
             path, chromosome, header.samples, READING, header=header, records=counted, listing=True
         )
@@ -285,9 +288,20 @@ def read_target(
             f"{path}: has none of {names} {', '.join(wanted)}; fix its names, or use an imputer "
             "that has them"
         )
-    _warn_of_chromosomes(path, imputer, wanted, drafts, read)
+    unknown = {name: read[name] for name in read if not find(name)}
+    _warn_of_chromosomes(path, wanted, drafts, unknown)
     target = _settle(path, drafts, elsewhere, read)
     return target if region is None else target.restrict(region)
+
+
+def _refuse_double(path: Path, name: str, chromosome: str, drafts: list[_Draft]) -> None:
+    """Raise InputError where another name of the file means the same chromosome."""
+    for draft in drafts:
+        if draft.reader.chromosome == chromosome:
+            raise InputError(
+                f"{path}: both {draft.name} and {name} would be the imputer's chromosome "
+                f"{chromosome}; rename one of them: bcftools annotate --rename-chrs"
+            )
 
 
 def _count_records(records: Iterator[Record], read: Counter[str]) -> Iterator[Record]:
@@ -297,17 +311,15 @@ def _count_records(records: Iterator[Record], read: Counter[str]) -> Iterator[Re
 
 
 def _warn_of_chromosomes(
-    path: Path, imputer: Imputer, wanted: list[str], drafts: list[_Draft], read: Counter[str]
+    path: Path, wanted: list[str], drafts: list[_Draft], unknown: dict[str, int]
 ) -> None:
     there = {draft.reader.chromosome for draft in drafts}
     if lacking := [chromosome for chromosome in wanted if chromosome not in there]:
         log.warning("chromosomes that are not in the target are left out: %s", ", ".join(lacking))
-    unknown = [name for name in read if match_chromosome(name, imputer.chromosomes) is None]
     if unknown:
         log.warning(
             "%s: other_chromosome=%d records are on chromosomes that the imputer does not have "
-            "(%s); they are not in the output",
-            path, sum(read[name] for name in unknown), ", ".join(unknown),
+            "(%s); they are not in the output", path, sum(unknown.values()), ", ".join(unknown),
         )  # fmt: skip
 
 

@@ -42,6 +42,16 @@ def match_chromosome(chromosome: str, names: list[str]) -> str | None:
     return plain.get(wanted, plain.get(other))
 
 
+def match_both(chromosome: str, own: list[str], others: list[str]) -> str | None:
+    """The one of `others` that means a file's chromosome, None if there is none.
+
+    `own` are the names in that file: where it has an X, 23 is an autosome of some other species.
+    """
+    found = match_chromosome(chromosome, others)
+    back = found and match_chromosome(found, [*own, chromosome])
+    return found if back and plain_name(back) == plain_name(chromosome) else None
+
+
 def may_be_haploid(chromosome: str) -> bool:
     """Whether somebody may have one haplotype of a chromosome of this name."""
     return plain_name(chromosome) in HAPLOID
