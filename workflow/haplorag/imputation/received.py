@@ -88,7 +88,7 @@ def check_names(folder: Path, contents: ImputerContents) -> None:
     needed = {f"{chromosome}/{part}" for chromosome in contents.chromosomes for part in parts}
     needed |= {"weights.safetensors"} if contents.network else set()
     if missing := sorted(needed - set(contents.files)):
-        raise InputError(f"{path}: lists no checksum of {missing[0]}; {REMEDY}")
+        raise InputError(f"{path}: lists no checksum of {shorten(missing[0])}; {REMEDY}")
     for name in contents.files:
         plain = PurePosixPath(name)
         if plain.is_absolute() or ".." in plain.parts or name != str(plain) or "\0" in name:
