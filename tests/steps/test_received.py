@@ -107,6 +107,13 @@ def test_a_list_that_leaves_files_out_is_refused(received):
         open_imputer(received)
 
 
+def test_a_name_of_any_length_is_told_in_a_short_line(received):
+    rewrite_facts(received, lambda facts: facts.update(chromosomes=["1", "a" * 5000]))
+    with pytest.raises(InputError, match="lists no checksum of a") as caught:
+        open_imputer(received)
+    assert len(str(caught.value)) < 1000
+
+
 def test_pipes_in_an_imputer_are_refused(received):
     (received / "imputer.json").unlink()
     os.mkfifo(received / "imputer.json")
