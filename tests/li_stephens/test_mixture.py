@@ -8,6 +8,8 @@ from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.mixture import (
     UNSURE,
     Mixture,
+    SiteFacts,
+    Traced,
     describe_sites,
     gather_features,
     is_unsure,
@@ -116,6 +118,26 @@ def test_a_mixture_is_asked_only_where_the_mean_is_unsure(panel, queries, model)
     np.testing.assert_array_equal(mixed[sure], mean[sure])
     assert (mixed[~sure] != mean[~sure]).mean() > 0.9
     assert ((mixed >= 0) & (mixed <= 1)).all()
+
+
+def test_a_haplotype_is_told_the_same_whoever_is_beside_it():
+    """To the last bit: people who are imputed apart come out as together."""
+    generator = np.random.default_rng(8)
+
+    def draw(*shape):
+        return generator.random(shape, dtype=np.float32)
+
+    traced = Traced(
+        draw(300, 3, 40), np.empty((300, 3, 40, 0)), draw(300, 40), draw(300, 40), draw(300, 40)
+    )
+    count, many = generator.integers(1, 50, 40), np.full(40, 100)
+    sites = SiteFacts(count, many, draw(40), draw(40), np.arange(40))
+    together = mix_settings(make_mixture(0.3), traced, sites)
+    for row in range(300):
+        alone = Traced(*(part[row : row + 1, ..., :7] for part in traced))
+        few = SiteFacts(*(part[:7] for part in sites))
+        found = mix_settings(make_mixture(0.3), alone, few)
+        np.testing.assert_array_equal(found[0], together[row, :7])
 
 
 def test_ref_and_alt_may_be_the_other_way_round(queries, model):

@@ -91,7 +91,9 @@ def mix_settings(mixture: Mixture, traced: Traced, sites: SiteFacts) -> np.ndarr
         features, mean = gather_features(traced, sites, rows, columns)
         hidden = (features - mixture.center) / mixture.scale
         for number, (weight, bias) in enumerate(mixture.layers):
-            hidden = (_silu(hidden) if number else hidden) @ weight.T + bias
+            # Products by BLAS differ in the last bits with how many rows there are.
+            seen = _silu(hidden) if number else hidden
+            hidden = np.einsum("pi,oi->po", seen, weight) + bias
         minor = _expit(mean + hidden[:, 0])
         found[rows, columns] = np.where(is_alternate_rare(sites, columns), minor, 1 - minor)
     return found

@@ -65,11 +65,12 @@ def impute_sites(
     """
     found = np.empty((len(queries.alleles), len(panel.core)), dtype=np.float32)
     evident = -1 if mixture is None else mixture.evident
+    sites = describe_sites(panel, model)
     for some, traced in trace_queries(queries, panel, model, threads, evident):
         if mixture is None:
             found[some] = traced.alternate.mean(axis=1)
         else:
-            found[some] = mix_settings(mixture, traced, describe_sites(panel, model))
+            found[some] = mix_settings(mixture, traced, sites)
     return found
 
 
