@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +11,12 @@ import numpy as np
 
 from haplorag.errors import InputError
 from haplorag.io.hdf5 import read_arrays
+from haplorag.io.programs import run_program
 from haplorag.settings import PeerSettings
 from haplorag.vcf.dosages import read_imputed
 
-log = logging.getLogger(__name__)
 PACKAGES = {"beagle": "apt-get install beagle", "minimac4": "apt-get install minimac4"}
-# How much of a tool's last words an error repeats, in characters.
-LAST_WORDS = 2000
+REMEDY = "fix its arguments"
 
 
 @dataclass(frozen=True)
@@ -97,26 +94,18 @@ class OtherTool:
         files = [f"gt={target}", f"ref={self.reference}", f"out={self.scratch}/imputed"]
         given_map = [f"map={self.genetic_map}"] if self.genetic_map else []
         fixed = ["ap=true", "seed=1", f"nthreads={self.threads}"]
-        _call(["beagle", *files, *fixed, *given_map, *arguments])
+        run_program(["beagle", *files, *fixed, *given_map, *arguments], REMEDY)
 
     def _run_minimac4(self, target: Path, arguments: list[str]) -> None:
         """Run Minimac4 with dosages of haplotypes in its output; the panel is compressed once."""
         panel = self.scratch / "reference.msav"
         if not panel.exists():
-            _call(["minimac4", "--compress-reference", str(self.reference), "-o", str(panel)])
+            run_program(
+                ["minimac4", "--compress-reference", str(self.reference), "-o", str(panel)], REMEDY
+            )
         output = ["-o", f"{self.scratch}/imputed.vcf.gz", "-O", "vcf.gz", "-f", "HDS"]
         given_map = ["--map", str(self.genetic_map)] if self.genetic_map else []
         threads = ["-t", str(self.threads)]
-        _call(["minimac4", str(panel), str(target), *output, *threads, *given_map, *arguments])
-
-
-def _call(words: list[str]) -> None:
-    log.info("%s", shlex.join(words))
-    done = subprocess.run(
-        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        raise InputError(
-            f"{words[0]}: failed with exit status {done.returncode}; fix its arguments; "
-            f"it said: {done.stdout[-LAST_WORDS:]}"
+        run_program(
+            ["minimac4", str(panel), str(target), *output, *threads, *given_map, *arguments], REMEDY
         )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from haplorag.errors import InputError
+from haplorag.io.programs import run_program
 from haplorag.phasing.units import join_sets
 from haplorag.vcf.reader import read_records, read_vcf_header
 from haplorag.vcf.writer import Site, write_genotypes, write_phased
 
-log = logging.getLogger(__name__)
-# How much of the program's last words an error repeats, in characters.
-LAST_WORDS = 2000
+REMEDY = "fix phasing.arguments, or set phasing.method: panel"
 
 
 class BeagleRun(NamedTuple):
@@ -53,7 +50,7 @@ def phase_with_beagle(
     _write_inputs(run, panel, alleles, names)
     files = [f"{word}={run.scratch}/{file}" for word, file in FILES.items()]
     fixed = ["impute=false", f"seed={run.seed % 2**31}", f"nthreads={run.threads}"]
-    said = _call(["beagle", *files, *fixed, *shlex.split(run.arguments)])
+    said = run_program(["beagle", *files, *fixed, *shlex.split(run.arguments)], REMEDY)
     chosen = _read_haplotypes(run, names)
     found = [join_sets(*person) for person in zip(chosen, alleles, phases, strict=True)]
     return np.stack(found), said.partition("\n")[0].replace(".jar", "").strip()
@@ -102,17 +99,3 @@ def _read_haplotypes(run: BeagleRun, names: list[str]) -> np.ndarray:
             "phasing.arguments what leaves sites out"
         )
     return np.stack(found).transpose(1, 2, 0)
-
-
-def _call(words: list[str]) -> str:
-    """Run a program; what it said. Raises InputError where it fails."""
-    log.info("%s", shlex.join(words))
-    done = subprocess.run(
-        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        raise InputError(
-            f"{words[0]}: failed with exit status {done.returncode}; fix phasing.arguments, or set "
-            f"phasing.method: panel; it said: {done.stdout[-LAST_WORDS:]}"
-        )
-    return done.stdout
