@@ -54,10 +54,10 @@ def test_paths_are_positional_and_the_rest_are_flags(tmp_path):
         """
         seen.update(locals())
 
-    section = '{"validation": 0.1, "test": 0.2, "roles": null}'
+    section = '{"validation": 0.1, "test": 0.2, "most": 100, "roles": null}'
     call(step, "a", "b", "--settings", section, "--tables", "c", "d", "--seed", "3")
     assert seen["source"] == Path("a")
-    assert seen["settings"] == SampleSettings(validation=0.1, test=0.2, roles=None)
+    assert seen["settings"] == SampleSettings(validation=0.1, test=0.2, most=100, roles=None)
     assert seen["tables"] == [Path("c"), Path("d")]
     assert seen["seed"] == 3
     assert seen["note"] is None
@@ -70,9 +70,9 @@ def test_a_section_may_be_given_in_parts_of_which_the_later_win():
         """Make something."""
         seen.update(locals())
 
-    parts = '{"validation": 0.1, "test": 0.2}', '{"test": 0.3, "roles": null}'
+    parts = '{"validation": 0.1, "test": 0.2}', '{"test": 0.3, "most": 100, "roles": null}'
     call(step, "--settings", *parts)
-    assert seen["settings"] == SampleSettings(validation=0.1, test=0.3, roles=None)
+    assert seen["settings"] == SampleSettings(validation=0.1, test=0.3, most=100, roles=None)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"validation": 2}', '{"a": 1}', "[" * 5000])

@@ -295,7 +295,7 @@ def test_bcftools_agrees_on_every_genotype_of_real_people(chromosome, tmp_path):
         vcf,
         tmp_path / "s.tsv",
         people=DATA / "kgp.panel",
-        settings=SampleSettings(validation=0.1, test=0.1, roles=None),
+        settings=SampleSettings(validation=0.1, test=0.1, most=100, roles=None),
         seed=1,
     )
     settings = PLAIN.model_copy(update={"variants": "all_biallelic"})

@@ -8,6 +8,7 @@ import pytest
 
 from haplorag.io.hdf5 import write_arrays
 from haplorag.io.tables import read_table, write_table
+from haplorag.qc import kinship
 from haplorag.qc.kinship import find_relatives
 from haplorag.steps.relatives import relatives
 
@@ -41,15 +42,36 @@ def dosage_of(haplotypes):
 def test_children_siblings_and_twins_are_found_and_nobody_else(families):
     population = np.array(["a"] * 20 + ["b"] * 20 + ["a"] * 3)
     found = find_relatives(dosage_of(families), population)
-    kinship = {
+    estimates = {
         tuple(pair): value for pair, value in zip(found.pairs.tolist(), found.kinship, strict=True)
     }
-    assert set(kinship) == {(0, 40), (1, 40), (0, 41), (1, 41), (40, 41), (5, 42)}
-    assert kinship[5, 42] == pytest.approx(0.5, abs=1e-6)
+    assert set(estimates) == {(0, 40), (1, 40), (0, 41), (1, 41), (40, 41), (5, 42)}
+    assert estimates[5, 42] == pytest.approx(0.5, abs=1e-6)
     assert all(
-        value == pytest.approx(0.25, abs=0.05) for pair, value in kinship.items() if pair != (5, 42)
+        value == pytest.approx(0.25, abs=0.05)
+        for pair, value in estimates.items()
+        if pair != (5, 42)
     )
     assert found.spread < 0.03
+
+
+def test_people_are_compared_in_blocks(families, monkeypatch):
+    dosage, population = dosage_of(families), np.zeros(len(families) // 2)
+    whole = find_relatives(dosage, population)
+    monkeypatch.setattr(kinship, "ROWS", 7)
+    cut = find_relatives(dosage, population)
+    assert cut.pairs.tolist() == whole.pairs.tolist()
+    assert (cut.kinship == whole.kinship).all() and cut.spread == whole.spread
+
+
+def test_of_very_many_pairs_the_closest_are_kept(families, monkeypatch):
+    dosage, population = dosage_of(families[:, :60]), np.zeros(len(families) // 2)
+    every = find_relatives(dosage, population)
+    assert every.found == len(every.pairs) > 8
+    monkeypatch.setattr(kinship, "MOST_PAIRS", 8)
+    few = find_relatives(dosage, population)
+    assert few.found == every.found and len(few.pairs) == 8
+    assert sorted(few.kinship) == sorted(every.kinship)[-8:]
 
 
 def test_missing_genotypes_do_not_count(families):

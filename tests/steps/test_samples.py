@@ -9,7 +9,7 @@ from haplorag.panel.samples import draw_roles, read_panel_file, read_roles, read
 from haplorag.settings import SampleSettings
 from haplorag.steps.samples import samples
 
-SHARES = SampleSettings(validation=0.1, test=0.2, roles=None)
+SHARES = SampleSettings(validation=0.1, test=0.2, most=100, roles=None)
 
 
 def table_of(sizes: dict[str, int]) -> pd.DataFrame:
@@ -30,6 +30,14 @@ def test_tiny_populations_owe_each_other_nothing():
     assert roles.to_dict() == {"reference": 14, "test": 4, "validation": 2}
 
 
+def test_of_a_large_panel_no_more_are_held_out_than_figures_need():
+    table = table_of({"A": 3000, "B": 1000})
+    table["role"] = draw_roles(table, SHARES, seed=1)
+    counts = table.groupby(["population", "role"]).size().unstack(fill_value=0)
+    assert counts.loc["A"].to_dict() == {"reference": 2850, "test": 75, "validation": 75}
+    assert counts.loc["B"].to_dict() == {"reference": 950, "test": 25, "validation": 25}
+
+
 def test_roles_depend_on_the_seed_only():
     table = table_of({"A": 40})
     assert (draw_roles(table, SHARES, 1) == draw_roles(table, SHARES, 1)).all()
@@ -38,7 +46,7 @@ def test_roles_depend_on_the_seed_only():
 
 def test_who_only_imputes_holds_nobody_out(simulated, tmp_path):
     demo = simulated.folder / "demo"
-    settings = SampleSettings(validation=0, test=0, roles=None)
+    settings = SampleSettings(validation=0, test=0, most=100, roles=None)
     vcf, panel = demo / "1.vcf.gz", demo / "panel.tsv"
     samples(vcf, tmp_path / "s.tsv", people=panel, settings=settings, seed=1)
     assert set(pd.read_csv(tmp_path / "s.tsv", sep="\t")["role"]) == {"reference"}

@@ -373,7 +373,7 @@ def test_names_are_data(tmp_path, caplog):
     (tmp_path / "panel.tsv").write_text(
         "\n".join(["sample\tpop\tsuper_pop", *(f"{name}\tA\tB" for name in names)]) + "\n"
     )
-    roles = SampleSettings(validation=0.2, test=0.2, roles=None)
+    roles = SampleSettings(validation=0.2, test=0.2, most=100, roles=None)
     made = {path.name for path in tmp_path.iterdir()} | {
         ".sha256.s.tsv",
         "s.tsv",

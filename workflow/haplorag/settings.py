@@ -101,12 +101,13 @@ class DemoSettings(Section):
 
 
 class SampleSettings(Section):
-    """Share of people held out; the rest is the reference. `roles` names a file that decides
-    instead.
+    """Share of people held out, of each role no more than `most`; the rest is the reference.
+    `roles` names a file that decides instead.
     """
 
     validation: Fraction
     test: Fraction
+    most: Count
     roles: FilePath | None
 
     @model_validator(mode="after")

@@ -180,9 +180,11 @@ def _read_columns(path: Path, header: str, unique: bool = True) -> pd.DataFrame:
 
 
 def draw_roles(table: pd.DataFrame, settings: SampleSettings, seed: int) -> np.ndarray:
-    """Draw a role per row, each population cut in the same shares; the shares hold over all people
-    to within one.
+    """Draw a role per row, each population cut in the same shares, which are lower where they would
+    be more than `most` people; the shares hold over all people to within one.
     """
+    most = settings.most / max(len(table), 1)
+    shares = np.minimum([settings.validation, settings.test], most)
     roles = np.full(len(table), "reference", dtype=object)
     taken = np.zeros(2)
     seen = 0
@@ -191,11 +193,7 @@ def draw_roles(table: pd.DataFrame, settings: SampleSettings, seed: int) -> np.n
         rows = np.random.default_rng(seed_of(seed, "samples", population)).permutation(rows)
         seen += len(rows)
         # What rounding owes earlier populations is paid by later ones.
-        owed = (
-            np.round(np.array([settings.validation, settings.test]) * seen - taken)
-            .astype(int)
-            .clip(0)
-        )
+        owed = np.round(shares * seen - taken).astype(int).clip(0)
         taken += owed
         roles[rows[: owed[0]]] = "validation"
         roles[rows[owed[0] : owed.sum()]] = "test"

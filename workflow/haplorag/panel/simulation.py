@@ -27,23 +27,26 @@ def simulate_chromosome(
         random_seed=ancestry,
     )
     trees = msprime.sim_mutations(trees, rate=settings.mutation_rate, random_seed=mutation)
-    biallelic = [
-        (v.site.position + 1, v.alleles, v.genotypes)
-        for v in trees.variants(copy=True)
-        if v.num_alleles == 2
-    ]
-    positions = np.array([position for position, _, _ in biallelic], dtype=np.int64)
-    alleles = np.array([pair for _, pair, _ in biallelic])
-    haplotypes = np.array([row for _, _, row in biallelic], dtype=np.int8)
-    haplotypes = haplotypes.reshape(len(positions), len(POPULATIONS), -1, 2)
-    members = haplotypes[:, :, extra:].reshape(len(positions), -1, 2)
-    strangers = (
-        haplotypes[:, :, :extra]
-        .swapaxes(1, 2)
-        .reshape(len(positions), -1, 2)[:, : settings.target_people]
+    people = settings.people_per_population + extra
+    positions, alleles, members, strangers = [], [], [], []
+    for variant in trees.variants(copy=False):
+        if variant.num_alleles != 2:
+            continue
+        # Of a large panel most sites are too rare, and all at once would not fit.
+        row = variant.genotypes.astype(np.int8).reshape(len(POPULATIONS), people, 2)
+        inside = row[:, extra:].reshape(-1, 2)
+        if _count_minor(inside[None])[0] >= settings.min_minor_count:
+            outside = row[:, :extra].swapaxes(0, 1).reshape(-1, 2)
+            positions.append(variant.site.position + 1)
+            alleles.append(variant.alleles)
+            members.append(inside)
+            strangers.append(outside[: settings.target_people])
+    return (
+        np.array(positions, dtype=np.int64),
+        np.array(alleles),
+        np.array(members, dtype=np.int8),
+        np.array(strangers, dtype=np.int8),
     )
-    kept = _count_minor(members) >= settings.min_minor_count
-    return positions[kept], alleles[kept], members[kept], strangers[kept]
 
 
 def choose_array_sites(haplotypes: np.ndarray, share: float) -> np.ndarray:

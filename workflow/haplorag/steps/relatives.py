@@ -35,16 +35,17 @@ def relatives(
 
     `genotypes` and `frequencies` have one path a chromosome; up to 10,000 common sites, evenly
     spread, are looked at. The log says how many pairs have different roles, and whether the
-    chromosomes are long enough to tell relatives from strangers. Raises InputError where the files
-    come from two runs.
+    chromosomes are long enough to tell relatives from strangers; of very many pairs the closest are
+    written. Dosages of all people at these sites are in memory, a byte each. Raises InputError
+    where the files come from two runs.
     """
     people = read_samples(samples)
     most = max(SITES // len(genotypes), 1)
-    parts = []
+    chosen = []
     for stored, counted in zip(genotypes, frequencies, strict=True):
         check_provenance(("samples", samples), ("genotypes", stored), ("frequencies", counted))
-        parts.append(_read_dosage(stored, counted, most, len(people)))
-    dosage = np.concatenate(parts, axis=1)
+        chosen.append(_choose_sites(counted, most))
+    dosage = _read_dosages(genotypes, chosen, len(people))
     kinship = find_relatives(dosage, people["population"].to_numpy())
     pairs = _list_pairs(people, kinship)
     write_table(output, pairs)
@@ -56,7 +57,7 @@ def relatives(
         )
         return
     source = ", ".join(dict.fromkeys(read_vcf_source(path)["vcf"] for path in genotypes))
-    _tell_of_pairs(source, output, pairs, kinship.spread, dosage.shape[1])
+    _tell_of_pairs(source, output, pairs, kinship, dosage.shape[1])
 
 
 def _list_pairs(people: pd.DataFrame, kinship: KinshipEstimates) -> pd.DataFrame:
@@ -74,41 +75,52 @@ def _list_pairs(people: pd.DataFrame, kinship: KinshipEstimates) -> pd.DataFrame
 
 
 def _tell_of_pairs(
-    source: str, output: Path, pairs: pd.DataFrame, spread: float, sites: int
+    source: str, output: Path, pairs: pd.DataFrame, kinship: KinshipEstimates, sites: int
 ) -> None:
     """Warn of pairs in different roles, where so many sites tell relatives from strangers."""
     across = int((pairs["first_role"] != pairs["second_role"]).sum())
-    if CERTAIN * spread < RELATED:
+    listed = f"{output} lists "
+    listed += (
+        "them" if len(pairs) == kinship.found else f"the {len(pairs)} closest, who are counted"
+    )
+    if CERTAIN * kinship.spread < RELATED:
         log.warning(
             "%s: related_pairs=%d of people are parent and child, siblings or closer, %d of them "
             "in different roles, which makes accuracy look better than it is; set one role for "
-            "relatives by samples.roles, %s lists them",
-            source, len(pairs), across, output,
+            "relatives by samples.roles, %s",
+            source, kinship.found, across, listed,
         )  # fmt: skip
     else:
         log.info(
             "%s: related_pairs=%d of people are as alike as first-degree relatives, %d of them in "
             "different roles, but over so short a stretch (%d common sites, spread of kinship "
-            "%.3f) strangers may be so too; use more chromosomes to tell, %s lists them",
-            source, len(pairs), across, sites, spread, output,
+            "%.3f) strangers may be so too; use more chromosomes to tell, %s",
+            source, kinship.found, across, sites, kinship.spread, listed,
         )  # fmt: skip
 
 
-def _read_dosage(genotypes: Path, frequencies: Path, most: int, people: int) -> np.ndarray:
-    """ALT alleles int8 [n, S] of all `people` at no more than `most` common sites, evenly spread.
-
-    -1 where one is missing.
-    """
+def _choose_sites(frequencies: Path, most: int) -> np.ndarray:
+    """No more than `most` common sites of a chromosome, evenly spread: int64, sorted."""
     frequency = read_frequencies(frequencies).frequency
     common = np.flatnonzero(np.minimum(frequency, 1 - frequency) >= COMMON_MAF)
     spread = np.linspace(0, len(common) - 1, min(most, len(common))).astype(np.int64)
-    chosen = common[np.unique(spread)]
-    with opening_arrays(genotypes, "genotypes") as file:
-        parts = [
-            np.where((calls < 0).any(axis=2), -1, calls.sum(axis=2))
-            for calls in iterate_site_blocks(file, chosen)
-        ]
-    return np.concatenate([np.empty((0, people), dtype=np.int64), *parts]).T.astype(np.int8)
+    return common[np.unique(spread)]
+
+
+def _read_dosages(genotypes: list[Path], chosen: list[np.ndarray], people: int) -> np.ndarray:
+    """ALT alleles int8 [n, S] of all people at the chosen sites of each chromosome, one after the
+    other; -1 where one is missing.
+    """
+    dosage = np.empty((people, sum(map(len, chosen))), dtype=np.int8)
+    start = 0
+    for path, sites in zip(genotypes, chosen, strict=True):
+        with opening_arrays(path, "genotypes") as file:
+            for calls in iterate_site_blocks(file, sites):
+                alternate = calls[..., 0] + calls[..., 1]
+                alternate[(calls < 0).any(axis=2)] = -1
+                dosage[:, start : start + len(calls)] = alternate.T
+                start += len(calls)
+    return dosage
 
 
 if __name__ == "__main__":
