@@ -133,10 +133,12 @@ class _Watch:
                 "sites, and R2 says how little they know; use a denser file",
                 self._weak, self._windows, FEW_TYPED,
             )  # fmt: skip
-        pairs = self._duplicates.find_pairs()
-        known = {later for first, later in pairs if first < self._reference <= later}
+        groups = self._duplicates.find_groups()
+        known = sum(
+            int((group >= self._reference).sum()) for group in groups if group[0] < self._reference
+        )
         if known:
             log.warning(
                 "target_in_training=%d people are in the imputer's reference: nothing measured in "
-                "them tells how good it is; use other people to judge it", len(known),
+                "them tells how good it is; use other people to judge it", known,
             )  # fmt: skip

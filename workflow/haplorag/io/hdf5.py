@@ -218,7 +218,8 @@ def read_rows(file: h5py.File, name: str, rows: np.ndarray) -> np.ndarray:
     All between them are read too: one long read is far faster than many short ones.
     """
     first, last = int(rows[0]), int(rows[-1]) + 1
-    return file[name][first:last][rows - first]
+    found = file[name][first:last]
+    return found if len(rows) == len(found) else found[rows - first]
 
 
 def _list_arrays(file: h5py.File) -> list[str]:

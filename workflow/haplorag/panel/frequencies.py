@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from haplorag.alleles import count_bits, find_different, find_whole, pack_alleles, pack_people
 from haplorag.io.hdf5 import read_arrays
 
 COMMON_MAF = 0.05
@@ -58,35 +59,19 @@ def fill_major(haplotypes: np.ndarray) -> np.ndarray:
 def count_alleles(calls: np.ndarray, groups: list[np.ndarray]) -> list[np.ndarray]:
     """Count in alleles int8 [S, n, 2], -1 missing, of each group of people (rows int).
 
-    Gives int64 [S, 5] a group: ALT alleles, known alleles, and known genotypes 0, 1 and 2. Alleles
-    are counted as packed bits.
+    Gives int64 [S, 5] a group: ALT alleles, known alleles, and known genotypes 0, 1 and 2.
     """
-    alternate = _pack_by_allele(calls > 0)
-    known = _pack_by_allele(calls >= 0)
-    whole = known[0] & known[1]
-    first, second = alternate
-    both = first & second
-    genotypes = [whole & ~(first | second), whole & (first ^ second), whole & both]
+    bits = pack_alleles(calls)
+    whole, different = find_whole(bits), find_different(bits)
+    both = bits.alternate & whole & ~different
+    planes = *bits, whole & ~different & ~both, different, both
     counted = []
     for group in groups:
         members = np.zeros(calls.shape[1], dtype=bool)
         members[group] = True
-        mask = np.packbits(members)
-        alleles = [
-            sum(_count_bits(plane & mask) for plane in planes) for planes in (alternate, known)
-        ]
-        whole_ones = [_count_bits(plane & mask) for plane in genotypes]
-        counted.append(np.stack([*alleles, *whole_ones], axis=1))
+        mask = pack_people(members)
+        counted.append(np.stack([count_bits(plane & mask) for plane in planes], axis=1))
     return counted
-
-
-def _pack_by_allele(flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bits of bool [S, n, 2] by people, of the first alleles and of the second ones."""
-    return np.packbits(flags[:, :, 0], axis=1), np.packbits(flags[:, :, 1], axis=1)
-
-
-def _count_bits(plane: np.ndarray) -> np.ndarray:
-    return np.bitwise_count(plane).sum(axis=1, dtype=np.int64)
 
 
 def divide_counts(counts: np.ndarray, everyone: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from haplorag.alleles import ABSENT
+from haplorag.alleles import ABSENT, pack_sites
 from haplorag.io.hdf5 import opening_arrays
 from haplorag.io.metadata import write_facts
 from haplorag.io.provenance import check_provenance
 from haplorag.panel.frequencies import fill_major
-from haplorag.panel.genotype_store import read_haplotypes, read_ploidy
-from haplorag.panel.haplotypes import SHARD_SUFFIX, pack, write_shard
+from haplorag.panel.genotype_store import read_calls, read_ploidy
+from haplorag.panel.haplotypes import SHARD_SUFFIX, write_shard
 from haplorag.panel.ploidy import Ploidy
 from haplorag.panel.samples import find_samples, read_samples
 from haplorag.panel.windows import read_windows
@@ -39,10 +39,9 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
     with opening_arrays(genotypes, "genotypes") as file:
         ploidy = read_ploidy(file).take(people)
         for window, (start, stop) in enumerate(show_progress(cut.cores.tolist(), "windows")):
-            haplotypes = read_haplotypes(file, np.arange(start, stop), people)
-            haplotypes = haplotypes[haplotypes[:, 0] != ABSENT]
+            packed = _pack_window(read_calls(file, np.arange(start, stop), people))
             name = f"window_{window:04d}{SHARD_SUFFIX}"
-            sha256 = write_shard(output / name, pack(fill_major(haplotypes)))
+            sha256 = write_shard(output / name, packed)
             entries.append({"file": name, "first": start, "sites": stop - start, "sha256": sha256})
     most = int(ploidy.count_haplotypes().max())
     facts = {
@@ -55,6 +54,14 @@ def shards(genotypes: Path, samples: Path, windows: Path, output: Path) -> None:
     write_facts(output / "shards.json", "shards", facts)
     size = sum((output / str(entry["file"])).stat().st_size for entry in entries)
     log.info("%d windows, %d reference haplotypes, %.1f MB", len(cut), most, size / 1e6)
+
+
+def _pack_window(calls: np.ndarray) -> np.ndarray:
+    """Haplotypes that there are, as bits uint8 [N, bytes], of alleles int8 [S, n, 2]."""
+    alleles = calls.reshape(len(calls), -1)
+    if alleles.min(initial=0) < 0:
+        alleles = fill_major(alleles[:, alleles[0] != ABSENT].T).T
+    return np.ascontiguousarray(pack_sites(alleles.view(np.uint8)).T)
 
 
 def _list_stretches(ploidy: Ploidy) -> list[dict[str, object]]:

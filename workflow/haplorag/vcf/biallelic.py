@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.alleles import ABSENT
+from haplorag.alleles import ABSENT, count_bits, find_different, pack_alleles
 from haplorag.errors import InputError
 from haplorag.vcf.chromosomes import match_chromosome, may_be_haploid, plain_name
 from haplorag.vcf.header import Header
@@ -226,16 +226,23 @@ class BiallelicReader:
             [one.alt for one in kept],
             [record.name for record in records],
             alleles,
-            np.stack([one.phased for one in kept]),
+            _stack_phases([one.phased for one in kept]),
             list(remarks),
         )
-        # The two alleles of a genotype as one number, whatever the order of bytes: 0|1 and 1|0 are
-        # 1 and 256.
-        genotype = alleles.view(np.uint16)[..., 0]
-        different = (genotype == 1) | (genotype == 256)
-        self.tally["heterozygotes"] += int(np.count_nonzero(different))
-        self.count_genotypes("unphased_heterozygotes", block, different & (block.phased == 0))
+        self.tally["heterozygotes"] += int(count_bits(find_different(pack_alleles(alleles))).sum())
+        unphased = block.phased == 0
+        if unphased.any():
+            different = (alleles >= 0).all(axis=2) & (alleles[..., 0] != alleles[..., 1])
+            self.count_genotypes("unphased_heterozygotes", block, different & unphased)
         return block
+
+
+def _stack_phases(phases: list[np.ndarray]) -> np.ndarray:
+    """Phases [S, n] of sites; where all are one array, as of plain records, it is not repeated."""
+    first = phases[0]
+    if all(one is first for one in phases):
+        return np.broadcast_to(first, (len(phases), len(first)))
+    return np.stack(phases)
 
 
 def _choose_people(path: Path, record: Record, columns: np.ndarray | None) -> Record:

@@ -25,9 +25,7 @@ CALL = re.compile(rb"([|/]?)(\d+|\.)(?:([|/])(\d+|\.))?")
 # Phase of a genotype that is in no set of its own.
 PHASED = 1
 # Nearly all genotypes are 0|0 to 1|1 and nothing else: four bytes each that differ in two bits.
-PLAIN_CALL, PLAIN_BITS = (
-    int(np.frombuffer(text, np.uint32)[0]) for text in (b"0|0\t", b"\1\0\1\0")
-)
+PLAIN_CALL, PLAIN_BITS = (int(np.frombuffer(text, "<u4")[0]) for text in (b"0|0\t", b"\1\0\1\0"))
 
 
 class Record(NamedTuple):
@@ -185,10 +183,11 @@ def _read_plain(calls: bytes, people: int) -> np.ndarray | None:
     """Alleles int8 [n, 2] where every genotype is one of 0|0, 0|1, 1|0 and 1|1, else None."""
     if len(calls) != 4 * people - 1:
         return None
-    different = np.frombuffer(calls + b"\t", np.uint32) ^ PLAIN_CALL
+    different = np.frombuffer(calls + b"\t", "<u4") ^ np.uint32(PLAIN_CALL)
     if (different & ~np.uint32(PLAIN_BITS)).any():
         return None
-    return different.view(np.int8).reshape(people, 4)[:, ::2]
+    # The second allele goes beside the first.
+    return (different | (different >> 8)).astype("<u2").view(np.int8).reshape(people, 2)
 
 
 def _read_calls(calls: bytes, people: int, words: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
