@@ -50,11 +50,11 @@ class Panel(NamedTuple):
 
 PANELS = {
     "chromosome": Panel(5_008, 20, 0.03, 2, plain=1.0, mixture=0.5, prepared=2.0),
-    "biobank": Panel(100_000, 1, 0.0225, 4, plain=1.5, mixture=1.0, prepared=1.5),
+    "biobank": Panel(100_000, 1, 0.0225, 10, plain=1.5, mixture=1.0, prepared=1.5),
 }
 QUICK = {
     "chromosome": PANELS["chromosome"]._replace(haplotypes=1_002, megabases=2),
-    "biobank": PANELS["biobank"]._replace(haplotypes=6_000, megabases=0.5, typed=0.05),
+    "biobank": PANELS["biobank"]._replace(haplotypes=6_000, megabases=0.5, typed=0.05, least=4),
 }
 
 
