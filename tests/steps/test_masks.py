@@ -137,6 +137,19 @@ def test_items_have_one_mask_a_window(settings):
         assert len(set(person[mine])) == settings.neighbours.people_per_window
 
 
+def test_of_many_windows_an_epoch_meets_about_so_many_others_each_time(settings):
+    curriculum, few = (
+        settings.masks.training,
+        settings.neighbours.model_copy(update={"windows": 30}),
+    )
+    met = [
+        np.unique(choose_items(curriculum, np.arange(50), 300, few, 1, epoch)[1])
+        for epoch in range(4)
+    ]
+    assert all(15 < len(windows) < 50 for windows in met)
+    assert len(np.unique(np.concatenate(met))) > 70
+
+
 def test_rates_are_tabulated_by_class():
     rows = tabulate_rates(["m"], np.array([[True, False, True]]), np.array([0.001, 0.2, 0.9]))
     assert [(row["sites"], row["hidden"]) for row in rows] == [(1, 1), (0, 0), (0, 0), (2, 1)]

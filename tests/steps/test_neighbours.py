@@ -15,6 +15,7 @@ from haplorag.panel.samples import rank_reference_samples
 from haplorag.panel.windows import read_windows
 from haplorag.retrieval.search import cut_segments, search_neighbours
 from haplorag.settings import NeighbourSettings
+from haplorag.steps.neighbours import neighbours
 from support import random_haplotypes
 
 WHOLE = NeighbourSettings(
@@ -25,7 +26,7 @@ WHOLE = NeighbourSettings(
     flank_typed=1000,
     reach_typed=1000,
     people_per_window=1,
-    window_share=1,
+    windows=100,
 )
 
 
@@ -195,6 +196,21 @@ def test_embedding_distance_is_hamming_distance(simulated, steps):
         constant = (embedding.token.weight[0] - embedding.token.weight[1]).double().square().sum()
     hamming = (tokens[:10, None] != tokens[None]).sum(-1)
     torch.testing.assert_close(squared, constant * hamming, rtol=1e-4, atol=1e-3)
+
+
+def test_as_few_are_judged_as_is_asked_for(simulated, tmp_path):
+    inputs = [getattr(simulated, name) for name in ("genotypes", "samples", "windows")]
+    inputs += [simulated.drawn("masks", "validation"), simulated.shards, tmp_path / "n.h5"]
+    few = simulated.settings.neighbours.model_copy(update={"windows": 2})
+    where = {"draw": "validation", "chromosome": "1", "seed": 1, "people": 3}
+    neighbours(*inputs, settings=few, **where)
+    found = read_arrays(tmp_path / "n.h5", "neighbours")
+    whole = read_arrays(simulated.drawn("neighbours", "validation"), "neighbours")
+    last = len(read_windows(simulated.windows)) - 1
+    assert last > 1 and np.unique(found["window"]).tolist() == [0, last]
+    assert np.unique(found["person"]).tolist() == np.unique(whole["person"])[:3].tolist()
+    kept = np.isin(whole["window"], [0, last]) & np.isin(whole["person"], found["person"])
+    assert (found["ids"] == whole["ids"][kept]).all()
 
 
 def test_neighbours_on_disk_leave_everyone_out_of_their_own(simulated):

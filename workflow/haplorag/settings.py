@@ -255,7 +255,7 @@ class NeighbourSettings(Section):
     flank_typed: Natural
     reach_typed: Natural
     people_per_window: Count
-    window_share: Annotated[float, Field(gt=0, le=1)]
+    windows: Count
 
 
 class NetworkSettings(Section):

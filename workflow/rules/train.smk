@@ -120,11 +120,20 @@ rule neighbours:
             if wildcards.draw not in fixed_draw.split("|")
             else []
         ),
+        # Of validation no more than networks are judged by.
+        people=lambda wildcards: (
+            max(
+                settings.training_of(model).validation_people
+                for model in settings.models
+            )
+            if wildcards.draw == "validation" and settings.models
+            else []
+        ),
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.neighbours {input.genotypes:q} {input.samples:q} {input.windows:q} {input.masks:q}"
         " {input.shards:q} {output:q} --draw {wildcards.draw} --chromosome {wildcards.chromosome}"
-        " --settings {params.settings:q} --curriculum {params.curriculum:q} --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
+        " --settings {params.settings:q} --curriculum {params.curriculum:q} --people {params.people} --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
         " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
 
 

@@ -8,6 +8,7 @@ import inspect
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -47,6 +48,17 @@ def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> N
         values = vars(_build_parser(step).parse_args(arguments))
         with collecting_warnings(values["warnings"]):
             step(**_take_values(step, values))
+        _say_cost()
+
+
+def _say_cost() -> None:
+    """Say what this process and those it waited for took: Snakemake looks only now and then."""
+    own, others = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    seconds = sum(usage.ru_utime + usage.ru_stime for usage in (own, others))
+    megabytes = max(own.ru_maxrss, others.ru_maxrss) * 1024 / 1e6
+    log.info("took %.1f CPU seconds, %.0f MB at the most", seconds, megabytes)
 
 
 def prepare_process() -> None:

@@ -62,17 +62,18 @@ def choose_items(
     seed: int,
     *names: object,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose what an epoch trains on: for a share of the windows one mask of the mixture and some
-    people each.
+    """Choose what an epoch trains on: for all windows, or about `settings.windows` of more, one
+    mask of the mixture and some people each.
 
     `people` int [n] are the people to choose from; gives mask, window and person, int32 [items]
     each, sorted in that order.
     """
     weights = np.array([mask.weight for mask in curriculum.mixture.values()])
+    share = settings.windows / max(windows, 1)
     items = [np.zeros((3, 0), dtype=np.int32)]
     for window in range(windows):
         generator = np.random.default_rng(seed_of(seed, *names, window))
-        taken = generator.random() < settings.window_share
+        taken = generator.random() < share
         mask = generator.choice(len(weights), p=weights / weights.sum())
         chosen = generator.choice(
             people, min(settings.people_per_window, len(people)), replace=False

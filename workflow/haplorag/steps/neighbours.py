@@ -60,35 +60,43 @@ def neighbours(
     settings: NeighbourSettings,
     seed: int,
     curriculum: Curriculum | None = None,
+    people: int | None = None,
     threads: int = 1,
     gpus: int = 0,
 ) -> None:
     """Write mask, window and person int32 [n] of every item, and ids and distances int32 [n, 2, K]
     of its neighbours.
 
-    An epoch (told by `curriculum`) takes one mask and some training people a window; validation and
-    test take all masks and everyone of the role. Reference people never retrieve their own
-    haplotypes. With `gpus` haplotypes are compared on a GPU, where there is one, to the same end.
+    An epoch (told by `curriculum`) takes one mask and some training people a window; test takes all
+    masks, windows and people of the role; where `people` says how many are judged, as in
+    validation, the first of them, and no more windows than an epoch trains on, evenly spread.
+    Reference people never retrieve their own haplotypes. With `gpus` haplotypes are compared on a
+    GPU, where there is one, to the same end.
     Raises InputError where the files come from two runs, or nobody has the role.
     """
     panel = ("samples", samples), ("genotypes", genotypes), ("windows", windows), ("shards", shards)
     sources = describe_provenance(*panel, ("masks", masks))
-    people = read_samples(samples)
+    table = read_samples(samples)
     window_set = read_windows(windows)
     hidden = read_arrays(masks, "masks", "hidden")["hidden"]
-    view = MaskedPanel(window_set, open_shards(shards), hidden, rank_reference_samples(people))
+    view = MaskedPanel(window_set, open_shards(shards), hidden, rank_reference_samples(table))
     if curriculum:
-        trained = find_samples(people, "training")
+        trained = find_samples(table, "training")
         names = "items", draw, chromosome
         items = choose_items(curriculum, trained, len(window_set), settings, seed, *names)
     else:
-        judged = find_samples(people, draw)
+        judged = find_samples(table, draw)
         if not len(judged):
             raise InputError(
                 f"{samples}: nobody has the role {draw}, and without nothing is trained or judged; "
                 f"raise samples.{draw}, or run: snakemake impute"
             )
-        items = _list_all(judged, len(window_set), len(hidden))
+        chosen = np.arange(len(window_set))
+        if people is not None:
+            judged = judged[:people]
+            places = np.linspace(0, len(chosen) - 1, min(settings.windows, len(chosen)))
+            chosen = chosen[places.round().astype(int)]
+        items = _list_all(judged, chosen, len(hidden))
     search = partial(search_neighbours, settings=settings, threads=threads, rank=_choose_rank(gpus))
     started = time.perf_counter()
     creating = creating_arrays(output, "neighbours", draw=draw, sources=sources)
@@ -153,9 +161,9 @@ def _search_window(
     return search(queries, reference, core_columns, own)
 
 
-def _list_all(people: np.ndarray, windows: int, masks: int) -> Items:
+def _list_all(people: np.ndarray, windows: np.ndarray, masks: int) -> Items:
     """Mask, window and person int32 of every combination, sorted so."""
-    grid = np.meshgrid(np.arange(masks), np.arange(windows), people, indexing="ij")
+    grid = np.meshgrid(np.arange(masks), windows, people, indexing="ij")
     mask, window, person = (axis.ravel().astype(np.int32) for axis in grid)
     return mask, window, person
 
