@@ -18,12 +18,12 @@ from haplorag.gpu.panel_bits import Shape, choose_shape
 
 HOPPER = GPUTarget("cuda", 90, 32)
 DUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
-INTEGERS = {"bits", "core_bits", "kind", "own", "place_of", "core_of"}
+INTEGERS = {"bits", "core_bits", "own", "until", "place_of", "core_of"}
 # The worked example's panel, the smallest, one of the largest that fits one tile, a biobank's.
 PANELS = (24, 4008, 8000, 200_000)
 
 
-def compile_kernel(kernel: triton.JITFunction, shape: Shape, flags: dict[str, bool]) -> bytes:
+def compile_kernel(kernel: triton.JITFunction, shape: Shape, flags: dict[str, int]) -> bytes:
     """Machine code of a kernel, typed as `copying` calls it."""
     constants = {**flags, "LANES": shape.lanes, "BLOCK": shape.block, "TILES": shape.tiles}
     names = kernel.arg_names
@@ -67,9 +67,10 @@ def main() -> None:
         for keep in (False, True):
             code = compile_kernel(kernels.go_forward, shape, {"KEEP": keep})
             print("go_forward", f"{shape} KEEP={keep}", count_stack(code), sep="\t")
-        for weights in (False, True):
-            code = compile_kernel(kernels.go_back, shape, {"WEIGHTS": weights})
-            print("go_back", f"{shape} WEIGHTS={weights}", count_stack(code), sep="\t")
+        for weights, evident in ((False, -1), (True, -1), (False, 2)):
+            flags = {"WEIGHTS": weights, "EVIDENT": evident}
+            code = compile_kernel(kernels.go_back, shape, flags)
+            print("go_back", f"{shape} {flags}", count_stack(code), sep="\t")
 
 
 if __name__ == "__main__":

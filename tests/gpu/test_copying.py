@@ -12,14 +12,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haplorag.alleles import ABSENT
 from haplorag.errors import InputError
-from haplorag.gpu import copying
+from haplorag.gpu import copying, following
 from haplorag.gpu.panel_bits import Shape, choose_shape, read_panel_bits
+from haplorag.gpu.passes import GpuPasses
+from haplorag.imputation.mixing import gather_examples
 from haplorag.li_stephens import estimation, model
 from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.mixture import Mixture, Traced
 from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.li_stephens.segments import cut_segments
-from haplorag.settings import CopyingSetting
+from haplorag.panel.ploidy import Ploidy
+from haplorag.settings import CopyingSetting, MixtureSettings
 from support import ROOT, PlainPanel
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -27,12 +33,23 @@ KINDS = (CopyingSetting(switching=1, mismatch=1), CopyingSetting(switching=4, mi
 
 
 class Case:
-    """A random panel, model and haplotypes, some of the panel's own people."""
+    """A random panel, model and haplotypes, some of the panel's own people.
 
-    def __init__(self, seed, people=9, sites=24, queries=3, hidden=0.6):
+    With `men`, so many people have one haplotype in the middle third of the sites, as on X, and
+    every second of those that are followed is missing there.
+    """
+
+    def __init__(self, seed, people=9, sites=24, queries=3, hidden=0.6, men=0):
         generator = np.random.default_rng(seed)
-        panel = generator.integers(0, 2, (2 * people, sites), dtype=np.uint8)
-        self.shards = PlainPanel(panel)
+        # Rare and common alleles, and such as most haplotypes have.
+        frequency = generator.beta(0.5, 0.5, sites)
+        panel = (generator.random((2 * people, sites)) < frequency).astype(np.uint8)
+        ploidy = None
+        if men:
+            stretches = np.full((3, people), 2, dtype=np.int8)
+            stretches[1, -men:] = 1
+            ploidy = Ploidy(np.array([0, sites // 3, 2 * sites // 3]), stretches)
+        self.shards = PlainPanel(panel, ploidy)
         self.model = CopyingModel(
             np.cumsum(generator.exponential(0.05, sites)),
             generator.uniform(0.001, 0.05, sites).astype(np.float32), KINDS,
@@ -40,24 +57,37 @@ class Case:
         is_hidden = generator.random(sites) < hidden
         self.typed, self.core = np.flatnonzero(~is_hidden), np.flatnonzero(is_hidden)
         alleles = generator.integers(-1, 2, (queries, len(self.typed)), dtype=np.int8)
+        if men:
+            middle = (self.typed >= sites // 3) & (self.typed < 2 * sites // 3)
+            alleles[1::2, middle] = ABSENT
         self.queries = Queries(alleles, generator.integers(-1, people, queries))
-        self.ids = generator.integers(-1, 2 * people, (queries, 4))
+        self.ids = generator.integers(-1, 2 * people, (queries, 4 * (not men)))
 
-    def on_cpu(self):
+    def on_cpu(self, evident=1):
         cut = cut_segments(self.shards, self.typed, self.core, self.model.distance)
-        traced = model.run_forward_backward(self.queries, cut, self.model, ids=self.ids)
-        return traced.alternate, traced.posterior
+        return model.run_forward_backward(
+            self.queries, cut, self.model, ids=self.ids, evident=evident
+        )
 
-    def on_gpu(self, shape=None):
-        bits = read_panel_bits(self.shards, self.typed, self.core, self.model.distance, shape)
-        found = copying.run_forward_backward(self.queries, bits, self.model, DEVICE, self.ids)
-        return [part.cpu().numpy() for part in found]
+    def read(self, shape=None):
+        return read_panel_bits(self.shards, self.typed, self.core, self.model.distance, shape)
+
+    def on_gpu(self, shape=None, evident=1):
+        arguments = self.queries, self.read(shape), self.model, DEVICE, evident, self.ids
+        ((some, traced),) = copying.trace_queries(*arguments)
+        assert some == slice(0, len(self.queries.alleles))
+        return traced
+
+    def open(self, passes):
+        return passes.open_panel(
+            self.shards, self.typed, self.core, slice(0, len(self.core)), self.model
+        )
 
 
 def compare(found, expected):
-    for ours, theirs in zip(found, expected, strict=True):
-        assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    for name, ours, theirs in zip(Traced._fields, found, expected, strict=True):
+        assert ours.shape == theirs.shape, name
+        np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-5, err_msg=name)
 
 
 @given(st.integers(0, 2**32), st.integers(2, 24), st.floats(0, 1))
@@ -67,37 +97,93 @@ def test_it_gives_what_the_cpu_gives(seed, sites, hidden):
     compare(case.on_gpu(), case.on_cpu())
 
 
+def test_without_evidence_none_is_told():
+    case = Case(2)
+    told = case.on_gpu(evident=-1)
+    compare(told, case.on_cpu(evident=-1))
+    assert told.ahead.shape == (3, 0)
+
+
 def test_a_panel_of_several_tiles():
     case = Case(3, people=30, sites=14, queries=2)
     compare(case.on_gpu(Shape(lanes=2, block=8 * 4, tiles=2, warps=1)), case.on_cpu())
 
 
-def test_events_are_those_of_the_cpu():
-    case = Case(4, hidden=0.3)
+@pytest.mark.parametrize("hidden", [0.5, 0.9])
+def test_where_men_have_one_haplotype(hidden):
+    """As on X: nothing is carried from one stretch to the next, and own haplotypes are one or two."""
+    case = Case(11, sites=30, queries=4, hidden=hidden, men=4)
+    case.queries.owner[:] = 8, 8, 0, -1
+    compare(case.on_gpu(), case.on_cpu())
+
+
+@pytest.mark.parametrize("men", [0, 3])
+def test_events_are_those_of_the_cpu(men):
+    case = Case(4, sites=27, hidden=0.3, men=men)
     cut = cut_segments(case.shards, case.typed, case.typed[:0], case.model.distance)
     expected = estimation.expect_events(case.queries, cut, case.model, threads=1)
-    found = copying.expect_events(case.queries, case.shards, case.typed, case.model, DEVICE)
+    passes = GpuPasses(DEVICE)
+    found = passes.expect_events(case.queries, case.shards, case.typed, case.model)
+    assert np.isnan(expected.switches).sum() == (2 if men else 0)
     np.testing.assert_allclose(found.mismatches, expected.mismatches, atol=1e-5)
     np.testing.assert_allclose(found.switches, expected.switches, atol=1e-5)
 
 
+def test_a_mixture_says_the_same():
+    """Also where ALT is what most have, and what is rare is read off it."""
+    case = Case(7, people=12, sites=40, queries=4, hidden=0.7)
+    generator = np.random.default_rng(1)
+    features = len(KINDS) + 6
+    layers = tuple(
+        (generator.normal(0, 0.5, shape).astype(np.float32), np.zeros(shape[0], np.float32))
+        for shape in ((6, features), (1, 6))
+    )
+    ones = np.ones(features, dtype=np.float32)
+    mixture = Mixture(1, 0 * ones, 3 * ones, layers)
+    found, expected = (
+        model.answer(opened.trace(case.queries, 1), opened.sites, 4, mixture)
+        for opened in (case.open(GpuPasses(DEVICE)), case.open(CorePasses(1)))
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    mean = model.answer(case.open(CorePasses(1)).trace(case.queries, -1), *_facts(case), None)
+    assert abs(mean - expected).max() > 0.05
+
+
+def _facts(case):
+    return case.open(CorePasses(1)).sites, len(case.queries.alleles)
+
+
+def test_a_mixture_learns_from_the_same_examples(monkeypatch):
+    """In the same order, however many go at a time."""
+    monkeypatch.setattr(model, "MOST_PROBABILITIES", 1)
+    case = Case(8, people=8, sites=24, hidden=0.6)
+    ask = MixtureSettings(
+        people=2, pairs=60, evident=1, width=4, epochs=1, learning_rate=0.1
+    )
+    found, expected = (
+        gather_examples(case.shards, case.typed, case.model, ask, 5, passes)
+        for passes in (GpuPasses(DEVICE), CorePasses(1))
+    )
+    assert len(found.mean) > 20
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
 def test_where_memory_is_short_queries_go_one_after_another(monkeypatch):
     case = Case(5, queries=4)
-    bits = read_panel_bits(case.shards, case.typed, case.core, case.model.distance)
-    expected = copying.impute_sites(case.queries, bits, case.model, DEVICE)
-    monkeypatch.setattr(copying, "count_lanes", lambda *_: 4)
-    taken = [reading.queries for reading in copying.follow(case.queries, bits, case.model, DEVICE)]
-    assert taken[0] == slice(0, 2)
-    found = copying.impute_sites(case.queries, bits, case.model, DEVICE)
-    np.testing.assert_array_equal(found, expected)
+    expected = case.on_gpu()
+    monkeypatch.setattr(following.Follower, "_count_queries", lambda *_: 1)
+    split = following.Follower(case.read(), case.model, DEVICE).split(3, start=2)
+    assert list(split) == [slice(2, 3), slice(3, 4), slice(4, 5)]
+    for ours, theirs in zip(case.on_gpu(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_too_little_memory_is_told(monkeypatch):
     case = Case(6)
-    bits = read_panel_bits(case.shards, case.typed, case.core, case.model.distance)
-    monkeypatch.setattr(copying, "_free_memory", lambda _: 1000)
+    monkeypatch.setattr(following, "_free_memory", lambda _: 1000)
     with pytest.raises(InputError, match=r"18 haplotypes at \d+ typed sites needs .* --resources"):
-        copying.impute_sites(case.queries, bits, case.model, DEVICE)
+        case.on_gpu()
 
 
 @pytest.mark.parametrize("haplotypes", [1, 24, 1000, 4008, 8192, 8193, 200_000])
@@ -116,5 +202,6 @@ def test_kernels_compile_for_hopper_without_a_card():
     assert done.returncode == 0, done.stderr
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert {name for name, *_ in lines} == {"go_forward", "go_back"}
+    assert len(lines) == 20
     for name, shape, stack in lines:
         assert int(stack) <= 96, (name, shape)

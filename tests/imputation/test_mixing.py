@@ -9,6 +9,7 @@ from haplorag.li_stephens import model as following
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
 from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.settings import CopyingSetting, MixtureSettings
 from support import PlainPanel
@@ -43,7 +44,7 @@ def ask(**changed):
 def test_what_is_learned_serves_people_who_are_new(simulated):
     haplotypes, typed, model = simulated
     shards, new = PlainPanel(haplotypes[:200]), haplotypes[200:]
-    mixture = learn_mixture(shards, typed, model, ask(), 1, 1)
+    mixture = learn_mixture(shards, typed, model, ask(), 1, CorePasses(1))
     core = np.setdiff1d(np.arange(SITES), typed)
     panel = cut_segments(shards, typed, core, model.distance)
     queries = Queries(new[:, typed].astype(np.int8), np.full(60, -1))
@@ -62,7 +63,7 @@ def cross_entropy(probability, alleles):
 def test_the_same_is_learned_again_and_with_any_threads(simulated):
     haplotypes, typed, model = simulated
     first, again = (
-        learn_mixture(PlainPanel(haplotypes), typed, model, ask(epochs=1), 5, threads)
+        learn_mixture(PlainPanel(haplotypes), typed, model, ask(epochs=1), 5, CorePasses(threads))
         for threads in (1, 2)
     )
     for one, other in zip(first.layers, again.layers, strict=True):
@@ -73,7 +74,7 @@ def test_the_same_is_learned_again_and_with_any_threads(simulated):
 def test_examples_are_of_samples_who_are_left_out(simulated):
     """Whoever were copied from themselves would be right nearly always."""
     haplotypes, typed, model = simulated
-    examples = gather_examples(PlainPanel(haplotypes), typed, model, ask(), 5, 1)
+    examples = gather_examples(PlainPanel(haplotypes), typed, model, ask(), 5, CorePasses(1))
     assert len(examples.mean) <= 60_000
     guessed = examples.mean > 0
     assert 0.5 < (guessed == examples.carries).mean() < 0.95
@@ -87,14 +88,14 @@ def test_each_haplotype_gives_its_share_of_the_examples(simulated, monkeypatch):
     held = []
     draw = mixing._draw_examples
     monkeypatch.setattr(mixing, "_draw_examples", lambda *a: held.append(draw(*a)) or held[-1])
-    examples = gather_examples(PlainPanel(haplotypes), typed, model, ask(pairs=600), 5, 1)
+    examples = gather_examples(PlainPanel(haplotypes), typed, model, ask(pairs=600), 5, CorePasses(1))
     assert len(held) == 60 and len(examples.mean) == 600
     assert {len(part.mean) for part in held} == {10}
 
 
 def test_who_has_too_little_to_learn_from_learns_nothing(simulated):
     haplotypes, typed, model = simulated
-    assert learn_mixture(PlainPanel(haplotypes[:8]), typed, model, ask(), 5, 1) is None
-    assert learn_mixture(PlainPanel(haplotypes), typed, model, ask(people=0), 5, 1) is None
-    nothing = learn_mixture(PlainPanel(haplotypes), typed[:0], model, ask(), 5, 1)
+    assert learn_mixture(PlainPanel(haplotypes[:8]), typed, model, ask(), 5, CorePasses(1)) is None
+    assert learn_mixture(PlainPanel(haplotypes), typed, model, ask(people=0), 5, CorePasses(1)) is None
+    nothing = learn_mixture(PlainPanel(haplotypes), typed[:0], model, ask(), 5, CorePasses(1))
     assert nothing is None

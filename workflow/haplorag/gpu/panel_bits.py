@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from haplorag.errors import InputError
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.li_stephens.segments import Chances, compute_chances
+from haplorag.li_stephens.segments import Chances, compute_chances, part_stretches
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
 from haplorag.panel.haplotypes import ShardSet
 
@@ -38,25 +37,42 @@ class Shape(NamedTuple):
         return self.block * self.tiles
 
 
-class PanelBits(NamedTuple):
-    """The panel at `typed` int [T] and `core` int [L] sites; bits int32 [T + 1 or L, word] of both,
-    the first haplotype in the lowest bit of the first word.
+class PanelPart(NamedTuple):
+    """A stretch of the chromosome on which each of the panel's people has as many haplotypes.
 
-    Typed sites are followed by one at which nobody shows an allele, so that every core site has one
-    after it. `groups` are those of core sites, `distance` float64 [site] is in switches expected.
+    Those sites of all that lie in it, `typed_at`, `core_at` and groups of core sites `places_at`,
+    and `typed` int [T] and `core` int [L] sites with their `groups`. Bits int32 [T + 1 or L, word]
+    of both, the first haplotype in the lowest bit of the first word: typed sites are followed by
+    one at which nobody shows an allele, so that every core site has one after it. `alternate` int64
+    [L] is how many haplotypes have ALT; where most have it, core bits say who has REF. `rows` int64
+    [n + 1] are the first haplotype of each of the panel's people, and how many there are.
     """
 
+    typed_at: slice
+    core_at: slice
+    places_at: slice
     typed: np.ndarray
     core: np.ndarray
     groups: SiteGroups
     typed_bits: Tensor
     core_bits: Tensor
-    haplotypes: int
+    alternate: np.ndarray
+    rows: np.ndarray
     shape: Shape
 
+    @property
+    def haplotypes(self) -> int:
+        """Haplotypes that are there to be copied."""
+        return int(self.rows[-1])
+
+    @property
+    def is_turned(self) -> np.ndarray:
+        """Whether core bits say who has REF, bool [L]."""
+        return 2 * self.alternate > self.haplotypes
+
     def compute_chances(self, model: CopyingModel) -> list[Chances]:
-        """Probabilities along the chromosome, under each setting; those at the last typed site,
-        which nobody shows, are 1 and 0."""
+        """Probabilities along the stretch, under each setting; those at the last typed site, which
+        nobody shows, are 1 and 0."""
         bounds = np.concatenate([[-np.inf], model.distance[self.typed], [np.inf]])
         places = self.groups.average(model.distance[self.core])
         mismatch = model.mismatch[self.typed]
@@ -71,6 +87,22 @@ class PanelBits(NamedTuple):
             )
             for chances in found
         ]
+
+
+class PanelBits(NamedTuple):
+    """The panel at sorted `typed` int [T] and `core` int [L] sites, part by part, and all groups of
+    core sites."""
+
+    typed: np.ndarray
+    core: np.ndarray
+    groups: SiteGroups
+    parts: list[PanelPart]
+
+    def count_alternate(self) -> tuple[np.ndarray, np.ndarray]:
+        """See `PanelSegments.count_alternate`."""
+        everybody = [np.full(len(part.core), part.haplotypes) for part in self.parts]
+        alternate = [part.alternate for part in self.parts]
+        return np.concatenate(alternate), np.concatenate(everybody)
 
 
 def choose_shape(haplotypes: int) -> Shape:
@@ -91,25 +123,33 @@ def read_panel_bits(
     shape: Shape | None = None,
 ) -> PanelBits:
     """Read the panel at sorted typed and core sites. `distance` float64 [site] is in switches
-    expected from the chromosome's start on. Raises InputError where some people of the panel have
-    one haplotype."""
-    if (shards.ploidy.people != 2).any():
-        raise InputError(
-            "a panel in which some people have one haplotype is not followed on a GPU; impute on "
-            "the CPU: --resources gpu=0"
-        )
+    expected from the chromosome's start on."""
     shape = shape or choose_shape(shards.reference_haplotypes)
-    typed_bits = pack_sites(shards, typed, shape.width)
+    groups = group_core_sites(typed, core, distance, shards.ploidy.first)
     nobody = torch.zeros((1, shape.width // WORD), dtype=torch.int32)
-    return PanelBits(
-        typed,
-        core,
-        group_core_sites(typed, core, distance, shards.ploidy.first),
-        torch.cat([typed_bits, nobody]),
-        pack_sites(shards, core, shape.width),
-        shards.reference_haplotypes,
-        shape,
-    )
+    parts = []
+    for stretch, (inside, wanted) in enumerate(part_stretches(shards.ploidy, typed, core)):
+        if inside.stop == inside.start and wanted.stop == wanted.start:
+            continue
+        here, places = groups.narrow(wanted.start, wanted.stop)
+        core_bits = pack_sites(shards, core[wanted], shape.width)
+        counts = np.bitwise_count(core_bits.numpy().view(np.uint32)).sum(axis=1, dtype=np.int64)
+        part = PanelPart(
+            inside,
+            wanted,
+            places,
+            typed[inside],
+            core[wanted],
+            SiteGroups(here.first - wanted.start, here.before - inside.start),
+            torch.cat([pack_sites(shards, typed[inside], shape.width), nobody]),
+            core_bits,
+            counts,
+            shards.ploidy.number_rows(stretch),
+            shape,
+        )
+        core_bits[torch.from_numpy(part.is_turned)] ^= -1
+        parts.append(part)
+    return PanelBits(typed, core, groups, parts)
 
 
 def pack_sites(shards: ShardSet, sites: np.ndarray, width: int) -> Tensor:

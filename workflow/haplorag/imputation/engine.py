@@ -15,6 +15,7 @@ from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.mixture import Mixture
+from haplorag.li_stephens.model import answer
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes
 from haplorag.panel.ploidy import mark_absent
@@ -51,7 +52,8 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         model = estimate_copying(imputer, panel, target, passes)
         mixture = _learn_mixture(imputer, panel, target, model, passes)
         levels = _create_levels(target, len(known), asked.stop - asked.start)
-        impute_sites = passes.open_panel(panel.shards, typed, core, asked, model, mixture)
+        followed = passes.open_panel(panel.shards, typed, core, asked, model)
+        evident = -1 if mixture is None else mixture.evident
         there = np.ones(len(known), dtype=bool)
         there[1::2] = (target.ploidy.people > 1).any(axis=0)
         step = 2 * batch_people * passes.people_together
@@ -59,7 +61,8 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         for start in progress(starts, f"chromosome {target.name}, people", len(starts)):
             # Who has one haplotype all along is followed once.
             some = start + np.flatnonzero(there[start : start + step])
-            found = impute_sites(Queries(known[some], np.full(len(some), -1)))
+            traced = followed.trace(Queries(known[some], np.full(len(some), -1)), evident)
+            found = answer(traced, followed.sites, len(some), mixture)
             levels[some] = np.rint(found * LEVELS)
         windows = choose_windows(panel, wanted)
         yield from _cut_windows(panel, target, known, core[asked], levels, windows)
@@ -101,15 +104,8 @@ def _learn_mixture(
 ) -> Mixture | None:
     """How to weigh the settings where a target's sites are typed, as the panel itself tells."""
     settings = imputer.copying.mixture
-    if settings.people and not passes.mixes:
-        log.warning(
-            "settings_not_mixed=1: on a GPU the mean of the settings is the answer; for what is "
-            "learned to weigh them, impute on the CPU: --resources gpu=0, or by hand --gpus 0"
-        )
-    if not passes.mixes:
-        return None
     seed = seed_of(imputer.seed, "mixture", target.chromosome)
-    return learn_mixture(panel.shards, target.typed, model, settings, seed, passes.threads)
+    return learn_mixture(panel.shards, target.typed, model, settings, seed, passes)
 
 
 def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.ndarray:

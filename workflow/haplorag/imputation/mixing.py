@@ -13,14 +13,12 @@ from haplorag.li_stephens.mixture import (
     Mixture,
     SiteFacts,
     Traced,
-    describe_sites,
     gather_features,
     is_alternate_rare,
     is_unsure,
 )
-from haplorag.li_stephens.model import trace_queries
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.li_stephens.segments import cut_segments
+from haplorag.li_stephens.passes import Passes
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import MixtureSettings
 
@@ -44,7 +42,7 @@ def learn_mixture(
     model: CopyingModel,
     settings: MixtureSettings,
     seed: int,
-    threads: int,
+    passes: Passes,
 ) -> Mixture | None:
     """Learn how to weigh a model's settings where the sites `typed` int [T] are typed.
 
@@ -54,7 +52,7 @@ def learn_mixture(
     """
     if not settings.people or not len(typed):
         return None
-    examples = gather_examples(shards, typed, model, settings, seed, threads)
+    examples = gather_examples(shards, typed, model, settings, seed, passes)
     if len(examples.mean) < LEAST_EXAMPLES:
         log.info("only %d examples to weigh settings by: their mean is used", len(examples.mean))
         return None
@@ -74,7 +72,7 @@ def gather_examples(
     model: CopyingModel,
     settings: MixtureSettings,
     seed: int,
-    threads: int,
+    passes: Passes,
 ) -> Examples:
     """Pairs of which the settings are unsure, in reference samples at all sites but the typed."""
     generator = np.random.default_rng(seed)
@@ -83,14 +81,13 @@ def gather_examples(
     core = np.setdiff1d(np.arange(len(model.distance)), typed)
     alleles = shards.of_people(core, owner)
     queries = Queries(shards.of_people(typed, owner), np.repeat(owner, 2))
-    panel = cut_segments(shards, typed, core, model.distance)
-    sites = describe_sites(panel, model)
+    panel = passes.open_panel(shards, typed, core, slice(0, len(core)), model)
     found = []
-    for some, traced in trace_queries(queries, panel, model, threads, settings.evident):
+    for some, traced in panel.trace(queries, settings.evident):
         truth = alleles[some]
         # Each haplotype's share: all examples of a long chromosome would fill the memory.
         most = settings.pairs * len(truth) // len(alleles)
-        found.append(_draw_examples(_choose_unsure(traced, sites, truth), most, generator))
+        found.append(_draw_examples(_choose_unsure(traced, panel.sites, truth), most, generator))
     return Examples(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.li_stephens.segments import PanelSegments
+from haplorag.li_stephens.site_groups import SiteGroups
 
 # Nearer to 0 or 1 than this, the mean of the settings is the answer.
 UNSURE = 1e-3
@@ -68,7 +68,26 @@ class Mixture:
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
 
 
-def describe_sites(panel: PanelSegments, model: CopyingModel) -> SiteFacts:
+class DescribedPanel(Protocol):
+    """A panel at typed and core sites, wherever it is held; see `segments.PanelSegments`."""
+
+    @property
+    def typed(self) -> np.ndarray:
+        """Sorted typed sites, int [T]."""
+
+    @property
+    def core(self) -> np.ndarray:
+        """Sorted core sites, int [L]."""
+
+    @property
+    def groups(self) -> SiteGroups:
+        """Groups of core sites."""
+
+    def count_alternate(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many haplotypes of how many have ALT at each core site, int64 [L] each."""
+
+
+def describe_sites(panel: DescribedPanel, model: CopyingModel) -> SiteFacts:
     """What a mixture is told of a panel's core sites."""
     distance = model.distance
     ends = distance[:1] - BEYOND, distance[panel.typed], distance[-1:] + BEYOND
@@ -76,8 +95,7 @@ def describe_sites(panel: PanelSegments, model: CopyingModel) -> SiteFacts:
     before = np.searchsorted(panel.typed, panel.core, side="right")
     here = distance[panel.core]
     return SiteFacts(
-        np.concatenate([part.alternate for part in panel.segments]),
-        np.concatenate([np.full(len(part.alternate), part.haplotypes) for part in panel.segments]),
+        *panel.count_alternate(),
         np.log(here - bounds[before] + LEAST_DISTANCE).astype(np.float32),
         np.log(bounds[before + 1] - here + LEAST_DISTANCE).astype(np.float32),
         panel.groups.of_site,

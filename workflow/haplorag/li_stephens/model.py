@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from haplorag.li_stephens.forward_backward import read_segment
 from haplorag.li_stephens.lanes import Chunk, Queries, follow_chunks
-from haplorag.li_stephens.mixture import Mixture, Traced, describe_sites, mix_settings
+from haplorag.li_stephens.mixture import (
+    Mixture,
+    SiteFacts,
+    Traced,
+    describe_sites,
+    mix_settings,
+)
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import PanelSegments, cut_segments
 from haplorag.li_stephens.site_groups import SiteGroups
@@ -63,14 +69,26 @@ def impute_sites(
 
     So many queries go at a time that what they are told takes no more than some 256 MB.
     """
-    found = np.empty((len(queries.alleles), len(panel.core)), dtype=np.float32)
     evident = -1 if mixture is None else mixture.evident
+    traced = trace_queries(queries, panel, model, threads, evident)
     sites = describe_sites(panel, model)
-    for some, traced in trace_queries(queries, panel, model, threads, evident):
+    return answer(traced, sites, len(queries.alleles), mixture)
+
+
+def answer(
+    traced: Iterable[tuple[slice, Traced]],
+    sites: SiteFacts,
+    haplotypes: int,
+    mixture: Mixture | None,
+) -> np.ndarray:
+    """What so many haplotypes, some at a time, are told, as one answer float32 [Q, L]: the mean
+    over the settings, or what a mixture makes of it."""
+    found = np.empty((haplotypes, len(sites.group)), dtype=np.float32)
+    for some, told in traced:
         if mixture is None:
-            found[some] = traced.alternate.mean(axis=1)
+            found[some] = told.alternate.mean(axis=1)
         else:
-            found[some] = mix_settings(mixture, traced, sites)
+            found[some] = mix_settings(mixture, told, sites)
     return found
 
 
@@ -83,12 +101,18 @@ def trace_queries(
 ) -> Iterator[tuple[slice, Traced]]:
     """Run haplotypes through the panel, as many at a time as memory allows; gives which, and what
     they are told. `evident` is as in `run_forward_backward`; haplotypes of a sample go together."""
-    each = len(panel.core) * (len(model.settings) + 3 * (evident >= 0))
-    step = max(2, MOST_PROBABILITIES // max(1, each) // 2 * 2)
-    for start in range(0, len(queries.alleles), step):
-        some = slice(start, start + step)
+    for some in split_queries(queries, len(panel.core), len(model.settings), evident):
         part = Queries(queries.alleles[some], queries.owner[some])
         yield some, run_forward_backward(part, panel, model, threads, evident=evident)
+
+
+def split_queries(queries: Queries, core: int, settings: int, evident: int) -> Iterator[slice]:
+    """Which queries go together, by how much they are told of so many core sites; those of a sample
+    are not parted."""
+    each = core * (settings + 3 * (evident >= 0))
+    step = max(2, MOST_PROBABILITIES // max(1, each) // 2 * 2)
+    for start in range(0, len(queries.alleles), step):
+        yield slice(start, min(start + step, len(queries.alleles)))
 
 
 def run_forward_backward(

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from haplorag.li_stephens.estimation import Events, expect_events
 from haplorag.li_stephens.lanes import Queries
-from haplorag.li_stephens.mixture import Mixture
-from haplorag.li_stephens.model import impute_sites
+from haplorag.li_stephens.mixture import SiteFacts, Traced, describe_sites
+from haplorag.li_stephens.model import trace_queries
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.panel.haplotypes import ShardSet
 
 
+class OpenedPanel(NamedTuple):
+    """A panel that is ready: what a mixture is told of its core sites, and what runs haplotypes
+    through it, given the setting of which there is evidence, as `model.trace_queries`."""
+
+    sites: SiteFacts
+    trace: Callable[[Queries, int], Iterator[tuple[slice, Traced]]]
+
+
 class Passes(Protocol):
     """What follows haplotypes through the panel."""
-
-    @property
-    def threads(self) -> int:
-        """The processor's cores that may be used."""
-
-    @property
-    def mixes(self) -> bool:
-        """Whether a mixture can be asked."""
 
     @property
     def people_together(self) -> int:
@@ -39,11 +39,9 @@ class Passes(Protocol):
         core: np.ndarray,
         asked: slice,
         model: CopyingModel,
-        mixture: Mixture | None,
-    ) -> Callable[[Queries], np.ndarray]:
-        """Make the panel ready at sorted typed and core sites; gives what imputes haplotypes at
-        those core sites that are asked for, as `li_stephens.model.impute_sites`. No group of core
-        sites may be asked for in part."""
+    ) -> OpenedPanel:
+        """Make the panel ready at sorted typed and core sites; told of are those core sites that
+        are asked for. No group of core sites may be asked for in part."""
 
     def expect_events(
         self, queries: Queries, shards: ShardSet, typed: np.ndarray, model: CopyingModel
@@ -57,7 +55,6 @@ class CorePasses:
 
     threads: int
     people_together: int = 1
-    mixes: bool = True
 
     def open_panel(
         self,
@@ -66,11 +63,14 @@ class CorePasses:
         core: np.ndarray,
         asked: slice,
         model: CopyingModel,
-        mixture: Mixture | None,
-    ) -> Callable[[Queries], np.ndarray]:
+    ) -> OpenedPanel:
         """See `Passes`."""
-        segments = cut_segments(shards, typed, core, model.distance).narrow(asked)
-        return lambda queries: impute_sites(queries, segments, model, self.threads, mixture)
+        panel = cut_segments(shards, typed, core, model.distance).narrow(asked)
+
+        def trace(queries: Queries, evident: int) -> Iterator[tuple[slice, Traced]]:
+            return trace_queries(queries, panel, model, self.threads, evident)
+
+        return OpenedPanel(describe_sites(panel, model), trace)
 
     def expect_events(
         self, queries: Queries, shards: ShardSet, typed: np.ndarray, model: CopyingModel

@@ -90,6 +90,12 @@ class PanelSegments(NamedTuple):
             max(int(np.diff(part.offset).max()) for part in blocks),
         )
 
+    def count_alternate(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many haplotypes of how many have ALT at each core site, int64 [L] each."""
+        everybody = [np.full(len(part.alternate), part.haplotypes) for part in self.segments]
+        alternate = [part.alternate for part in self.segments]
+        return np.concatenate(alternate), np.concatenate(everybody)
+
     def narrow(self, asked: slice) -> PanelSegments:
         """The same panel, of whose core sites only some whole groups are read out.
 
@@ -141,7 +147,7 @@ def _cut_segments(
     )
     groups = SiteGroups(first, before)
     segments: list[Segment] = []
-    for stretch, (inside, wanted) in enumerate(_part_stretches(shards.ploidy, typed, core)):
+    for stretch, (inside, wanted) in enumerate(part_stretches(shards.ploidy, typed, core)):
         if inside.stop > inside.start or wanted.stop > wanted.start:
             segments += _cut_stretch(shards, stretch, (typed, inside), (core, wanted), groups)
     if not segments:
@@ -150,7 +156,7 @@ def _cut_segments(
     return PanelSegments(typed, core, groups, segments)
 
 
-def _part_stretches(
+def part_stretches(
     ploidy: Ploidy, typed: np.ndarray, core: np.ndarray
 ) -> Iterator[tuple[slice, slice]]:
     """Which typed and which core sites lie in each stretch of a ploidy."""

@@ -20,6 +20,7 @@ from haplorag.imputation.mixing import learn_mixture
 from haplorag.io.hdf5 import creating_arrays
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
@@ -84,7 +85,7 @@ def _copy_from_panel(
     for mask, hidden in enumerate(chromosome.hidden):
         typed, core = np.flatnonzero(~hidden), np.flatnonzero(hidden)
         model = chromosome.copying[mask]
-        mixture = learn_mixture(shards, typed, model, mixing, seed, threads)
+        mixture = learn_mixture(shards, typed, model, mixing, seed, CorePasses(threads))
         panel = cut_segments(shards, typed, core, model.distance)
         for start in range(0, len(people), batch_people):
             some = slice(start, start + batch_people)
