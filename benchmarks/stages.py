@@ -25,7 +25,7 @@ from haplorag.dataset.chromosome import open_chromosome
 from haplorag.io.checksums import checksum
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.io.tables import write_table
-from haplorag.li_stephens.model import trace_window
+from haplorag.li_stephens.passes import CorePasses, trace_window
 from haplorag.li_stephens.segments import _cut_segments
 from haplorag.network.model import build_network, count_parameters
 from haplorag.network.weights import save_weights
@@ -295,7 +295,7 @@ def tracing(case: Case) -> Job:
             nobody = np.empty((2 * len(items), 0), dtype=np.int32)
             window, haplotypes = chromosome.view(items), chromosome.read(items)
             copying = chromosome.copying[found.mask[items[0]]]
-            trace_window(window, copying, haplotypes, nobody, owner, typed, 1)
+            trace_window(CorePasses(1), copying, window, haplotypes, nobody, owner, typed)
 
     return Job(run, "haplotype and window", lambda: 2 * len(found.person))
 

@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -32,6 +33,7 @@ from haplorag.configuration import merge, read_settings
 from haplorag.dataset.batches import cut_items
 from haplorag.dataset.chromosome import open_chromosome
 from haplorag.errors import InputError
+from haplorag.gpu.choice import choose_passes
 from haplorag.io.hdf5 import opening_arrays
 from haplorag.network.batch import Batch
 from haplorag.network.device import autocast, choose_device, configure_runtime
@@ -90,9 +92,13 @@ class Case:
         stages = [run / stage / name for stage in ("genotypes", "frequencies", "windows")]
         drawn = [run / stage / "001" / name for stage in ("masks", "neighbours")]
         drawn.append(run / "rates/validation" / name)
-        self.chromosome = open_chromosome(
+        passes = choose_passes(
+            self.device, given.threads, "training.batch_people", self.optimisation.batch_people
+        )
+        opened = open_chromosome(
             run / "samples/samples.tsv", *stages, run / "shards" / given.chromosome, *drawn
         )
+        self.chromosome = replace(opened, passes=passes)
         groups = self.chromosome.retrieved.group()
         self.items = max(groups, key=len)[: self.optimisation.batch_people]
         torch.manual_seed(17)

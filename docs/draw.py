@@ -30,7 +30,7 @@ BASE, WING, STEP = ("#eef1f4", "#9aa5b1"), ("#e3f0fa", "#4a90c2"), ("#fdf0d5", "
 ACTS = {"prepare": WING, "train": ("#e6f4ea", "#4b9b62"), "use": STEP}
 # Acts that stand one above the other.
 COLUMNS = (("prepare",), ("train", "use"))
-FLOOR = {"errors", "seeding", "settings", "configuration", "io"}
+FLOOR = {"errors", "prefetch", "seeding", "settings", "configuration", "io"}
 
 # The picture of the wings, in pixels.
 WING_WIDTH, WING_HEIGHT, LAYER_HEIGHT, GAP, MARGIN = 138, 40, 96, 20, 24

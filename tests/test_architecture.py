@@ -53,15 +53,15 @@ def wing_of(path: Path) -> str:
     return parts[0] if len(parts) > 1 else path.stem
 
 
-BASE = {"alleles", "errors", "seeding", "settings", "io"}
+BASE = {"alleles", "errors", "prefetch", "seeding", "settings", "io"}
 ALLOWED = {
-    "alleles": set(), "errors": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "io", "settings"},
+    "alleles": set(), "errors": set(), "prefetch": set(), "seeding": set(), "settings": {"errors"}, "configuration": {"errors", "io", "settings"},
     "io": {"errors"}, "vcf": {"alleles", "errors", "io"}, "panel": BASE, "masking": {"panel", "seeding", "settings"},
     "qc": BASE | {"panel", "vcf"}, "retrieval": BASE | {"panel"}, "li_stephens": BASE | {"panel"},
     "gpu": BASE | {"li_stephens", "network", "panel", "retrieval"},
     "network": BASE, "evaluation": BASE | {"panel", "vcf"},
     "dataset": BASE | {"li_stephens", "network", "panel", "retrieval"},
-    "training": BASE | {"dataset", "evaluation", "network", "panel"},
+    "training": BASE | {"dataset", "evaluation", "gpu", "network", "panel"},
     "phasing": BASE | {"li_stephens", "panel", "seeding", "vcf"},
     "imputation": BASE | {"phasing", "dataset", "li_stephens", "network", "panel", "retrieval", "vcf", "qc"},
     "report": BASE | {"evaluation", "panel"}, "pipeline": {"errors", "io"},

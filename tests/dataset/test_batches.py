@@ -9,7 +9,7 @@ import torch
 
 from haplorag.dataset.batches import iterate_in_order, iterate_shuffled
 from haplorag.dataset.chromosome import open_chromosomes
-from haplorag.dataset.prefetch import prefetching
+from haplorag.prefetch import prefetching
 from support import SEED, draw_of, panel_of
 
 

@@ -88,7 +88,9 @@ def test_each_haplotype_gives_its_share_of_the_examples(simulated, monkeypatch):
     held = []
     draw = mixing._draw_examples
     monkeypatch.setattr(mixing, "_draw_examples", lambda *a: held.append(draw(*a)) or held[-1])
-    examples = gather_examples(PlainPanel(haplotypes), typed, model, ask(pairs=600), 5, CorePasses(1))
+    examples = gather_examples(
+        PlainPanel(haplotypes), typed, model, ask(pairs=600), 5, CorePasses(1)
+    )
     assert len(held) == 60 and len(examples.mean) == 600
     assert {len(part.mean) for part in held} == {10}
 
@@ -96,6 +98,8 @@ def test_each_haplotype_gives_its_share_of_the_examples(simulated, monkeypatch):
 def test_who_has_too_little_to_learn_from_learns_nothing(simulated):
     haplotypes, typed, model = simulated
     assert learn_mixture(PlainPanel(haplotypes[:8]), typed, model, ask(), 5, CorePasses(1)) is None
-    assert learn_mixture(PlainPanel(haplotypes), typed, model, ask(people=0), 5, CorePasses(1)) is None
+    assert (
+        learn_mixture(PlainPanel(haplotypes), typed, model, ask(people=0), 5, CorePasses(1)) is None
+    )
     nothing = learn_mixture(PlainPanel(haplotypes), typed[:0], model, ask(), 5, CorePasses(1))
     assert nothing is None

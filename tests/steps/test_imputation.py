@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from haplorag.errors import InputError
 from haplorag.evaluation.metrics import dosage_r2_by_site
-from haplorag.gpu import panel_bits
+from haplorag.gpu import choice, panel_bits
 from haplorag.gpu.passes import GpuPasses
 from haplorag.imputation import engine
 from haplorag.io.checksums import checksum
@@ -25,7 +25,6 @@ from haplorag.li_stephens.passes import CorePasses
 from haplorag.panel.haplotypes import SHARD_SUFFIX
 from haplorag.panel.samples import find_samples
 from haplorag.seeding import seed_of
-from haplorag.steps import imputation as step
 from haplorag.steps.baselines import METHODS
 from haplorag.steps.imputation import imputation
 from haplorag.vcf.bgzf import read_pieces
@@ -531,9 +530,7 @@ def test_a_gpu_imputes_the_same(panel_imputer, simulated, tmp_path, monkeypatch)
     # Much is learned from more haplotypes than it takes in seconds; tests/gpu has that.
     monkeypatch.setattr(GpuPasses, "expect_events", CorePasses(1).expect_events)
     learn = engine.learn_mixture
-    monkeypatch.setattr(
-        engine, "learn_mixture", lambda *given: learn(*given[:-1], CorePasses(1))
-    )
+    monkeypatch.setattr(engine, "learn_mixture", lambda *given: learn(*given[:-1], CorePasses(1)))
     target = simulated.folder / "demo/target.vcf.gz"
     few = tmp_path / "few.vcf.gz"
     with pysam.VariantFile(str(target)) as vcf:
@@ -544,8 +541,8 @@ def test_a_gpu_imputes_the_same(panel_imputer, simulated, tmp_path, monkeypatch)
     settings = simulated.settings.imputation
     said = {}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    for passes in (CorePasses(1), GpuPasses(device)):
-        monkeypatch.setattr(step, "_choose_passes", lambda *_, passes=passes: passes)
+    for passes in (CorePasses(1), GpuPasses(device, 1, "imputation.batch_people", 32)):
+        monkeypatch.setattr(choice, "choose_passes", lambda *_, passes=passes: passes)
         output = tmp_path / f"{type(passes).__name__}.vcf.gz"
         imputation(panel_imputer, few, output, tmp_path / "sites.tsv", settings=settings, gpus=1)
         said[type(passes)] = read(output, "HDS")

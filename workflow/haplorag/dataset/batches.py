@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -11,8 +12,7 @@ import torch
 from torch import Tensor
 
 from haplorag.dataset.chromosome import ChromosomeData
-from haplorag.li_stephens.model import trace_window
-from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.passes import TracedWindow, trace_window
 from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.panel.frequencies import Frequencies
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
@@ -20,6 +20,9 @@ from haplorag.panel.ploidy import repeat_haploid
 from haplorag.seeding import seed_of
 from haplorag.settings import NetworkSettings
 
+# What the model over the panel says in a window: of haplotypes int8 [Q, S], with haplotypes of
+# interest int [Q, K] and owners int [Q], by so many typed sites a side; see `passes.trace_window`.
+Tracer = Callable[[MaskedWindow, np.ndarray, np.ndarray, np.ndarray, int], TracedWindow]
 # Windows whose items are in memory together, so that batches of different windows take turns.
 WINDOWS_TOGETHER = 16
 
@@ -50,7 +53,7 @@ class Piece:
 
 def cut_batch(
     view: MaskedWindow,
-    copying: CopyingModel,
+    trace: Tracer,
     haplotypes: np.ndarray,
     ids: np.ndarray,
     owner: np.ndarray,
@@ -89,22 +92,21 @@ def cut_batch(
         frequency=torch.from_numpy(frequencies.frequency[sites]),
         population_frequency=torch.from_numpy(by_haplotype),
         genotype_frequency=torch.from_numpy(by_person),
-        mosaic=_trace_panel(view, copying, haplotypes, ids, owner, reads) if reads.copies else None,
+        mosaic=_trace_panel(view, trace, haplotypes, ids, owner, reads) if reads.copies else None,
     )
     return batch, torch.from_numpy(np.ascontiguousarray(labels))
 
 
 def _trace_panel(
     view: MaskedWindow,
-    copying: CopyingModel,
+    trace: Tracer,
     haplotypes: np.ndarray,
     ids: np.ndarray,
     owner: np.ndarray,
     reads: NetworkSettings,
 ) -> PanelPosterior:
     """What the model over the whole panel says of the core of haplotypes int8 [2n, S]."""
-    threads = torch.get_num_threads()
-    traced = trace_window(view, copying, haplotypes, ids, owner, reads.panel_typed, threads)
+    traced = trace(view, haplotypes, ids, owner, reads.panel_typed)
     centimorgan = traced.groups.average(view.centimorgan[view.core_sites]).astype(np.float32)
     return PanelPosterior(
         alternate=torch.from_numpy(traced.alternate),
@@ -126,9 +128,10 @@ def cut_items(
     owner = np.repeat(chromosome.owner[person], 2)
     population = chromosome.population[person]
     view = chromosome.view(items)
-    copying = chromosome.copying[chromosome.retrieved.mask[items[0]]]
+    model = chromosome.copying[chromosome.retrieved.mask[items[0]]]
+    trace = partial(trace_window, chromosome.passes, model)
     frequencies = chromosome.frequencies
-    return cut_batch(view, copying, haplotypes, ids, owner, frequencies, population, reads)
+    return cut_batch(view, trace, haplotypes, ids, owner, frequencies, population, reads)
 
 
 def iterate_shuffled(

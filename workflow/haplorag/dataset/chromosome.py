@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.li_stephens.model_store import match_models, read_models
 from haplorag.li_stephens.parameters import CopyingModel
+from haplorag.li_stephens.passes import CorePasses, Passes
 from haplorag.panel.frequencies import Frequencies, read_frequencies
 from haplorag.panel.genotype_store import read_haplotypes
 from haplorag.panel.haplotypes import ShardSet, open_shards
@@ -20,6 +21,7 @@ from haplorag.panel.samples import rank_reference_samples, read_samples
 from haplorag.panel.windows import WindowSet, read_windows
 from haplorag.retrieval.neighbours import Neighbours
 
+ONE_CORE = CorePasses(1)
 # In the order in which `open_chromosome` takes their files.
 STAGES = (
     "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "rates",
@@ -32,8 +34,8 @@ class ChromosomeData:
 
     `population` int [person] are rows of `frequencies`, `owner` int32 [person] ranks among the
     reference people (-1 for nobody), `names` those of the masks, `hidden` bool [mask, site],
-    `copying` how haplotypes copy under each mask, and `sources` what the files were made from, as
-    text.
+    `copying` how haplotypes copy under each mask, `sources` what the files were made from, as
+    text, and `passes` what follows haplotypes through the panel.
     """
 
     genotypes: Path
@@ -47,6 +49,7 @@ class ChromosomeData:
     copying: list[CopyingModel]
     retrieved: Neighbours
     sources: str
+    passes: Passes = ONE_CORE
 
     def read(self, items: np.ndarray) -> np.ndarray:
         """Haplotypes int8 [2n, C] of items that share a window, over its context."""
@@ -68,14 +71,18 @@ class ChromosomeData:
         return mask_window(self.windows, self.shards, window, self.hidden[mask])
 
 
-def open_chromosomes(panel: PanelFiles, draw: DrawFiles) -> list[ChromosomeData]:
-    """Open chromosomes for one draw.
+def open_chromosomes(
+    panel: PanelFiles, draw: DrawFiles, passes: Passes | None = None
+) -> list[ChromosomeData]:
+    """Open chromosomes for one draw. Without `passes` one of the processor's cores follows
+    haplotypes.
 
     Raises InputError where the files of a chromosome come from two runs.
     """
     by_stage = panel.genotypes, panel.frequencies, panel.windows, panel.shards
     by_chromosome = zip(*by_stage, draw.masks, draw.neighbours, draw.rates, strict=True)
-    return [open_chromosome(panel.samples, *paths) for paths in by_chromosome]
+    opened = [open_chromosome(panel.samples, *paths) for paths in by_chromosome]
+    return [replace(one, passes=passes) for one in opened] if passes else opened
 
 
 def open_chromosome(

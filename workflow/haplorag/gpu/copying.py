@@ -46,15 +46,15 @@ def trace_queries(
     """
     ids = np.empty((len(queries.alleles), 0), dtype=np.int64) if ids is None else ids
     size = panel, len(model.settings), ids.shape[1], evident
-    kept = sum(each.numel() for each in _make_room(1, *size, device=torch.device("meta")))
+    kept = sum(each.numel() for each in _make_room(1, *size, "meta"))
     wishes = Wishes(evident, bool(ids.shape[1]), kept)
     follower = Follower(panel, model, device, wishes)
     pinned = device.type == "cuda"
     for some in split_queries(queries, len(panel.core), len(model.settings), evident):
-        host = _make_room(some.stop - some.start, *size, pin_memory=pinned)
+        host = _make_room(some.stop - some.start, *size, pinned=pinned)
         for rows in follower.split(some.stop - some.start, some.start):
             part = Queries(queries.alleles[rows], queries.owner[rows])
-            told = _make_room(rows.stop - rows.start, *size, device=device)
+            told = _make_room(rows.stop - rows.start, *size, device)
             wanted = torch.from_numpy(ids[rows].astype(np.int64)).to(device)
             for reading in follower.follow(part):
                 _fill(told, reading, evident, wanted)
@@ -98,13 +98,24 @@ def expect_events(
 
 
 def _make_room(
-    queries: int, panel: PanelBits, settings: int, interest: int, evident: int, **where: object
+    queries: int,
+    panel: PanelBits,
+    settings: int,
+    interest: int,
+    evident: int,
+    device: str | torch.device = "cpu",
+    pinned: bool = False,
 ) -> _Told:
-    """Room for what so many queries are told, somewhere."""
+    """Room for what so many queries are told, on a device or where one can copy from it."""
     core, places = len(panel.core), len(panel.groups.before)
     told = evident >= 0
     shapes = (settings, core), (settings, places, interest), (told * core,), (told * core,)
-    return _Told(*(torch.empty((queries, *each), **where) for each in (*shapes, (told * places,))))
+    return _Told(
+        *(
+            torch.empty((queries, *each), device=device, pin_memory=pinned)
+            for each in (*shapes, (told * places,))
+        )
+    )
 
 
 def _fill(told: _Told, reading: Reading, evident: int, ids: Tensor) -> None:

@@ -102,29 +102,33 @@ def go_forward(
     query = tl.program_id(0) * LANES + tl.arange(0, LANES)
     setting = tl.program_id(1)
     lanes = queries * tl.num_programs(1)
-    lane = setting * queries + query
-    cell = lane[:, None] * (BLOCK * TILES) + tl.arange(0, BLOCK)[None, :]
+    cell = query[:, None] * (BLOCK * TILES) + tl.arange(0, BLOCK)[None, :]
+    switch, mismatch = switch + setting * (sites + 1), mismatch + setting * sites
+    # From here on arrays by lane begin with the setting's.
+    skipped = setting * queries
+    states, totals = states + skipped * (BLOCK * TILES), totals + skipped
+    last, last_total = last + skipped * (BLOCK * TILES), last_total + skipped
     first, after = tl.load(own + query), tl.load(until + query)
     given = tl.load(share + query)
-    total = tl.load(totals + lane)
+    total = tl.load(totals + query)
     state = tl.load(states + cell)
     source = states
     for site in range(sites):
         states += lanes * (BLOCK * TILES)
         totals += lanes
         state, total = _take_site(
-            state, total, given, tl.load(switch + setting * (sites + 1) + site),
-            tl.load(alleles + query * sites + site), tl.load(mismatch + setting * sites + site),
+            state, total, given, tl.load(switch + site),
+            tl.load(alleles + query * sites + site), tl.load(mismatch + site),
             bits, first, after, haplotypes, source, last, states, cell, KEEP, BLOCK, TILES,
         )  # fmt: skip
         if KEEP:
-            tl.store(totals + lane, total)
+            tl.store(totals + query, total)
         if TILES > 1:
             source = last
         bits += BLOCK * TILES // 32
     if TILES == 1:
         tl.store(last + cell, state)
-    tl.store(last_total + lane, total)
+    tl.store(last_total + query, total)
 
 
 @triton.jit
@@ -166,24 +170,32 @@ def go_back(
     query = tl.program_id(0) * LANES + tl.arange(0, LANES)
     setting = tl.program_id(1)
     lanes = queries * tl.num_programs(1)
-    lane = setting * queries + query
     column = tl.arange(0, BLOCK)
-    cell = lane[:, None] * (BLOCK * TILES) + column[None, :]
+    cell = query[:, None] * (BLOCK * TILES) + column[None, :]
+    switch, mismatch = switch + setting * (sites + 1), mismatch + setting * sites
+    from_left, from_right = from_left + setting * places, from_right + setting * places
+    # From here on arrays by lane begin with the setting's.
+    skipped = setting * queries
+    front, front_total = front + skipped * (BLOCK * TILES), front_total + skipped
+    behind, behind_total = behind + skipped * (BLOCK * TILES), behind_total + skipped
+    carried, weighed = carried + skipped * cores, weighed + skipped * places
+    if WEIGHTS:
+        weights += skipped * (BLOCK * TILES)
     first, after = tl.load(own + query), tl.load(until + query)
     given = tl.load(share + query)
-    total = tl.load(behind_total + lane)
+    total = tl.load(behind_total + query)
     state = tl.load(behind + cell)
     for step in range(sites):
         site = sites - 1 - step
         state, total = _take_site(
-            state, total, given, tl.load(switch + setting * (sites + 1) + site + 1),
-            tl.load(alleles + query * sites + site), tl.load(mismatch + setting * sites + site),
+            state, total, given, tl.load(switch + site + 1),
+            tl.load(alleles + query * sites + site), tl.load(mismatch + site),
             bits, first, after, haplotypes, behind, behind, behind, cell, False, BLOCK, TILES,
         )  # fmt: skip
-        ahead_total = tl.load(front_total + lane)
+        ahead_total = tl.load(front_total + query)
         for place in range(tl.load(place_of + site), tl.load(place_of + site + 1)):
-            near = tl.load(from_left + setting * places + place)
-            far = tl.load(from_right + setting * places + place)
+            near = tl.load(from_left + place)
+            far = tl.load(from_right + place)
             stay, leak = (1.0 - near) / ahead_total, near * given
             stays, leaks = (1.0 - far) / total, far * given
             start = tl.load(core_of + place)
@@ -200,10 +212,10 @@ def go_back(
                 if WEIGHTS:
                     tl.store(weights + place * lanes * (BLOCK * TILES) + cell + shift, weight)
                 _sum_carriers(
-                    weight, core_bits, column + shift, lane * cores, carried, start, stop,
+                    weight, core_bits, column + shift, query * cores, carried, start, stop,
                     BLOCK, TILES,
                 )  # fmt: skip
-                if EVIDENT >= 0:
+                if EVIDENT >= 0:  # noqa: SIM102 - known when it is compiled
                     if setting == EVIDENT:
                         # Made anew, so that registers hold one of them at a time.
                         side = _move(tl.load(front + cell + shift), stay, leak)
@@ -218,10 +230,10 @@ def go_back(
                         )  # fmt: skip
                 if TILES > 1:
                     tl.debug_barrier()
-            tl.store(weighed + lane * places + place, summed)
+            tl.store(weighed + query * places + place, summed)
         front -= lanes * (BLOCK * TILES)
         front_total -= lanes
         bits -= BLOCK * TILES // 32
     if TILES == 1:
         tl.store(behind + cell, state)
-    tl.store(behind_total + lane, total)
+    tl.store(behind_total + query, total)

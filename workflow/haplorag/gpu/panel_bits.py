@@ -16,10 +16,11 @@ from haplorag.panel.haplotypes import ShardSet
 WORD = 32
 # Columns of one tile at the most, cells (lanes x columns) of a program, so that its registers hold
 # them, and its lanes.
-WIDEST_TILE, MOST_CELLS_OF_PROGRAM, MOST_LANES = 8192, 2**14, 8
-# Tiles of a panel that needs several.
-TILE = 4096
-CELLS_OF_WARP = 1024
+WIDEST_TILE, MOST_CELLS_OF_PROGRAM, MOST_LANES = 8192, 2**13, 8
+# Of sixteen warps a thread may have 128 registers.
+CELLS_OF_WARP, MOST_WARPS = 512, 16
+# Tiles of a panel that needs several, and warps that take two lanes through one.
+TILE, TILE_WARPS = 4096, 8
 
 
 class Shape(NamedTuple):
@@ -109,10 +110,9 @@ def choose_shape(haplotypes: int) -> Shape:
     """A shape for a panel of so many haplotypes: one tile where registers hold it."""
     block = max(WORD, 1 << (haplotypes - 1).bit_length())
     if block > WIDEST_TILE:
-        return Shape(2, TILE, -(-haplotypes // TILE), 2 * TILE // CELLS_OF_WARP)
-    cells = MOST_CELLS_OF_PROGRAM if block < WIDEST_TILE else WIDEST_TILE
-    lanes = min(MOST_LANES, cells // block)
-    return Shape(lanes, block, 1, min(16, max(1, lanes * block // CELLS_OF_WARP)))
+        return Shape(2, TILE, -(-haplotypes // TILE), TILE_WARPS)
+    lanes = min(MOST_LANES, MOST_CELLS_OF_PROGRAM // block)
+    return Shape(lanes, block, 1, min(MOST_WARPS, max(1, lanes * block // CELLS_OF_WARP)))
 
 
 def read_panel_bits(

@@ -10,11 +10,11 @@ from operator import itemgetter
 import numpy as np
 
 from haplorag.alleles import ABSENT, MISSING
-from haplorag.dataset.prefetch import prefetching
 from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
 from haplorag.imputation.target import TargetChromosome
 from haplorag.imputation.target_qc import ImputedQuality, QualityWatch
+from haplorag.prefetch import prefetching
 from haplorag.qc.duplicates import DuplicateFinder
 from haplorag.vcf.fates import USED
 from haplorag.vcf.writer import ImputedWriter, Site

@@ -62,7 +62,7 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
             # Who has one haplotype all along is followed once.
             some = start + np.flatnonzero(there[start : start + step])
             traced = followed.trace(Queries(known[some], np.full(len(some), -1)), evident)
-            found = answer(traced, followed.sites, len(some), mixture)
+            found = answer(traced, followed.sites, len(some), mixture, passes.threads)
             levels[some] = np.rint(found * LEVELS)
         windows = choose_windows(panel, wanted)
         yield from _cut_windows(panel, target, known, core[asked], levels, windows)

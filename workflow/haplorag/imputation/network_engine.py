@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -11,7 +13,7 @@ from haplorag.imputation.engine import Engine, Progress, Windows, choose_windows
 from haplorag.imputation.imputer import Imputer, PanelChromosome
 from haplorag.imputation.target import TargetChromosome
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.li_stephens.passes import Passes
+from haplorag.li_stephens.passes import Passes, trace_window
 from haplorag.network.device import telling_what_to_lower
 from haplorag.network.model import load_network, predict
 from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns, mask_window
@@ -44,8 +46,9 @@ def build_network_engine(
             haplotypes[:, typed], reference, inside, own, neighbours, threads
         )
         unknown = np.zeros(len(haplotypes) // 2, dtype=np.int64)
+        trace = partial(trace_window, passes, copying)
         batch, _ = cut_batch(
-            view, copying, haplotypes, ids, nobody, panel.frequencies, unknown, reads
+            view, trace, haplotypes, ids, nobody, panel.frequencies, unknown, reads
         )
         with telling_what_to_lower("imputation.batch_people", batch_people):
             found = predict(network, batch.to(device)).cpu().numpy()

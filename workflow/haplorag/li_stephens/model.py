@@ -1,9 +1,9 @@
-"""Li and Stephens' model over the whole panel: along a chromosome, or in sight of a window."""
+"""Li and Stephens' model over the whole panel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -17,44 +17,11 @@ from haplorag.li_stephens.mixture import (
     mix_settings,
 )
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.li_stephens.segments import PanelSegments, cut_segments
-from haplorag.li_stephens.site_groups import SiteGroups
+from haplorag.li_stephens.segments import PanelSegments
 from haplorag.li_stephens.states import allocate_read_out
-from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
 
 # Probabilities that `impute_sites` has in memory at a time, under all settings of the model.
 MOST_PROBABILITIES = 2**26
-
-
-class TracedWindow(NamedTuple):
-    """Probability of ALT float32 [Q, L] at core sites, and of copying each haplotype of interest,
-    float32 [Q, P, K], at each group of core sites; both are means over the settings."""
-
-    alternate: np.ndarray
-    posterior: np.ndarray
-    groups: SiteGroups
-
-
-def trace_window(
-    window: MaskedWindow,
-    model: CopyingModel,
-    haplotypes: np.ndarray,
-    ids: np.ndarray,
-    owner: np.ndarray,
-    panel_typed: int,
-    threads: int,
-) -> TracedWindow:
-    """Run haplotypes int8 [Q, S] through the panel over a window's core and the nearest
-    `panel_typed` typed sites a side.
-
-    `ids` int [Q, K] are haplotypes of interest (-1 for none), `owner` int [Q] as in `Queries`.
-    """
-    columns, _ = choose_typed_columns(window.hidden, window.core, panel_typed)
-    panel = cut_segments(window.shards, window.sites[columns], window.core_sites, model.distance)
-    queries = Queries(haplotypes[:, columns], owner)
-    traced = run_forward_backward(queries, panel, model, threads, ids)
-    alternate, posterior = traced.alternate.mean(axis=1), traced.posterior.mean(axis=1)
-    return TracedWindow(alternate, posterior, panel.groups)
 
 
 def impute_sites(
@@ -72,7 +39,7 @@ def impute_sites(
     evident = -1 if mixture is None else mixture.evident
     traced = trace_queries(queries, panel, model, threads, evident)
     sites = describe_sites(panel, model)
-    return answer(traced, sites, len(queries.alleles), mixture)
+    return answer(traced, sites, len(queries.alleles), mixture, threads)
 
 
 def answer(
@@ -80,15 +47,23 @@ def answer(
     sites: SiteFacts,
     haplotypes: int,
     mixture: Mixture | None,
+    threads: int,
 ) -> np.ndarray:
     """What so many haplotypes, some at a time, are told, as one answer float32 [Q, L]: the mean
-    over the settings, or what a mixture makes of it."""
+    over the settings, or what a mixture makes of it in so many threads."""
     found = np.empty((haplotypes, len(sites.group)), dtype=np.float32)
-    for some, told in traced:
+
+    def mix(told: Traced) -> np.ndarray:
         if mixture is None:
-            found[some] = told.alternate.mean(axis=1)
-        else:
-            found[some] = mix_settings(mixture, told, sites)
+            return told.alternate.mean(axis=1)
+        return mix_settings(mixture, told, sites)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for some, told in traced:
+            rows = np.array_split(np.arange(some.start, some.stop), threads)
+            parts = zip(*(np.array_split(each, threads) for each in told), strict=True)
+            for part, answered in zip(rows, pool.map(mix, map(Traced._make, parts)), strict=True):
+                found[part] = answered
     return found
 
 
@@ -98,12 +73,15 @@ def trace_queries(
     model: CopyingModel,
     threads: int,
     evident: int = -1,
+    ids: np.ndarray | None = None,
 ) -> Iterator[tuple[slice, Traced]]:
     """Run haplotypes through the panel, as many at a time as memory allows; gives which, and what
-    they are told. `evident` is as in `run_forward_backward`; haplotypes of a sample go together."""
+    they are told. `evident` and `ids` are as in `run_forward_backward`; haplotypes of a sample go
+    together."""
     for some in split_queries(queries, len(panel.core), len(model.settings), evident):
         part = Queries(queries.alleles[some], queries.owner[some])
-        yield some, run_forward_backward(part, panel, model, threads, evident=evident)
+        wanted = None if ids is None else ids[some]
+        yield some, run_forward_backward(part, panel, model, threads, wanted, evident)
 
 
 def split_queries(queries: Queries, core: int, settings: int, evident: int) -> Iterator[slice]:

@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from haplorag.errors import InputError
 from haplorag.imputation.chromosome import impute_chromosome
@@ -19,15 +18,12 @@ from haplorag.imputation.target_phasing import TargetPhaser, may_phase
 from haplorag.imputation.target_qc import ImputedQuality, TargetQuality, list_figures
 from haplorag.io.atomic import borrowing_folder
 from haplorag.io.tables import write_table
-from haplorag.li_stephens.passes import CorePasses, Passes
+from haplorag.li_stephens.passes import CorePasses
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import ImputationSettings, PhasingSettings
 from haplorag.vcf.reader import read_vcf_header
 from haplorag.vcf.writer import writing_imputed
-
-if TYPE_CHECKING:
-    import torch
 
 log = logging.getLogger(__name__)
 COLUMNS = ["chromosome", "position", "ref", "alt", "fate", "remarks", "explanation"]
@@ -110,24 +106,17 @@ def _build_engine(
     if imputer.reads is None and not gpus:
         return build_panel_engine(imputer, people, CorePasses(threads))
     # Loading torch takes seconds, and only networks and GPUs ask for it.
+    from haplorag.gpu.choice import choose_passes
     from haplorag.network.device import choose_device, configure_runtime
 
     device = choose_device(gpus)
     configure_runtime(device, threads)
-    passes = _choose_passes(device, threads)
+    passes = choose_passes(device, threads, "imputation.batch_people", people)
     if imputer.reads is None:
         return build_panel_engine(imputer, people, passes)
     from haplorag.imputation.network_engine import build_network_engine
 
     return build_network_engine(imputer, people, passes, device, threads)
-
-
-def _choose_passes(device: torch.device, threads: int) -> Passes:
-    if device.type == "cpu":
-        return CorePasses(threads)
-    from haplorag.gpu.passes import GpuPasses
-
-    return GpuPasses(device)
 
 
 def _check_target(

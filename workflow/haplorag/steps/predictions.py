@@ -13,14 +13,15 @@ from torch import nn
 from haplorag.dataset.batches import WindowBatch, iterate_in_order
 from haplorag.dataset.chromosome import ChromosomeData, open_chromosomes
 from haplorag.dataset.files import DrawFiles, PanelFiles
-from haplorag.dataset.prefetch import prefetching
 from haplorag.evaluation.predictions import create_predictions
+from haplorag.gpu.choice import choose_passes
 from haplorag.io.hdf5 import creating_arrays
 from haplorag.network.device import choose_device, configure_runtime, telling_what_to_lower
 from haplorag.network.model import build_network, predict
 from haplorag.network.weights import load_weights
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
+from haplorag.prefetch import prefetching
 from haplorag.settings import NetworkSettings
 
 log = logging.getLogger(__name__)
@@ -44,11 +45,13 @@ def predictions(
     InputError where they come from two runs, or the weights do not fit.
     """
     device = choose_device(gpus)
-    configure_runtime(device, count_threads(threads))
+    threads = count_threads(threads)
+    configure_runtime(device, threads)
+    passes = choose_passes(device, threads, "imputation.batch_people", batch_people)
     trained = build_network(network)
     load_weights(weights, trained)
     trained = trained.to(device)
-    (chromosome,) = open_chromosomes(panel, draw)
+    (chromosome,) = open_chromosomes(panel, draw, passes)
     people = np.unique(chromosome.retrieved.person)
     shape = (1, len(chromosome.names), len(people), chromosome.hidden.shape[1], 2)
     started = time.perf_counter()
@@ -80,7 +83,7 @@ def _write_batch(
 def _predict_hidden(network: nn.Module, piece: WindowBatch, typed: np.ndarray) -> np.ndarray:
     """Probability of ALT float32 [person, core, 2] at hidden sites, NaN at `typed` bool [core]."""
     device = next(network.parameters()).device
-    with telling_what_to_lower("imputation.batch_people"):
+    with telling_what_to_lower("imputation.batch_people", len(piece.people)):
         probability = predict(network, piece.batch.to(device)).cpu().numpy()
     by_person = probability.reshape(-1, 2, len(typed)).swapaxes(1, 2)
     by_person[:, typed] = np.nan

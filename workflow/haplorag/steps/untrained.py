@@ -8,6 +8,7 @@ import torch
 
 from haplorag.dataset.chromosome import open_chromosomes
 from haplorag.dataset.files import DrawFiles, PanelFiles
+from haplorag.gpu.choice import choose_passes
 from haplorag.network.device import choose_device, configure_runtime
 from haplorag.network.model import build_network, count_parameters
 from haplorag.network.weights import save_weights
@@ -42,12 +43,14 @@ def untrained(
     come from two runs.
     """
     device = choose_device(gpus)
-    configure_runtime(device, count_threads(threads))
+    threads = count_threads(threads)
+    configure_runtime(device, threads)
     torch.manual_seed(seed_of(seed, "untrained", model) % 2**63)
     built = build_network(network).to(device)
     parameters = count_parameters(built)
     log.info("%s: %d parameters, on %s", model, parameters, device)
-    scores = validate(built, open_chromosomes(panel, validation), network, settings)
+    passes = choose_passes(device, threads, "training.batch_people", settings.batch_people)
+    scores = validate(built, open_chromosomes(panel, validation, passes), network, settings)
     score = score_validation(scores, settings.stop_on)
     loss, r2 = (abs(score_validation(scores, figure)) for figure in ("loss", "r2"))
     log.info("epoch 000: validation loss %.5f, r2 %.4f", loss, r2)

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from haplorag.dataset.batches import iterate_shuffled
 from haplorag.dataset.chromosome import ChromosomeData
-from haplorag.dataset.prefetch import prefetching
 from haplorag.errors import InputError
 from haplorag.network.batch import Batch
 from haplorag.network.device import autocast, telling_what_to_lower
+from haplorag.prefetch import prefetching
 from haplorag.seeding import seed_of
 from haplorag.settings import NetworkSettings, OptimisationSettings
 from haplorag.training.distributed import (

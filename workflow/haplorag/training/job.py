@@ -11,6 +11,7 @@ from typing import Any
 
 from haplorag.dataset.chromosome import ChromosomeData, open_chromosomes
 from haplorag.dataset.files import DrawFiles, PanelFiles
+from haplorag.gpu.choice import choose_passes
 from haplorag.io.atomic import copy_whole
 from haplorag.io.checksums import checksum
 from haplorag.network.device import choose_device, configure_runtime
@@ -60,6 +61,8 @@ def run_epoch(
     relaunch_with_torchrun(gpus)
     device = choose_device(gpus)
     configure_runtime(device, threads)
+    people = task.settings.batch_people
+    passes = choose_passes(device, threads, "training.batch_people", people)
     started = time.perf_counter()
     with process_group(device) as writes:
         network = build_network(task.network)
@@ -73,13 +76,14 @@ def run_epoch(
         learner = Learner(network, optimiser)
         checkpoint = _open_checkpoint(learner, task, files, history)
         progress = EpochProgress(**(checkpoint.load() or {"step": state["step"]}))
-        chromosomes = open_chromosomes(files.panel, files.draw)
+        chromosomes = open_chromosomes(files.panel, files.draw, passes)
         minutes = task.settings.save_minutes if writes else math.inf
         with checkpoint.saving(minutes) as save:
             train_epoch(learner, chromosomes, task, progress, save)
         if not writes:
             return
-        record = _judge_epoch(learner, task, files, progress)
+        judged = open_chromosomes(files.panel, files.validation, passes)
+        record = _judge_epoch(learner, task, judged, progress)
         history = history.add(record, task.settings)
         history = _write_epoch(learner, task, files, progress.step, history)
         _write_figures(task, files, history, started, chromosomes)
@@ -104,10 +108,9 @@ def _open_checkpoint(
 
 
 def _judge_epoch(
-    learner: Learner, task: EpochTask, files: JobFiles, progress: EpochProgress
+    learner: Learner, task: EpochTask, chromosomes: list[ChromosomeData], progress: EpochProgress
 ) -> EpochRecord:
     """Judge the network after an epoch on the validation draw."""
-    chromosomes = open_chromosomes(files.panel, files.validation)
     validation = validate(learner.network, chromosomes, task.network, task.settings)
     stop_on = task.settings.stop_on
     score = score_validation(validation, stop_on)

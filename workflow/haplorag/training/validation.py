@@ -16,7 +16,6 @@ from torch import nn
 from haplorag.alleles import sum_dosages, sum_genotypes
 from haplorag.dataset.batches import WindowBatch, iterate_in_order
 from haplorag.dataset.chromosome import ChromosomeData
-from haplorag.dataset.prefetch import prefetching
 from haplorag.errors import InputError
 from haplorag.evaluation.metrics import (
     COUNTS,
@@ -29,6 +28,7 @@ from haplorag.evaluation.metrics import (
 )
 from haplorag.network.device import autocast, telling_what_to_lower
 from haplorag.panel.frequencies import COMMON_MAF, MAF_EDGES
+from haplorag.prefetch import prefetching
 from haplorag.settings import NetworkSettings, OptimisationSettings
 from haplorag.training.history import MaskScores
 from haplorag.training.loss import compute_loss

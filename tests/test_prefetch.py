@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from haplorag.dataset.prefetch import prefetching
+from haplorag.prefetch import prefetching
 
 
 def list_threads():
