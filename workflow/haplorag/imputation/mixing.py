@@ -19,6 +19,7 @@ from haplorag.li_stephens.mixture import (
 )
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes
+from haplorag.network.layers import train_layers
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import MixtureSettings
 
@@ -56,9 +57,6 @@ def learn_mixture(
     if len(examples.mean) < LEAST_EXAMPLES:
         log.info("only %d examples to weigh settings by: their mean is used", len(examples.mean))
         return None
-    # Loading torch takes seconds, and most jobs of a run learn nothing.
-    from haplorag.network.layers import train_layers
-
     center = examples.features.mean(axis=0)
     scale = examples.features.std(axis=0) + np.float32(1e-3)
     seen = (examples.features - center) / scale

@@ -10,7 +10,7 @@ import numpy as np
 from haplorag.li_stephens.numba_jit import jit
 
 # What a haplotype costs at the ends of a block, beside a group at one typed site of it.
-HAPLOTYPE_COST = 1.5
+HAPLOTYPE_COST = 0.7
 
 
 class HaplotypeBlocks(NamedTuple):

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from haplorag.alleles import ABSENT
-from haplorag.li_stephens.forward_backward import LANES, pass_back
+from haplorag.li_stephens.forward_backward import pass_back
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import Chances, PanelSegments, Segment
-from haplorag.li_stephens.states import Lanes, LaneStates, Scratch, start_states
+from haplorag.li_stephens.states import Lanes, LaneStates, Scratch, copy_states, start_states
+from haplorag.li_stephens.vectors import LANES
 from haplorag.panel.ploidy import find_own_rows
 
 
@@ -32,7 +33,7 @@ class Chunk:
     """So many haplotypes under a setting as there are lanes, of which the first `size` count.
 
     `query` and `setting` int64 [lane] number them; `chances` has those of every setting and
-    segment.
+    segment. `evident` says whether evidence is wanted.
     """
 
     queries: Queries
@@ -42,6 +43,7 @@ class Chunk:
     setting: np.ndarray
     size: int
     scratch: Scratch
+    evident: bool
 
     def follow(self) -> Iterator[tuple[Segment, Lanes, LaneStates, LaneStates]]:
         """Segments from left to right, with their lanes and the states on either side.
@@ -57,7 +59,7 @@ class Chunk:
             if segments[number].opens:
                 behind = start_states(segments[number - 1].haplotypes)
             else:
-                behind = LaneStates(behind.entered.copy(), behind.total.copy())
+                behind = copy_states(behind)
                 pass_back(lanes[number], segments[number].blocks, behind, self.scratch)
             ends.append(behind)
         for segment, here, end in zip(segments, lanes, reversed(ends), strict=True):
@@ -69,21 +71,36 @@ class Chunk:
         """The lanes along one segment."""
         segment = self.panel.segments[number]
         own = find_own_rows(segment.rows, self.queries.owner[self.query])
-        others = segment.haplotypes - (own[:, 1] - own[:, 0])
-        alleles = np.ascontiguousarray(self.queries.alleles[self.query, segment.typed])
-        counts = (np.arange(LANES) < self.size) & (alleles != ABSENT).all(axis=1)
+        pieces, others = _cut_pieces(own, segment.haplotypes)
+        alleles = self.queries.alleles[self.query, segment.typed].T
+        counts = (np.arange(LANES) < self.size) & (alleles != ABSENT).all(axis=0)
         chances = [self.chances[setting][number] for setting in self.setting]
+        mismatch = np.stack([chance.mismatch for chance in chances], axis=1)
+        match = 1 - mismatch
+        share = 1 / (segment.haplotypes - (own[:, 1] - own[:, 0]))
         return Lanes(
-            alleles,
+            np.ascontiguousarray(alleles),
             own,
-            (1 / others).astype(np.float32),
+            pieces,
+            others,
+            share[None].astype(np.float32),
             counts.astype(np.float32),
-            np.zeros(LANES, dtype=bool),
-            np.stack([chance.switch for chance in chances]),
-            np.stack([chance.from_left for chance in chances]),
-            np.stack([chance.from_right for chance in chances]),
-            np.stack([chance.mismatch for chance in chances]),
+            self.evident,
+            np.stack([chance.switch for chance in chances], axis=1),
+            np.stack([chance.from_left for chance in chances], axis=1),
+            np.stack([chance.from_right for chance in chances], axis=1),
+            np.select([alleles == 0, alleles == 1], [match, mismatch], np.float32(1)),
+            np.select(
+                [alleles == 0, alleles == 1], [mismatch - match, match - mismatch], np.float32(0)
+            ),
         )
+
+
+def _cut_pieces(own: np.ndarray, haplotypes: int) -> tuple[np.ndarray, np.ndarray]:
+    """`Lanes.pieces` and `Lanes.others` of the lanes' own rows int64 [lane, 2]."""
+    pieces = np.unique(np.append(own, [0, haplotypes]))
+    is_own = (own[:, 0] <= pieces[:-1, None]) & (pieces[:-1, None] < own[:, 1])
+    return pieces, (~is_own).astype(np.float32)
 
 
 def follow_chunks(
@@ -92,6 +109,7 @@ def follow_chunks(
     panel: PanelSegments,
     model: CopyingModel,
     threads: int,
+    evident: bool = False,
 ) -> None:
     """Call `run` with chunks that hold every query under every setting, in threads of our own.
 
@@ -109,7 +127,7 @@ def follow_chunks(
             pair = np.minimum(start + np.arange(LANES), pairs - 1)
             query, setting = np.divmod(pair, settings)
             size = min(LANES, pairs - start)
-            run(Chunk(queries, panel, chances, query, setting, size, scratch))
+            run(Chunk(queries, panel, chances, query, setting, size, scratch, evident))
 
     # Of numba's own threads the last bits would depend, see `numba_jit.jit`.
     with ThreadPoolExecutor(threads) as pool:

@@ -117,18 +117,17 @@ def run_forward_backward(
         for segment, lanes, ahead, behind in chunk.follow():
             groups = segment.groups
             told = allocate_read_out(int(groups.first[-1]), len(groups.before), ids.shape[1])
-            asked = lanes._replace(evident=chunk.setting == evident)
-            read_segment(asked, segment.blocks, groups, ahead, behind, chunk.scratch, wanted, told)
+            read_segment(lanes, segment.blocks, groups, ahead, behind, chunk.scratch, wanted, told)
             first = int(groups.first[0])
-            traced.alternate[(*rows, segment.core)] = told.alternate[: chunk.size, first:]
+            traced.alternate[(*rows, segment.core)] = told.alternate[first:, : chunk.size].T
             traced.posterior[(*rows, segment.places)] = told.posterior[: chunk.size]
             if len(told_of):
                 some = rows[0][told_of]
-                traced.ahead[some, segment.core] = told.ahead[told_of, first:]
-                traced.behind[some, segment.core] = told.behind[told_of, first:]
-                traced.agreement[some, segment.places] = told.agreement[told_of]
+                traced.ahead[some, segment.core] = told.ahead[first:, told_of].T
+                traced.behind[some, segment.core] = told.behind[first:, told_of].T
+                traced.agreement[some, segment.places] = told.agreement[:, told_of].T
 
-    follow_chunks(read, queries, panel, model, threads)
+    follow_chunks(read, queries, panel, model, threads, evident >= 0)
     return traced
 
 

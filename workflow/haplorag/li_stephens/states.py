@@ -1,8 +1,8 @@
 """What the passes along a chromosome hold: lanes, their states, and the memory of a thread.
 
-A lane is one haplotype under one setting of the model. `LANES` of them are followed side by side:
-what is dear about a panel, to look up the group of each haplotype, is done once for all. States of
-haplotypes are [N, lane], all that is kept by group is [lane, group].
+A lane is one haplotype under one setting of the model. `LANES` of them are followed side by side,
+as one vector of the processor: what is dear about a panel, to look up the group of each haplotype,
+is done once for all.
 """
 
 from __future__ import annotations
@@ -11,37 +11,45 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.li_stephens.forward_backward import LANES
+from haplorag.li_stephens.vectors import LANES
 
-# Numbers that two arrays lie apart at the least: four vectors of 512 bits, and as much again.
-APART = 128
+# Vectors that lie across two lines of the processor's cache are slower to read.
+LINE = 64
 
 
 class Lanes(NamedTuple):
     """What is followed along a segment with T typed sites and P groups of core sites.
 
-    `alleles` int8 [lane, T] (-1 where missing); `own` int64 [lane, 2] the half-open range of the
-    panel's rows that are the haplotype's own sample, empty for none; `share` [lane] what a switch
-    gives each haplotype; `counts` [lane] 0 for a lane that only fills up, or whose haplotype there
-    is not; `evident` bool [lane] those of which evidence is wanted. Probabilities float32: `switch`
-    [lane, T + 1] of a switch before each typed site and after the last one, `from_left` and
-    `from_right` [lane, P] of one between a group of core sites and the typed site on that side,
-    `mismatch` [lane, T] of an allele that is not the copied one.
+    `alleles` int8 [T, lane] (-1 where missing); `own` int64 [lane, 2] the half-open range of the
+    panel's rows that are the haplotype's own sample, empty for none. The panel's rows fall into
+    pieces that begin at `pieces` int64 [K + 1]; `others` [K, lane] is 0 where a piece is the lane's
+    own, and else 1. `share` [1, lane] is what a switch gives each haplotype; `counts` [lane] is 0
+    for a lane that only fills up, or whose haplotype there is not; `evident` says whether evidence
+    is wanted.
+
+    Probabilities float32: `switch` [T + 1, lane] of a switch before each typed site and after the
+    last one, `from_left` and `from_right` [P, lane] of one between a group of core sites and the
+    typed site on that side. How well REF agrees with a haplotype at each typed site, and how much
+    better ALT does, are `reference` and `change` [T, lane].
     """
 
     alleles: np.ndarray
     own: np.ndarray
+    pieces: np.ndarray
+    others: np.ndarray
     share: np.ndarray
     counts: np.ndarray
-    evident: np.ndarray
+    evident: bool
     switch: np.ndarray
     from_left: np.ndarray
     from_right: np.ndarray
-    mismatch: np.ndarray
+    reference: np.ndarray
+    change: np.ndarray
 
 
 class LaneStates(NamedTuple):
-    """States of all haplotypes float32 [N, lane], on either side of a segment, and their sums."""
+    """States of all haplotypes float32 [N, lane], on either side of a segment, and their sums [1,
+    lane]."""
 
     entered: np.ndarray
     total: np.ndarray
@@ -50,11 +58,11 @@ class LaneStates(NamedTuple):
 class ReadOut(NamedTuple):
     """What lanes tell of a segment's core sites, float32.
 
-    `alternate` [lane, L] is the probability of ALT; `posterior` [lane, P, I] that of copying each
-    haplotype of interest, at each group of core sites. Of lanes that are `evident`: `ahead` and
-    `behind` [lane, L], the probability of ALT as the typed sites before and after a site alone have
-    it, and `agreement` [lane, P], how much likelier it is that both sides copy the same haplotype
-    than by chance.
+    `alternate` [L, lane] is the probability of ALT; `posterior` [lane, P, I] that of copying each
+    haplotype of interest, at each group of core sites. `agreement` [P, lane] is how much likelier
+    it is that both sides copy the same haplotype than by chance. Where evidence is wanted, `ahead`
+    and `behind` [L, lane] are the probability of ALT as the typed sites before and after a site
+    alone have it.
     """
 
     alternate: np.ndarray
@@ -67,18 +75,16 @@ class ReadOut(NamedTuple):
 class Scratch(NamedTuple):
     """Memory of one thread for a segment, float32; see `allocate_scratch`.
 
-    `entered` [block, N, lane], `total` [block, lane] and `by_group` [lane, groups of all blocks]
+    `entered` [block, N, lane], `total` [block, lane] and `by_group` [groups of all blocks, lane]
     are the states that each block is entered with from the left, and their sums. Of a block,
-    `members`, `behind` and `products` [lane, group] are the groups' sizes without a lane's own
+    `members`, `behind` and `products` [group, lane] are the groups' sizes without a lane's own
     haplotypes, and sums of the states that haplotypes come with from the right and of their
     products with `entered`.
 
-    Lane after lane goes through a block, so that what it needs stays near the processor. After
-    none, one, two, ... of its typed sites, `kept` and `gained` [sites + 1, group] are what groups
-    keep of the states they entered with and what they gain, `sums` [sites + 1] the sum over all
-    haplotypes. From the right `stays` and `gains` [2, group] are the same, one row read while the
-    other is written. `weight` [group] are weights of copying. `keeps` and `adds` [group, lane] hold
-    sums, or what groups keep and gain, while haplotypes are gone through.
+    After none, one, two, ... of a block's typed sites, `kept` and `gained` [sites + 1, group, lane]
+    are what groups keep of the states they entered with and what they gain, `sums` [sites + 1,
+    lane] the sum over all haplotypes. From the right `stays` and `gains` [2, group, lane] are the
+    same, one row read while the other is written.
     """
 
     entered: np.ndarray
@@ -92,9 +98,6 @@ class Scratch(NamedTuple):
     sums: np.ndarray
     stays: np.ndarray
     gains: np.ndarray
-    weight: np.ndarray
-    keeps: np.ndarray
-    adds: np.ndarray
 
 
 def allocate_scratch(
@@ -102,35 +105,39 @@ def allocate_scratch(
 ) -> Scratch:
     """Memory for segments of at most so many blocks, with so many groups in all, whose blocks have
     at most `longest` typed sites and `widest` groups.
-
-    Compiled loops add up by vectors only what lies far enough apart, and otherwise one by one, with
-    other last bits. Where arrays come to lie in memory is chance: rows that are read and written at
-    once are kept apart.
     """
-    width = max(widest, APART)
-
-    def make(*shape: int) -> np.ndarray:
-        size = int(np.prod(shape))
-        return np.empty(size + 2 * APART, dtype=np.float32)[APART : APART + size].reshape(shape)
-
     return Scratch(
-        make(blocks, haplotypes, LANES), make(blocks, LANES), make(LANES, groups),
-        make(LANES, width), make(LANES, width), make(LANES, width),
-        make(longest + 1, width), make(longest + 1, width), make(longest + 1),
-        make(2, width), make(2, width), make(width), make(width, LANES), make(width, LANES),
+        _allocate(blocks, haplotypes), _allocate(blocks), _allocate(groups),
+        _allocate(widest), _allocate(widest), _allocate(widest),
+        _allocate(longest + 1, widest), _allocate(longest + 1, widest), _allocate(longest + 1),
+        _allocate(2, widest), _allocate(2, widest),
     )  # fmt: skip
 
 
 def allocate_read_out(core: int, places: int, interest: int) -> ReadOut:
     """Room for what lanes tell of so many core sites in so many groups."""
-
-    def make(*shape: int) -> np.ndarray:
-        return np.empty((LANES, *shape), dtype=np.float32)
-
-    return ReadOut(make(core), make(places, interest), make(core), make(core), make(places))
+    posterior = np.empty((LANES, places, interest), dtype=np.float32)
+    return ReadOut(_allocate(core), posterior, _allocate(core), _allocate(core), _allocate(places))
 
 
 def start_states(haplotypes: int) -> LaneStates:
     """States at an end of a chromosome; the switch from there is certain."""
-    entered = np.zeros((haplotypes, LANES), np.float32)
-    return LaneStates(entered, np.ones(LANES, np.float32))
+    states = LaneStates(_allocate(haplotypes), _allocate(1))
+    states.entered[:] = 0
+    states.total[:] = 1
+    return states
+
+
+def copy_states(states: LaneStates) -> LaneStates:
+    """The same states in memory of their own."""
+    copied = LaneStates(_allocate(len(states.entered)), _allocate(1))
+    copied.entered[:], copied.total[:] = states
+    return copied
+
+
+def _allocate(*shape: int) -> np.ndarray:
+    """An array [..., lane] that begins with a line of the cache."""
+    size = int(np.prod(shape)) * LANES
+    room = np.empty(size + LINE // 4, dtype=np.float32)
+    first = -room.ctypes.data % LINE // 4
+    return room[first : first + size].reshape(*shape, LANES)
