@@ -9,7 +9,6 @@ lacking.
 """
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import pandas as pd
 
 from goals import count_bytes, judge, measure
 from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf, list_site_groups
+from haplorag.io.metadata import read_facts, write_facts
 from haplorag.panel.simulation import choose_array_sites, simulate_chromosome
 from haplorag.seeding import seed_of
 from haplorag.settings import DemoSettings
@@ -148,10 +148,11 @@ def make_plain(imputer: Path) -> Path:
     plain = imputer.with_name("plain")
     shutil.rmtree(plain, ignore_errors=True)
     shutil.copytree(imputer, plain)
-    facts = json.loads((plain / "imputer.json").read_text())
+    facts = read_facts(imputer / "imputer.json", "imputer")
+    del facts["format"]
     facts["li_stephens"]["settings"] = [{"switching": 1.0, "mismatch": 1.0}]
-    facts["li_stephens"]["mixture"]["people"] = 0
-    (plain / "imputer.json").write_text(json.dumps(facts))
+    facts["li_stephens"]["mixture"] |= {"people": 0, "evident": 0}
+    write_facts(plain / "imputer.json", "imputer", facts)
     return plain
 
 

@@ -13,7 +13,8 @@ from haplorag.panel.haplotypes import open_shards
 from haplorag.panel.ploidy import find_own_rows
 from haplorag.panel.samples import rank_reference_samples
 from haplorag.panel.windows import read_windows
-from haplorag.retrieval.search import cut_segments, search_neighbours
+from haplorag.retrieval import search as search_module
+from haplorag.retrieval.search import EqualHaplotypes, cut_segments, search_neighbours
 from haplorag.settings import NeighbourSettings
 from haplorag.steps.neighbours import neighbours
 from support import random_haplotypes
@@ -94,6 +95,25 @@ def test_batches_of_queries_change_nothing(room, monkeypatch):
         search(queries, reference, np.ones(90, dtype=bool), settings), expected, strict=True
     ):
         np.testing.assert_array_equal(found, wanted)
+
+
+@bounds(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 30), st.integers(3, 120), st.integers(1, 90))
+def test_equal_haplotypes_are_compared_once_to_the_same_end(seed, kinds, people, count):
+    generator = np.random.default_rng(seed)
+    reference = random_haplotypes(generator, kinds, 25)[
+        generator.integers(2 * kinds, size=2 * people)
+    ]
+    queries = random_haplotypes(generator, 4, 25)
+    settings = WHOLE.model_copy(update={"count": count, "segments": 3, "scales": [1, 2]})
+    owner = np.repeat(generator.integers(-1, people, 4), 2)
+    ids, distances = search(queries, reference, np.ones(25, dtype=bool), settings, owner)
+    one_by_one = EqualHaplotypes(*(np.arange(2 * people + extra) for extra in (0, 0, 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_module, "group_equal", lambda _: one_by_one)
+        plain = search(queries, reference, np.ones(25, dtype=bool), settings, owner)
+    np.testing.assert_array_equal(ids, plain[0])
+    np.testing.assert_array_equal(distances, plain[1])
 
 
 def test_segments_find_who_matches_only_in_part():

@@ -6,6 +6,7 @@ Typed columns become packed codes, FAISS finds the nearest, and nobody finds the
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import faiss
 import numpy as np
@@ -27,6 +28,17 @@ BATCH_IDS = 3 * 2**20
 Ranking = Callable[
     [np.ndarray, np.ndarray, list[tuple[int, int]], np.ndarray, int], tuple[np.ndarray, np.ndarray]
 ]
+
+
+class EqualHaplotypes(NamedTuple):
+    """Haplotypes that are equal at all typed sites, by groups, in the order of their first: `first`
+    int64 [G] is the first of each, `members` int64 [N] are all, group by group and rising, and
+    `start` int64 [G + 1] says where those of a group begin.
+    """
+
+    first: np.ndarray
+    members: np.ndarray
+    start: np.ndarray
 
 
 def search_neighbours(
@@ -105,15 +117,36 @@ def _rank_by_faiss(
     own: np.ndarray,
     wanted: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    ranked = [_rank_segment(asked, known, segment, own, wanted) for segment in segments]
-    return _merge_ranks(np.stack(ranked, axis=1), pack(asked), pack(known), wanted)
+    packed = pack(known)
+    equal = group_equal(packed)
+    distinct = known[equal.first]
+    ranked = [_rank_segment(asked, distinct, equal, segment, own, wanted) for segment in segments]
+    return _merge_ranks(np.stack(ranked, axis=1), pack(asked), packed, wanted)
+
+
+def group_equal(packed: np.ndarray) -> EqualHaplotypes:
+    """Group equal rows of packed haplotypes uint8 [N, bytes]: of a large panel a window sees few
+    that differ.
+    """
+    rows = np.ascontiguousarray(packed).view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, group = np.unique(rows, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    group = rank[group]
+    start = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=len(first)))])
+    return EqualHaplotypes(np.sort(first), np.argsort(group, kind="stable"), start)
 
 
 def _rank_segment(
-    asked: np.ndarray, known: np.ndarray, segment: tuple[int, int], own: np.ndarray, wanted: int
+    asked: np.ndarray,
+    known: np.ndarray,
+    equal: EqualHaplotypes,
+    segment: tuple[int, int],
+    own: np.ndarray,
+    wanted: int,
 ) -> np.ndarray:
     """Ids of the `wanted` nearest for one segment, int32 [Q, wanted], in order of (segment,
-    context, id).
+    context, id); `known` 0/1 [G, T] are the first of each group of equal haplotypes.
     """
 
     first, last = segment
@@ -131,10 +164,36 @@ def _rank_segment(
     index.add(codes)
     nearest = min(wanted + 2, len(known))
     index.query_batch_size = max(1, BATCH_IDS // (index.d * nearest))
-    found = index.search(encode(asked), nearest)[1].astype(np.int32)
+    distances, groups = index.search(encode(asked), nearest)
+    found = _list_members(distances, groups, equal, min(wanted + 2, len(equal.members)))
     is_own = (found >= own[:, :1]) & (found < own[:, 1:])
     order = np.argsort(is_own, axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)[:, :wanted]
+
+
+def _list_members(
+    distances: np.ndarray, groups: np.ndarray, equal: EqualHaplotypes, wanted: int
+) -> np.ndarray:
+    """The `wanted` nearest haplotypes, by distance and id, int32 [Q, wanted], of the nearest groups
+    int [Q, k] at distances int [Q, k].
+
+    Groups that were not found begin with later ids than those found at the same distance, so that
+    none of theirs is among the wanted.
+    """
+    if len(equal.first) == len(equal.members):
+        return groups.astype(np.int32)
+    sizes = np.minimum(np.diff(equal.start)[groups], wanted)
+    listed = np.full((len(groups), wanted), -1, dtype=np.int32)
+    for row, (near, group, size) in enumerate(zip(distances, groups, sizes, strict=True)):
+        # What lies beyond the last distance that is needed counts no more.
+        last = int(np.searchsorted(np.cumsum(size), wanted)) + 1
+        kept = slice(0, int(np.searchsorted(near, near[min(last, len(near)) - 1], side="right")))
+        counts = size[kept]
+        places = np.repeat(equal.start[group[kept]] - np.cumsum(counts) + counts, counts)
+        members = equal.members[places + np.arange(counts.sum())]
+        order = np.lexsort((members, np.repeat(near[kept], counts)))
+        listed[row] = members[order[:wanted]]
+    return listed
 
 
 def _merge_ranks(
