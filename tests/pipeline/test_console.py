@@ -30,7 +30,8 @@ def test_it_says_what_will_run(console):
 
 def test_a_stage_has_a_line_when_it_is_done(console, tmp_path):
     log = tmp_path / "1.log"
-    log.write_text("09:00:01 windows: 7 windows\n")
+    cost = "09:00:02 cli: took 1.5 CPU seconds, 100 MB at the most\n"
+    log.write_text(f"09:00:01 windows: 7 windows\n{cost}")
     console.announce({"windows": 2})
     before = text_of(console)
     run(console, 1, "windows", log, chromosome="1")

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-# Seconds of a job of the demo on one free core, by rule; others take one. They weigh stages against
-# each other, and the time that jobs have taken says how much longer or shorter this run's are.
+# CPU seconds of a job of the demo, by rule; others take one. They weigh stages against each other,
+# and the time that jobs have taken says how much longer or shorter this run's are.
 DEMO_SECONDS = {
-    "demo": 2, "neighbours": 2, "rates": 2, "untrained": 45, "training": 16, "predictions": 56,
-    "baselines": 4, "evaluation": 10, "plots": 2, "report": 3, "imputation": 15, "peers": 30,
+    "demo": 2, "rates": 6, "untrained": 18, "training": 24, "predictions": 28, "baselines": 10,
+    "evaluation": 10, "report": 2, "imputation": 8, "peers": 20,
 }  # fmt: skip
 # Rules that stand for files which were asked for, and do nothing.
 TARGETS = {"all", "phase", "impute", "compare"}
@@ -24,6 +24,8 @@ EVERY_JOB = {"untrained", "training"}
 SHOWN_EVERY, SAID_EVERY = 0.5, 60.0
 LAST_LINES = 8
 LOG_HEAD = re.compile(r"^\d\d:\d\d:\d\d \w+: ")
+# How a job ends its log, after what it has to say.
+COST = re.compile(r"took [\d.]+ CPU seconds")
 WIDTH = 24
 
 
@@ -37,9 +39,10 @@ class Job:
 
     @property
     def said(self) -> str:
-        """The last thing that the job said, without the time and the module."""
-        lines = [line for path in self.logs for line in read_last_lines(Path(path), 1)]
-        return LOG_HEAD.sub("", lines[-1]) if lines else ""
+        """The last thing that the job said but for its cost, without the time and the module."""
+        lines = [line for path in self.logs for line in read_last_lines(Path(path), 2)]
+        said = [LOG_HEAD.sub("", line) for line in lines]
+        return next((line for line in reversed(said) if not COST.match(line)), "")
 
 
 @dataclass
@@ -68,8 +71,8 @@ class Console:
             return
         minutes = max(1, round(weigh(counts) / 60))
         self.say(
-            f"On the demo they take about {minutes} min of one free core; "
-            "time left is told once some are done."
+            f"With a panel of the demo's size they take about {minutes} min of CPU time. "
+            "The time left is shown once some are done."
         )
         threading.Thread(target=self._watch, daemon=True).start()
 
