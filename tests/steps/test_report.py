@@ -1,6 +1,7 @@
 """The report: one file that fetches nothing, names nobody, and shows what was measured."""
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -193,6 +194,9 @@ def test_multiqc_finds_its_tables(page, judged):
     lines = (judged[0] / "accuracy_mqc.tsv").read_text().splitlines()
     head = [line for line in lines if line.startswith("# ")]
     assert '# plot_type: "table"' in head and '# id: "haplorag_accuracy"' in head
+    described = next(line for line in head if line.startswith("# headers: "))
+    shown = json.loads(described.removeprefix("# headers: "))
+    assert shown["r2_rare"]["format"].format(0.9876) == "0.988"
     table = pd.read_csv(judged[0] / "accuracy_mqc.tsv", sep="\t", comment="#", index_col="Sample")
     assert table.loc["hide_50, knows", ["r2_rare", "r2_common"]].tolist() == [1, 1]
     targets = pd.read_csv(judged[0] / "targets_mqc.tsv", sep="\t", comment="#")
