@@ -106,8 +106,11 @@ def simulate(panel: Panel, given: argparse.Namespace, folder: Path) -> dict:
         recombination_rate=1e-8,
         mutation_rate=1.25e-8,
         min_minor_count=panel.least,
+        panel_errors=0,
+        panel_switches=0,
         target_people=given.people,
         target_typed=panel.typed,
+        target_errors=0,
     )
     made = simulate_chromosome(settings, seed_of(given.seed, "biobank"))
     positions, alleles, members, target = made

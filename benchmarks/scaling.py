@@ -44,8 +44,11 @@ DEMO = {
     "recombination_rate": 1e-8,
     "mutation_rate": 1.25e-8,
     "min_minor_count": 1,
+    "panel_errors": 0,
+    "panel_switches": 0,
     "target_people": 1,
     "target_typed": 0.1,
+    "target_errors": 0,
 }
 MANY_SITES = {**DEMO, "people_per_population": 84, "length_bp": 3_800_000}
 MANY_PEOPLE = {**DEMO, "people_per_population": 667, "length_bp": 300_000}

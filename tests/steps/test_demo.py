@@ -29,6 +29,27 @@ def test_target_holds_other_people_and_few_of_the_sites(simulated):
     assert not set(names) & set(read_panel_file(simulated.folder / "demo/panel.tsv")["sample"])
 
 
+def test_the_panel_and_the_target_have_errors_and_the_truth_has_none(simulated, settings, tmp_path):
+    errors = {"panel_errors": 0.02, "panel_switches": 0.1, "target_errors": 0.05}
+    wanted = settings.demo.model_copy(update=errors)
+    names = "panel.tsv", "target.vcf.gz", "target.truth.vcf.gz", "1.vcf.gz"
+    paths = [tmp_path / name for name in names]
+    demo(*paths[:3], vcf=paths[3:], chromosomes=["1"], settings=wanted, seed=SEED)
+
+    def read(path):
+        with pysam.VariantFile(str(path)) as vcf:
+            return {
+                (record.pos, record.alts): [call["GT"] for call in record.samples.values()]
+                for record in vcf
+            }
+
+    before, after = (read(folder / "1.vcf.gz") for folder in (simulated.folder / "demo", tmp_path))
+    assert before.keys() == after.keys() and before != after
+    truth, target = read(paths[2]), read(paths[1])
+    assert truth == read(simulated.folder / "demo/target.truth.vcf.gz")
+    assert any(calls != truth[site] for site, calls in target.items())
+
+
 def test_same_seed_same_bytes(simulated, settings, tmp_path):
     paths = [
         tmp_path / name

@@ -65,8 +65,6 @@ Named = Annotated[dict[Name, Kind], BeforeValidator(_drop_empty)]
 
 # What the model over the panel is called where it imputes without a network.
 PANEL_ONLY = "li_stephens"
-# Where the simulated panel and its target lie.
-SIMULATED = "{results}/demo/"
 
 
 def _is_demo(path: str) -> bool:
@@ -96,8 +94,11 @@ class DemoSettings(Section):
     recombination_rate: Positive
     mutation_rate: Positive
     min_minor_count: Natural
+    panel_errors: Fraction
+    panel_switches: Fraction
     target_people: Count
     target_typed: Fraction
+    target_errors: Fraction
 
 
 class SampleSettings(Section):
@@ -440,9 +441,6 @@ class Settings(Section):
     @model_validator(mode="after")
     def _list_targets(self) -> Settings:
         targets = self.imputation.targets
-        # The simulated target goes with the simulated panel.
-        if not self.panel.vcf.startswith(SIMULATED):
-            targets = {name: path for name, path in targets.items() if SIMULATED not in path}
         if self.target is not None:
             name = re.sub(
                 r"\.+(vcf|bcf)(\.b?gz)?$",
@@ -454,7 +452,8 @@ class Settings(Section):
                 or "target": self.target
             }
         truth = {} if self.target is not None else self.imputation.truth
-        if not _is_demo(self.panel.vcf):
+        # The simulated target goes with the simulated panel.
+        if not self.is_simulated:
             targets = {name: path for name, path in targets.items() if not _is_demo(path)}
         truth = {
             name: path for name, path in truth.items() if name in targets or not _is_demo(path)
@@ -522,10 +521,15 @@ class Settings(Section):
         return self
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the panel is the one that the stage `demo` simulates."""
+        return _is_demo(self.panel.vcf)
+
+    @property
     def shows_example(self) -> bool:
         """Whether the report shows alleles of a test person, though not their name."""
         wanted = self.report.example
-        return wanted == "always" or (wanted == "simulated" and _is_demo(self.panel.vcf))
+        return wanted == "always" or (wanted == "simulated" and self.is_simulated)
 
     def training_of(self, model: str) -> TrainingSettings:
         """Training settings of one model: the common ones with the model's own replacing them."""

@@ -49,6 +49,26 @@ def simulate_chromosome(
     )
 
 
+def misread(haplotypes: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    """Haplotypes int8 [S, n, 2] as somebody reads them who errs at a share of all alleles: one
+    drawn by the site's frequency stands for the true one, which it may happen to be.
+    """
+    frequency = haplotypes.mean(axis=(1, 2), dtype=np.float64)[:, None, None]
+    wrong = generator.random(haplotypes.shape) < share
+    drawn = generator.random(haplotypes.shape) < frequency
+    return np.where(wrong, drawn, haplotypes).astype(np.int8)
+
+
+def misphase(haplotypes: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    """Haplotypes int8 [S, n, 2] whose phase turns at a share of all heterozygotes, each time for
+    all sites from there on.
+    """
+    heterozygous = haplotypes[:, :, 0] != haplotypes[:, :, 1]
+    turns = heterozygous & (generator.random(heterozygous.shape) < share)
+    turned = np.cumsum(turns, axis=0) % 2 == 1
+    return np.where(turned[:, :, None], haplotypes[:, :, ::-1], haplotypes)
+
+
 def choose_array_sites(haplotypes: np.ndarray, share: float) -> np.ndarray:
     """Rows of about evenly ranked common sites, as on a SNP array: int [share of all sites]."""
     common = np.flatnonzero(_count_minor(haplotypes) / haplotypes[0].size > COMMON_MAF)
