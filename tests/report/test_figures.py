@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from haplorag.report.accuracy_figures import draw_along
+from haplorag.report.accuracy_figures import draw_along, draw_differences
 from haplorag.report.axes import label_maf_bin, locate_maf_bins
 from haplorag.report.captions import CAPTIONS
 from haplorag.report.figures import FIGURES
@@ -40,6 +40,19 @@ def along(*differences):
         "high",
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def test_a_legend_has_the_methods_of_all_panels():
+    """Where masks have different references, a panel has methods that another has not."""
+    rows = [
+        (mask, method, versus, versus, "", group, kind, 0.01, 0.0, 0.02)
+        for mask, method, versus in (("array", "ours", "beagle"), ("half", "beagle", "ours"))
+        for group, kind in (("0-0.5", "maf_bin"), ("all", "all"))
+    ]
+    head = "mask", "method", "versus", "reference", "population", "group", "kind"
+    figure = draw_differences(pd.DataFrame(rows, columns=[*head, "value", "low", "high"]))
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(named) == ["Beagle", "ours"]
 
 
 def test_methods_far_from_the_reference_do_not_flatten_the_others():

@@ -52,13 +52,13 @@ def test_the_best_tool_and_then_training_are_set_beside():
     assert trained.verdicts["rare"].words.startswith("no difference")
 
 
-def test_without_a_tool_the_best_plainer_method_is_named():
+def test_without_a_tool_the_best_simpler_method_is_named():
     r2 = {group: {**scores} for group, scores in R2.items()}
     for scores in r2.values():
         del scores["beagle"]
     table = differences(li_stephens__allele_frequency=0.3)
     plain, _ = compare_with_others(r2, table, "li_stephens", ["copying"])
-    assert (plain.other, plain.kind) == ("allele frequency", "plainer method")
+    assert (plain.other, plain.kind) == ("allele frequency", "simpler method")
 
 
 def test_what_imputes_is_told_of_first():

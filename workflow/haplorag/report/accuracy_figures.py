@@ -63,7 +63,7 @@ def draw_accuracy(table: pd.DataFrame) -> Figure:
         scale_as_log(axis.yaxis, part["value"])
         axis.set(title=mask, ylabel="1 - mean dosage r2")
         name_maf_bins(axis, bins, places)
-    add_legend(figure, axes[0])
+    add_legend(figure)
     return figure
 
 
@@ -86,7 +86,7 @@ def draw_differences(differences: pd.DataFrame) -> Figure:
         draw_zero(axis)
         axis.set(title=mask, ylabel=f"r2 minus that of\n{method_label(reference)}")
         name_maf_bins(axis, bins, places)
-    _name_far(figure, axes[0], everybody, near)
+    _name_far(figure, everybody, near)
     return figure
 
 
@@ -108,7 +108,7 @@ def draw_populations(differences: pd.DataFrame) -> Figure:
         draw_zero(axis)
         axis.set(title=mask, ylabel=f"r2 minus that of\n{method_label(reference)}")
         axis.set_xticks(range(len(names)), [take_literally(name) for name in names])
-    _name_far(figure, axes[0], differences, near)
+    _name_far(figure, differences, near)
     return figure
 
 
@@ -135,15 +135,13 @@ def _pair_with_reference(
     return pd.concat([select_pair(rows, method, reference) for method in methods]), reference
 
 
-def _name_far(
-    figure: Figure, axis: Axes, differences: pd.DataFrame, near: dict[str, list[str]]
-) -> None:
+def _name_far(figure: Figure, differences: pd.DataFrame, near: dict[str, list[str]]) -> None:
     """Add the legend, and say which methods are too far from the reference to be drawn."""
     named = set(differences["method"]) | set(differences["versus"])
     drawn = {method for methods in near.values() for method in methods}
     far = order_methods([*named - drawn - set(differences["reference"])])
     names = ", ".join(map(method_label, far))
-    add_legend(figure, axis, f"not drawn, more than {FARTHEST} away: {names}" if far else None)
+    add_legend(figure, f"not drawn, more than {FARTHEST} away: {names}" if far else None)
 
 
 def draw_along(table: pd.DataFrame) -> Figure:
@@ -158,7 +156,7 @@ def draw_along(table: pd.DataFrame) -> Figure:
     names = list(apart["chromosome"].unique())
     # Where no other method is near, there is nothing to draw below.
     ratios = [1, 2] if near else [1]
-    figure = Figure(figsize=(WIDTH, 1.05 * sum(ratios) * len(names) + 0.5))
+    figure = Figure(figsize=(WIDTH, 1.25 * sum(ratios) * len(names) + 0.5))
     axes = figure.subplots(
         len(ratios) * len(names), 1, squeeze=False, height_ratios=ratios * len(names)
     )[:, 0]
@@ -172,7 +170,7 @@ def draw_along(table: pd.DataFrame) -> Figure:
             above.tick_params(labelbottom=False)
         (below or [above])[-1].set_xlabel("position (Mb)")
     if near:
-        add_legend(figure, axes[1])
+        add_legend(figure)
     return figure
 
 
@@ -189,7 +187,7 @@ def _draw_unexplained(axis: Axes, part: pd.DataFrame) -> None:
     left = (1 - line["value"]).where(line["value"] < 1)
     axis.plot(line["centre_bp"] / 1e6, left, color=FAINT, linewidth=1)
     scale_as_log(axis.yaxis, left)
-    axis.set_ylabel(f"1 - r2 of\n{method_label(reference)}")
+    axis.set_ylabel(f"1 - r2 of\n{method_label(reference)}", fontsize="small")
 
 
 def _draw_apart(axis: Axes, part: pd.DataFrame, methods: list[str]) -> None:
@@ -217,7 +215,7 @@ def draw_calibration(table: pd.DataFrame) -> Figure:
         below.set(xlabel="predicted probability of ALT", yscale="log")
     axes[0, 0].set_ylabel("share truly ALT")
     axes[1, 0].set_ylabel("alleles in the bin")
-    add_legend(figure, axes[0, 0])
+    add_legend(figure)
     return figure
 
 
@@ -256,5 +254,5 @@ def draw_recall(table: pd.DataFrame) -> Figure:
         xlabel="MAF in the reference, and hidden minor alleles counted",
         ylabel="carried by no neighbour (%)",
     )
-    add_legend(figure, axis)
+    add_legend(figure)
     return figure

@@ -8,6 +8,7 @@ from typing import IO
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -100,11 +101,16 @@ def label_maf_bin(name: str) -> str:
     return f"{100 * low:g}-{100 * high:g} %"
 
 
-def add_legend(figure: Figure, axis: Axes, remark: str | None = None) -> None:
-    """Explain one panel's labels below all panels, under a remark."""
-    handles, labels = axis.get_legend_handles_labels()
+def add_legend(figure: Figure, remark: str | None = None) -> None:
+    """Explain the labels of all panels below them, each once, under a remark."""
+    handles: dict[str, Artist] = {}
+    for axis in figure.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
     title = {"title": remark, "title_fontsize": 8}
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, **title)
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", ncols=4, **title
+    )
 
 
 def name_maf_bins(axis: Axes, bins: list[str], places: np.ndarray) -> None:

@@ -21,9 +21,9 @@ CAPTIONS = {
         "compared in the next figure.",
     ),
     "differences": Caption(
-        "Difference to the best other tool",
-        "Mean dosage r2 minus that of the method named above each panel: the best other tool, or "
-        "Li and Stephens' model where no other tool was run. Above zero is better. Whiskers are "
+        "Differences between methods",
+        "Mean dosage r2 minus that of the method named beside each panel: the best other tool, or "
+        "Li and Stephens where no other tool was run. Above zero is better. Whiskers are "
         "95 % confidence intervals of the difference itself, both methods judged in the same "
         "resampled people; where they include zero the two cannot be told apart.",
     ),
@@ -48,14 +48,14 @@ CAPTIONS = {
     "costs": Caption(
         "Accuracy and costs",
         "A row for each method: what it leaves unexplained at rare sites (mean over masks), the "
-        "time its jobs took for the test people under all masks, and their peak memory. Left is "
-        "better in all three. What is counted for each method stands under Time and memory.",
+        "wall time of its jobs for the test people under all masks, and their peak memory. Left is "
+        "better in all three. Time and memory, below, lists what is counted for each method.",
     ),
     "recall": Caption(
         "Alleles that retrieval misses",
         "Share of the minor alleles hidden in test people that none of their retrieved haplotypes "
         "carries: what a network that only copies from these cannot find. Where it is high, more "
-        "neighbours or finer segments are the remedy.",
+        "neighbours or finer segments are the remedy. Where nothing is missed there is no point.",
     ),
     "learning": Caption(
         "Learning",
@@ -66,24 +66,25 @@ CAPTIONS = {
     ),
     "masks": Caption(
         "What the masks hide",
-        "Share of sites that each mask hides, by frequency class: the fixed draws and the mean "
-        "over training epochs. An array leaves common sites only; a random mask hides all "
-        "classes alike. These are the masks that were used, not those that were asked for.",
+        "Share of sites that each mask hides, by frequency class: the masks of training (the mean "
+        "over epochs), of validation and of the test, as they were used. An array leaves common "
+        "sites only; a random mask hides all classes alike.",
     ),
     "resources": Caption(
         "Time and memory by rule",
-        "Wall time and peak memory of each rule, summed and maximised over its jobs on this "
-        "machine.",
+        "Wall time of each rule, summed over its jobs, and peak memory of its largest job, on the "
+        "machine of this run.",
     ),
 }
 
 EXAMPLE = Caption(
     "One region of one haplotype",
-    "Above, a haplotype of a test person, coloured by the reference haplotype that Li and "
-    "Stephens' model most probably copies, with a line at each switch. Below, the haplotypes of "
-    "most weight, the stronger the more probably they are copied. Dots are ALT at typed sites, "
-    "rings where a haplotype differs from the query. The star marks a rare allele that was hidden; "
-    "its evidence is who carries it among those that are copied there. Of twelve such alleles near "
-    "the middle of the chromosome the one is shown whose haplotype switches most often, whatever "
-    "was imputed.",
+    "At the top a haplotype of a test person (the query), coloured by the reference haplotype that "
+    "it most probably copies in Li and Stephens' model, with a line where that changes. Below it "
+    "the reference haplotypes with the largest posterior weight; the stronger the colour, the more "
+    "probably they are copied there. Dots are ALT alleles at typed sites, rings are alleles that "
+    "differ from the query's. The star marks a rare allele that was hidden in the query; the "
+    "evidence for it is which of the copied haplotypes carry it. Of twelve such alleles near the "
+    "middle of the chromosome the one is shown whose haplotype switches most often, whatever was "
+    "imputed.",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from haplorag.report.styles import order_methods
 from haplorag.settings import PANEL_ONLY
 
 # The jobs without which a method would have no answer for the test people: rule, and start of the
@@ -16,7 +17,7 @@ JOBS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "nearest_haplotype": ("retrieval", [RETRIEVAL]),
     "neighbour_vote": ("retrieval", [RETRIEVAL]),
     PANEL_ONLY: (
-        "estimating rates, and the job that follows the panel; it looks up the plainer methods too",
+        "estimating rates, learning to weigh the settings, imputing; the simpler methods too",
         [RATES, ("baselines", "")],
     ),
 }
@@ -38,7 +39,8 @@ def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
         own = measured.loc[measured["rule"] == rule, "job"].str.split("/").str[0]
         methods |= dict.fromkeys(own.unique(), shared)
     rows = []
-    for method, (what, jobs) in methods.items():
+    for method in order_methods(list(methods)):
+        what, jobs = methods[method]
         parts = [_select_jobs(measured, rule, start.format(method=method)) for rule, start in jobs]
         if len(parts[-1]):
             used = pd.concat(parts)

@@ -124,7 +124,8 @@ def _mark_rare_allele(axis: Axes, region: CopiedRegion, heights: list[float]) ->
         f"rare allele, hidden: imputed with probability {region.probability:.2f}; "
         f"{region.carriers} reference haplotypes carry it"
     )
-    axis.annotate(text, (at, -0.75), ha="center", va="center", fontsize=8.5, annotation_clip=False)
+    look = {"fontsize": 8.5, "bbox": {"facecolor": SHEET, "edgecolor": "none", "pad": 1.5}}
+    axis.annotate(text, (at, -0.75), ha="center", va="center", annotation_clip=False, **look)
 
 
 def _list_runs(values: np.ndarray) -> list[tuple[int, int, int]]:

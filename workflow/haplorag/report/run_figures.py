@@ -51,7 +51,7 @@ def draw_learning(table: pd.DataFrame) -> Figure:
     scores.set(xlabel="epoch", ylabel="validation r2, mean over MAF bins")
     for axis in (losses, scores):
         axis.xaxis.get_major_locator().set_params(integer=True)
-    add_legend(figure, losses)
+    add_legend(figure)
     return figure
 
 
@@ -77,7 +77,7 @@ def draw_masks(table: pd.DataFrame) -> Figure:
         axis.grid(axis="x", visible=False)
     axes[0].set_ylabel("share of sites hidden")
     axes[0].yaxis.set_major_formatter(PercentFormatter(1))
-    add_legend(figure, axes[0])
+    add_legend(figure)
     return figure
 
 
@@ -120,6 +120,7 @@ def draw_costs(table: pd.DataFrame) -> Figure:
         axis.set_xlabel(label)
         axis.tick_params(axis="x", labelrotation=30)
     axes[0].set_yticks(range(len(rows)), [method_label(method) for method in ordered])
+    figure.align_xlabels()
     return figure
 
 

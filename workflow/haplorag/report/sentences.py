@@ -29,7 +29,8 @@ class Verdict(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A method beside another one: labels, what the other one is, verdicts by group of sites."""
+    """A method beside another one: labels, what the other one is (`other tool`, `simpler method`
+    or `default`), verdicts by group of sites."""
 
     ours: str
     other: str
@@ -96,7 +97,7 @@ def compare_with_others(
     ours: str,
     models: list[str],
 ) -> list[Comparison]:
-    """A method beside the best other tool (or the best plain method), then each trained model
+    """A method beside the best other tool (or the best simpler method), then each trained model
     beside the model over the panel.
 
     `r2` is by group of sites and method at a mask, `differences` the rows of that mask over
@@ -107,8 +108,8 @@ def compare_with_others(
     plain = [method for method in scores if method in BASELINES and method != ours]
     pairs = []
     if best := max(tools or plain, key=scores.__getitem__, default=None):
-        pairs.append((ours, best, "other tool" if tools else "plainer method"))
-    trained = [(model, PANEL_ONLY, "model that needs no training") for model in models]
+        pairs.append((ours, best, "other tool" if tools else "simpler method"))
+    trained = [(model, PANEL_ONLY, "default") for model in models]
     pairs += [pair for pair in trained if {*pair[:2]} <= scores.keys() and pair[:2] != pairs[0][:2]]
     return [_compare(r2, differences, *pair) for pair in pairs]
 

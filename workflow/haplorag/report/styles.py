@@ -29,9 +29,11 @@ def method_label(method: str) -> str:
     """A method's name as people read it."""
     if method in PROPER_NAMES:
         return PROPER_NAMES[method]
+    if is_other_tool(method):
+        tool, *variant = method.split("_")
+        return " ".join([PROPER_NAMES[tool], *variant])
     # The name of a model is its user's, and stays as it is.
-    is_model = method not in BASELINES and not is_other_tool(method)
-    return method if is_model else method.replace("_", " ")
+    return method.replace("_", " ") if method in BASELINES else method
 
 
 def is_other_tool(method: str) -> bool:

@@ -153,6 +153,7 @@ def _describe_settings(settings: Settings) -> dict[str, Any]:
         "fusions": {name: settings.network[name].fusion for name in settings.models},
         "peer_words": {name: describe_peer(peer) for name, peer in settings.peers.items()},
         "peers": list(settings.peers),
+        "simulated": settings.demo if settings.is_simulated else None,
         "rare": settings.evaluation.rare_maf,
         "settings": json.dumps(settings.model_dump(mode="json"), indent=1),
     }
