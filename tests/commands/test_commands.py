@@ -82,6 +82,11 @@ def test_an_imputer_is_made_of_a_panel_and_imputes(haplorag, simulated, tmp_path
         "impute", demo / "target.vcf.gz", "--imputer", made, "-o", output, "--threads", 1
     )
     assert status == 0
+    typed, rest = (
+        int(re.search(rf"([\d,]+) {word}", said)[1]) for word in ("sites typed", "imputed")
+    )
+    assert typed + rest == len(panel.position) and 0 < typed < rest
+    assert f"{simulated.settings.demo.target_people} people" in said
     for path in (output, tmp_path / "imputed.sites.tsv"):
         assert str(path) in said and path.exists()
     assert "chromosomes that are not in the target" not in said

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.panel.ploidy import Ploidy
-from haplorag.phasing.panel_model import open_phaser, phase_people, read_whole_haplotypes
+from haplorag.phasing.panel_model import (
+    _choose_sweeps,
+    open_phaser,
+    phase_people,
+    read_whole_haplotypes,
+)
 from haplorag.phasing.states import choose_states
+from haplorag.phasing.sweep import go_back, go_forward
+from haplorag.phasing.units import find_units
 from haplorag.seeding import seed_of
 from haplorag.settings import CopyingSetting, PhasingSettings
 from support import SEED, PlainPanel
@@ -38,7 +45,9 @@ def open_tiny(states: int):
         np.full(SITES, 0.002, np.float32),
         (CopyingSetting(switching=1, mismatch=1),),
     )
-    chosen = PhasingSettings(method="panel", states=states, burn_in=3, sweeps=4, arguments="")
+    chosen = PhasingSettings(
+        method="panel", states=states, burn_in=3, sweeps=4, draws=2, arguments=""
+    )
     shards = PlainPanel(panel)
     return open_phaser(shards, np.arange(SITES), centimorgan, model, chosen), people
 
@@ -57,12 +66,18 @@ def count_switch_errors(found: np.ndarray, truth: np.ndarray) -> tuple[int, int]
 def test_phase_is_found_whatever_the_order_of_alleles(tiny):
     phaser, people = tiny
     unphased = np.zeros(SITES, np.int32)
-    errors = np.array([0, 0])
+    errors, differ = np.array([0, 0]), 0
     for number, truth in enumerate(people):
-        found = phaser.phase(np.sort(truth, axis=0), unphased, number)
+        found, *draws = phaser.phase(np.sort(truth, axis=0), unphased, number)
+        assert len(draws) == 2
+        for one in draws:
+            np.testing.assert_array_equal(np.sort(one, axis=0), np.sort(truth, axis=0))
+            assert count_switch_errors(one, truth)[0] < 30
+            differ += (one != found).any()
         np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(truth, axis=0))
         errors += count_switch_errors(found, truth)
     assert errors[0] < 0.02 * errors[1] and errors[1] > 500
+    assert differ
 
 
 @settings(max_examples=30, deadline=None)
@@ -76,13 +91,13 @@ def test_genotypes_missing_alleles_and_sets_stay(tiny, seed):
     # Long sets, short ones, some within each other, and sites in none.
     phase = np.repeat(generator.integers(0, 5, SITES // 8), 8).astype(np.int32)
     phase[generator.random(SITES) < 0.2] = 0
-    found = phaser.phase(given_, phase, seed)
-    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(given_, axis=0))
-    same = given_[0] == found[0]
     heterozygous = (given_[0] != given_[1]) & (given_ >= 0).all(axis=0)
-    for one in range(1, 5):
-        assert len(set(same[heterozygous & (phase == one)].tolist())) <= 1
-    np.testing.assert_array_equal(found[:, ~heterozygous], given_[:, ~heterozygous])
+    for found in phaser.phase(given_, phase, seed):
+        np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(given_, axis=0))
+        same = given_[0] == found[0]
+        for one in range(1, 5):
+            assert len(set(same[heterozygous & (phase == one)].tolist())) <= 1
+        np.testing.assert_array_equal(found[:, ~heterozygous], given_[:, ~heterozygous])
 
 
 def test_people_do_not_depend_on_each_other_nor_on_threads(tiny):
@@ -96,6 +111,54 @@ def test_people_do_not_depend_on_each_other_nor_on_threads(tiny):
         np.testing.assert_array_equal(phaser.phase(*one), together[number])
     other = [phaser.phase(genotypes, phase, 77) for genotypes, phase, _ in given_]
     assert any((one != two).any() for one, two in zip(other, together, strict=True))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 63), min_size=5, max_size=5))
+def test_where_arrays_lie_in_memory_changes_no_bit(tiny, seed, offsets):
+    """So that a person comes out the same whoever else is there, to the last bit of what is summed."""
+    phaser, people = tiny
+    alleles = np.sort(people[seed % PEOPLE], axis=0)
+    units = find_units(alleles, np.zeros(SITES, np.int32))
+    track = phaser._choose_track(alleles)
+    uniform = np.random.default_rng(seed).random(len(units.begin))
+    found = []
+    for first, *rest in ([0] * 5, offsets):
+        moved = track._replace(
+            **{
+                name: place(getattr(track, name), offset)
+                for name, offset in zip(("carried", "switch", "mismatch"), rest, strict=False)
+            }
+        )
+        back = place(np.ones((len(units.begin), 2, track.carried.shape[1]), np.float32), first)
+        drawn = place(alleles, rest[-1])
+        go_back(drawn, moved, units, back)
+        go_forward(drawn, moved, units, back, uniform)
+        found.append((back.tobytes(), drawn.tobytes()))
+    assert found[0] == found[1]
+
+
+def place(array: np.ndarray, offset: int) -> np.ndarray:
+    """The same array, so many of its items from where a new one begins."""
+    room = np.zeros(array.size + offset, array.dtype)
+    room[offset:] = array.ravel()
+    return room[offset:].reshape(array.shape)
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "draws", "chosen"),
+    [(8, 0, []), (8, 3, [1, 4, 7]), (4, 4, [0, 1, 2, 3]), (9, 1, [8])],
+)
+def test_draws_lie_apart(sweeps, draws, chosen):
+    given_ = PhasingSettings(
+        method="panel", states=8, burn_in=0, sweeps=sweeps, draws=draws, arguments=""
+    )
+    assert sorted(_choose_sweeps(given_)) == chosen
+
+
+def test_there_are_no_more_draws_than_sweeps():
+    with pytest.raises(ValueError, match="no more of them than sweeps"):
+        PhasingSettings(method="panel", states=8, burn_in=0, sweeps=2, draws=3, arguments="")
 
 
 def test_the_nearest_haplotypes_are_states_in_every_stretch():

@@ -1,6 +1,8 @@
 """What a job warns of is a table, and nothing else is."""
 
+import io
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from haplorag.errors import InputError
 from haplorag.io.tables import read_table
 from haplorag.pipeline.cli import run_step
-from haplorag.pipeline.logs import collecting_warnings
+from haplorag.pipeline.logs import collecting_warnings, show_progress
 
 log = logging.getLogger("haplorag.somewhere")
 
@@ -55,3 +57,23 @@ def test_every_step_has_the_flag(tmp_path):
 
     run_step(step, ["a", "--warnings", str(tmp_path / "w.tsv")])
     assert read_table(tmp_path / "w.tsv")["message"].tolist() == ["a: odd"]
+
+
+def test_progress_counts_items_by_their_size(monkeypatch, caplog):
+    monkeypatch.setattr("haplorag.pipeline.logs.SECONDS_PER_LINE", 0)
+    with caplog.at_level("INFO", "haplorag"):
+        assert list(show_progress(["ab", "c"], "letters", 3, len)) == ["ab", "c"]
+    assert [entry.getMessage()[:15] for entry in caplog.records] == [
+        "letters: 2 of 3",
+        "letters: 3 of 3",
+    ]
+    assert all("/s, " in entry.getMessage() for entry in caplog.records)
+
+
+def test_progress_shows_rate_and_time_left_on_a_terminal(monkeypatch):
+    shown = io.StringIO()
+    shown.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", shown)
+    assert list(show_progress(["ab", "c"], "letters", 3, len)) == ["ab", "c"]
+    last = shown.getvalue().rstrip().rpartition("\r")[2]
+    assert "letters: 100%" in last and "3/3" in last and "/s" in last

@@ -108,12 +108,13 @@ def test_one_heterozygote_of_a_haploid_is_missing():
     assert settled.tolist() == expected
 
 
-def tell(alleles, panel, position=None):
+def tell(alleles, panel, position=None, men=()):
     position = 10 * np.arange(1, len(alleles) + 1) if position is None else position
     stretches = PanelStretches(10 * np.arange(1, SITES + 1), panel)
     frequency = np.full(len(alleles), 0.5)
     blocks = [(position, alleles)]
-    return tell_target_ploidy(blocks, alleles.shape[1], frequency, stretches, "x.vcf")
+    male = np.isin(np.arange(alleles.shape[1]), men)
+    return tell_target_ploidy(blocks, male, frequency, stretches, "x.vcf")
 
 
 @pytest.fixture
@@ -136,6 +137,16 @@ def test_a_target_changes_where_the_panel_does(panel, way):
     expected[PAR:, ::2] = True
     np.testing.assert_array_equal(told.ploidy.find_haploid(np.arange(SITES)), expected)
     assert told.doubled.any() == (way == "doubled")
+
+
+def test_men_who_are_known_are_told_by_fewer_sites(panel):
+    rows = np.arange(0, SITES, 7)
+    alleles, position = draw(way="doubled")[rows], 10 * (rows + 1)
+    told = tell(alleles, panel, position, men=(0, 4))
+    haploid = told.ploidy.find_haploid(np.arange(SITES))
+    assert haploid[PAR:].all(axis=0).tolist() == [True, False, False, False, True, *[False] * 3]
+    # Who is said to be a man, and has a woman's heterozygotes, is none.
+    assert not tell(alleles, panel, position, men=(1, 3)).doubled.any()
 
 
 def test_women_of_a_target_are_not_taken_for_men(panel):

@@ -11,8 +11,10 @@ import pytest
 import haplorag.steps.example as step_of_example
 from haplorag.alleles import ABSENT
 from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.imputation import target_qc
 from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
 from haplorag.io.hdf5 import read_arrays
+from haplorag.io.tables import read_table
 from haplorag.panel.haplotypes import open_shards
 from haplorag.panel.samples import find_samples
 from haplorag.steps.demo import demo
@@ -77,11 +79,11 @@ def imputer_of_x(women_and_men):
 def impute(women_and_men, imputer_of_x, tmp_path):
     """Impute a target into `tmp_path`; gives GT, DS, GP and HDS of every person by position."""
 
-    def run(target, imputer=imputer_of_x):
+    def run(target, imputer=imputer_of_x, **more):
         output = tmp_path / f"{target.stem}.vcf.gz"
         sites = tmp_path / "sites.tsv"
         settings = women_and_men.settings.imputation
-        imputation(imputer, target, output, sites, settings=settings)
+        imputation(imputer, target, output, sites, settings=settings, **more)
         with pysam.VariantFile(str(output)) as vcf:
             return {record.pos: list(map(dict, record.samples.values())) for record in vcf}
 
@@ -159,8 +161,25 @@ def test_haploid_calls_come_back_unchanged(impute, targets):
         assert [write_call(call) for call in found[position]] == calls
 
 
-def test_men_come_out_as_haploids(impute, targets):
-    found = impute(targets[0])
+@pytest.fixture
+def network_of_x(women_and_men, trained):
+    """The network of chromosome 1, which fits any, with the panel on X."""
+    return gather_imputer(women_and_men, women_and_men.folder / "imputer/copying", trained)
+
+
+@pytest.mark.parametrize("kind", ["panel", "network", "unphased"])
+def test_men_come_out_as_haploids(impute, targets, women_and_men, kind, request, tmp_path):
+    if kind == "network":
+        found = impute(targets[0], request.getfixturevalue("network_of_x"))
+    elif kind == "unphased":
+        for_all = lambda _, calls: ["/".join(sorted(call.split("|"))) for call in calls]  # noqa: E731
+        plain = tmp_path / "plain.vcf.gz"
+        plain.write_bytes(gzip.compress(targets[0].read_bytes()))
+        target = rewrite(plain, tmp_path / "unphased.vcf", for_all)
+        chosen = women_and_men.settings.phasing.model_copy(update={"states": 60})
+        found = impute(target, phasing=chosen)
+    else:
+        found = impute(targets[0])
     for position, calls in found.items():
         for number, call in enumerate(calls):
             ploidy = 1 if position > PAR_END and number % 2 == 0 else 2
@@ -223,6 +242,29 @@ def test_who_is_in_the_file_changes_nothing(impute, targets, tmp_path):
     assert {place: calls[0] for place, calls in together.items()} == {
         place: calls[0] for place, calls in apart.items()
     }
+
+
+def test_sexes_are_compared_with_what_is_said(impute, women_and_men, tmp_path, caplog, monkeypatch):
+    """By all sites, so that X tells the sex; of the first two people the wrong one is said."""
+    monkeypatch.setattr(target_qc, "PAR_ENDS", (PAR_END, 10 * PAR_END))
+    truth = women_and_men.folder / "demo/truth.vcf.gz"
+    whole = rewrite(truth, tmp_path / "whole.vcf", make_haploid(range(0, 12, 2)))
+    names = list(pysam.VariantFile(str(whole)).header.samples)
+    said = ["female", "male", *["male", "female"] * 4, "", "female"]
+    rows = [f"{name}\t{sex}" for name, sex in zip(names, said, strict=True)]
+    (tmp_path / "people.tsv").write_text("\n".join(["sample\tgender", *rows]) + "\n")
+    found = impute(whole, people=tmp_path / "people.tsv", qc=tmp_path / "o.qc.html")
+    table = read_table(tmp_path / "o.qc.samples.tsv", sex=str, gender=str)
+    told = table["sex"].fillna("").tolist()
+    assert told[0] == "male" and told[1] == "female" and told.count("") < 3
+    assert table["gender"].fillna("").tolist() == said
+    assert "sex_mismatch=2 people are of another sex by their genotypes on X" in caplog.text
+    page = (tmp_path / "o.qc.html").read_text()
+    assert "but said to be female" in page and "but said to be male" in page
+    assert all(len(calls[0]["GT"]) == 1 for place, calls in found.items() if place > PAR_END)
+    caplog.clear()
+    impute(whole)
+    assert "sex_mismatch" not in caplog.text
 
 
 def test_the_reference_is_not_padded(imputer_of_x):

@@ -1,5 +1,6 @@
 """A target that is not phased is phased and imputed, and can be looked at."""
 
+import re
 import shutil
 import subprocess
 
@@ -8,7 +9,11 @@ import pysam
 import pytest
 
 from haplorag.errors import InputError
+from haplorag.imputation import engine
+from haplorag.io.tables import read_table
+from haplorag.phasing.panel_model import Phaser
 from haplorag.steps.imputation import imputation
+from haplorag.steps.merger import merger
 from haplorag.steps.phasing import phasing
 
 
@@ -39,7 +44,7 @@ def read_calls(path, field="GT"):
     with pysam.VariantFile(str(path)) as vcf:
         return {
             (record.pos, record.alts): [
-                (call["GT"], call.phased) if field == "GT" else call[field]
+                (call["GT"], call.phased) if field == "GT" else call.get(field)
                 for call in record.samples.values()
             ]
             for record in vcf
@@ -95,21 +100,133 @@ def test_phase_is_found_and_genotypes_stay(phased, unphased, simulated):
     assert "##haplorag_phasing=haplorag " in header
 
 
-def test_an_unphased_target_imputes_and_says_how(
-    panel_imputer, unphased, phased, chosen, simulated, tmp_path
-):
-    outputs = [tmp_path / "direct.vcf.gz", tmp_path / "after.vcf.gz"]
-    section = simulated.settings.imputation
-    for source, output in zip((unphased, phased), outputs, strict=True):
+@pytest.fixture
+def impute(panel_imputer, simulated, tmp_path):
+    def run(source, phasing, name="o", imputer=panel_imputer, **more):
+        output = tmp_path / f"{name}.vcf.gz"
         imputation(
-            panel_imputer, source, output, tmp_path / "sites.tsv", settings=section,
-            phasing=chosen, threads=2,
+            imputer, source, output, tmp_path / "sites.tsv",
+            settings=simulated.settings.imputation, phasing=phasing, **more,
         )  # fmt: skip
+        return output
+
+    return run
+
+
+def say_phasing(path):
+    header = str(pysam.VariantFile(str(path)).header)
+    return [line for line in header.splitlines() if line.startswith("##haplorag_phasing=")]
+
+
+def test_without_draws_a_target_is_imputed_as_it_is_phased(impute, unphased, phased, chosen):
+    alone = chosen.model_copy(update={"draws": 0})
+    outputs = [impute(unphased, alone, "direct"), impute(phased, alone, "after")]
     direct, after = map(read_calls, outputs)
     assert direct == after
     assert direct[1, ("C",)] == [((0, 1), False)] * len(direct[1, ("C",)])
-    headers = [str(pysam.VariantFile(str(output)).header) for output in outputs]
-    assert ["##haplorag_phasing=" in header for header in headers] == [True, False]
+    assert [len(say_phasing(output)) for output in outputs] == [1, 0]
+
+
+def test_a_target_is_imputed_from_all_draws(
+    impute, unphased, phased, chosen, monkeypatch, tmp_path
+):
+    """The dosage is the mean of those of each draw, imputed by itself; typed genotypes are as they
+    were phased.
+    """
+    # Few states and no sweeps before those that count, so that draws differ.
+    wild = chosen.model_copy(update={"states": 8, "burn_in": 0})
+    seen = []
+    phase = Phaser.phase
+    monkeypatch.setattr(Phaser, "phase", lambda *given: seen.append(phase(*given)) or seen[-1])
+    mean = impute(unphased, wild, "mean")
+    assert say_phasing(mean)[0].endswith("against the panel, imputed from 4 phases")
+    single = []
+    for draw in range(4):
+        rows = iter([found[[draw]] for found in seen])
+        monkeypatch.setattr(Phaser, "phase", lambda *_, rows=rows: next(rows))
+        output = impute(unphased, wild.model_copy(update={"draws": 0}), f"draw{draw}")
+        single.append(read_calls(output, "DS"))
+    typed = read_calls(phased)
+    differ = 0
+    for place, calls in read_calls(mean, "DS").items():
+        if place in typed:
+            continue
+        each = np.array([found[place] for found in single])[..., 0]
+        np.testing.assert_allclose(np.array(calls)[:, 0], each.mean(axis=0), atol=2e-3)
+        differ += int((np.ptp(each, axis=0) > 0.1).sum())
+    assert differ > 10
+    best, found = read_calls(tmp_path / "draw0.vcf.gz"), read_calls(mean)
+    assert all(found[place] == best[place] for place in typed)
+
+
+@pytest.mark.parametrize("kind", ["panel", "network"])
+def test_a_person_alone_is_imputed_as_among_others(
+    impute, unphased, chosen, panel_imputer, imputer_folder, kind, tmp_path
+):
+    """From draws, in batches of other people, on other numbers of threads."""
+    name = list(pysam.VariantFile(str(unphased)).header.samples)[1]
+    alone = tmp_path / "alone.vcf"
+    pysam.bcftools.view("-s", name, "-o", str(alone), str(unphased), catch_stdout=False)
+    imputer = panel_imputer if kind == "panel" else imputer_folder
+    among = impute(unphased, chosen, "all", imputer, threads=2)
+    single = impute(alone, chosen, "one", imputer)
+    for field in ("GT", "GP", "HDS"):
+        mine = [calls[0] for calls in read_calls(single, field).values()]
+        theirs = [calls[1] for calls in read_calls(among, field).values()]
+        if kind == "panel":
+            assert mine == theirs
+        elif field != "GT":
+            # The last bits of a network depend on how many people go together.
+            pairs = [pair for pair in zip(mine, theirs, strict=True) if pair[0]]
+            np.testing.assert_allclose(*zip(*pairs, strict=True), atol=2e-3)
+
+
+def test_rates_are_estimated_once(impute, unphased, chosen, monkeypatch):
+    asked = []
+    estimate = engine.estimate_model
+    monkeypatch.setattr(
+        engine, "estimate_model", lambda *given: asked.append(1) or estimate(*given)
+    )
+    impute(unphased, chosen)
+    assert len(asked) == 1
+
+
+def test_the_page_says_by_what_a_target_was_phased(impute, unphased, simulated, chosen, tmp_path):
+    people = str(len(pysam.VariantFile(str(unphased)).header.samples))
+    impute(unphased, chosen, qc=tmp_path / "o.qc.html")
+    assert re.search(
+        f"relative phases of heterozygotes were chosen in {people} people by haplorag [^ ]*, against "
+        "the panel, imputed from 4 phases", (tmp_path / "o.qc.html").read_text(),
+    )  # fmt: skip
+    table = read_table(tmp_path / "o.qc.tsv", name=str, value=str)
+    told = table[table["part"] == "phasing"].set_index("measure")["value"]
+    assert (
+        told["phases"] == "4" and told["people"] == people and told["tool"].startswith("haplorag ")
+    )
+    impute(simulated.folder / "demo/target.vcf.gz", chosen, qc=tmp_path / "o.qc.html")
+    assert "nothing was left to phase" in (tmp_path / "o.qc.html").read_text()
+
+
+def test_merged_batches_say_by_what_they_were_phased(impute, unphased, simulated, chosen, tmp_path):
+    name = list(pysam.VariantFile(str(unphased)).header.samples)[1]
+    other = tmp_path / "other.vcf"
+    pysam.bcftools.view("-s", f"^{name}", "-o", str(other), str(unphased), catch_stdout=False)
+    one = tmp_path / "one.vcf"
+    pysam.bcftools.view("-s", name, "-o", str(one), str(unphased), catch_stdout=False)
+    batches = [impute(one, chosen, "a"), impute(other, chosen.model_copy(update={"draws": 0}), "b")]
+    merger(tmp_path / "m.vcf.gz", batches=[*batches])
+    expected = [line for batch in batches for line in say_phasing(batch)]
+    assert len(set(expected)) == 2 and say_phasing(tmp_path / "m.vcf.gz") == expected
+
+
+def test_what_is_phased_does_not_replace_the_target(panel_imputer, simulated, chosen, tmp_path):
+    source = (simulated.folder / "demo/target.vcf.gz").read_bytes()
+    (tmp_path / "t.vcf.gz").write_bytes(source)
+    (tmp_path / "link.vcf.gz").symlink_to("t.vcf.gz")
+    for name in ("t.vcf.gz", "link.vcf.gz"):
+        with pytest.raises(InputError, match="one would be lost"):
+            phasing(panel_imputer, tmp_path / "t.vcf.gz", tmp_path / name, settings=chosen)
+    assert (tmp_path / "t.vcf.gz").read_bytes() == source
 
 
 def test_a_person_alone_is_phased_as_among_others(panel_imputer, phased, unphased, chosen):

@@ -384,7 +384,14 @@ class PhasingSettings(Section):
     states: Annotated[int, Field(ge=8)]
     burn_in: Natural
     sweeps: Natural
+    draws: Natural
     arguments: str
+
+    @model_validator(mode="after")
+    def _draws_from_sweeps(self) -> PhasingSettings:
+        if self.draws > self.sweeps:
+            raise ValueError("draws: each is of one of the sweeps; set no more of them than sweeps")
+        return self
 
 
 class ImputationSettings(Section):
@@ -394,6 +401,7 @@ class ImputationSettings(Section):
     targets: Named[FilePath]
     merged: Named[list[Name]]
     truth: Named[FilePath]
+    people: FilePath | None
     region: Region | None
     batch_people: Count
     min_overlap: Fraction

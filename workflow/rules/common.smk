@@ -95,6 +95,12 @@ def target_file(wildcards):
     return settings.fill(settings.imputation.targets[wildcards.target])
 
 
+def people_of_targets(wildcards):
+    """The table of the targets' people, if there is one."""
+    path = settings.imputation.people
+    return [settings.fill(path)] if path else []
+
+
 def digests_of(*patterns):
     """Param function: what files from elsewhere look like, for one may be replaced by another of the same age."""
 

@@ -430,6 +430,7 @@ rule imputation:
         imputer=f"{imputer_folder}/imputer.json",
         chromosomes=per_chromosome(f"{imputer_folder}/{{chromosome}}"),
         target=target_file,
+        people=people_of_targets,
     # The index lies beside the VCF; of which kind it is, positions decide.
     output:
         vcf=f"{results}/imputation/{{target}}.{extension}",
@@ -457,7 +458,7 @@ rule imputation:
         imputer=lambda wildcards, input: os.path.dirname(input.imputer),
         settings=as_json(
             settings.imputation.model_copy(
-                update={"targets": {}, "truth": {}}
+                update={"targets": {}, "truth": {}, "people": None}
             ).model_dump(mode="json", exclude=set(batching))
         ),
         phasing=as_json(settings.phasing),
@@ -466,7 +467,7 @@ rule imputation:
         )(wildcards),
     shell:
         "python -m haplorag.steps.imputation {params.imputer:q} {input.target:q} {output.vcf:q} {output.sites:q}"
-        " --qc {output.qc:q} --refusal {log:q}.qc.html"
+        " --people {input.people:q} --qc {output.qc:q} --refusal {log:q}.qc.html"
         f" --settings {batch_json}"
         " {params.settings:q} --phasing {params.phasing:q}"
         " --threads {threads} --gpus {resources.gpu}"

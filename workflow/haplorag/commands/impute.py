@@ -24,8 +24,9 @@ EXAMPLES = """Examples:
 """
 FORMATS = (".vcf.gz", ".bcf")
 CHROMOSOME = "{chromosome}"
-BATCH, PHASING = "imputation.batch_people", "phasing.method"
+BATCH, PHASING, DRAWS = "imputation.batch_people", "phasing.method", "phasing.draws"
 OVERRULE, REGION = "imputation.overrule", "imputation.region"
+PEOPLE = "imputation.people"
 
 
 def impute(
@@ -52,6 +53,10 @@ def impute(
     phasing: Annotated[
         str | None, Option(help=meaning_of(PHASING), show_default=default_of(PHASING))
     ] = None,
+    draws: Annotated[
+        int | None, Option(help=meaning_of(DRAWS), show_default=default_of(DRAWS))
+    ] = None,
+    people: Annotated[Path | None, Option(help=meaning_of(PEOPLE))] = None,
     region: Annotated[
         str | None, Option(metavar="CHROM[:FROM-TO]", help=meaning_of(REGION))
     ] = None,
@@ -70,27 +75,33 @@ def impute(
     from haplorag.commands.session import summarising
 
     with summarising(verbose, "imputation") as summary:
-        given = {BATCH: batch_people, PHASING: phasing}
+        given = {BATCH: batch_people, PHASING: phasing, DRAWS: draws}
         pairs = [*pairs, *(f"{key}={value}" for key, value in given.items() if value is not None)]
         pairs += [f"{OVERRULE}=[{','.join(overrule)}]"] if overrule else []
         settings = _read_settings(output, config, pairs, region)
+        if people is None and settings.imputation.people:
+            people = Path(settings.fill(settings.imputation.people))
         paths = _pair_paths(imputer, target, output, sites, settings.imputation.region)
         # Loaded only now: it takes most of a second.
         from haplorag.steps.imputation import imputation
 
+        written = []
         for source, result, table in paths:
             page = _name_page(result)
-            imputation(
+            count = imputation(
                 imputer, source, result, table, settings=settings.imputation,
                 phasing=settings.phasing, threads=threads, gpus=gpus,
-                qc=page, refusal=page,
+                people=people, qc=page, refusal=page,
             )  # fmt: skip
+            written.append(count)
             summary.outputs[result] = "imputed genotypes, with their index beside them"
             summary.outputs[table] = f"what became of each site of {source}"
             summary.outputs[page] = "strand, build, frequencies, samples and R2 at a glance"
             summary.outputs[page.with_suffix(".samples.tsv")] = "a row a sample"
             summary.outputs[page.with_suffix(".tsv")] = "the page's figures"
-        summary.sentence = f"Imputed {target}"
+        typed, imputed = (sum(column) for column in list(zip(*written, strict=True))[1:])
+        everything = written[0]._replace(typed=typed, imputed=imputed)
+        summary.sentence = f"Imputed {target}: {everything.describe()},"
 
 
 def _name_page(result: Path) -> Path:

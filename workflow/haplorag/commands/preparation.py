@@ -10,10 +10,11 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import os
 import re
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -35,6 +36,8 @@ from haplorag.steps.windows import windows
 
 log = logging.getLogger(__name__)
 STAGES = ("genotypes", "frequencies", "windows", "shards")
+# How often it is looked how far the processes are.
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _run_jobs(jobs: list[ChromosomeJob], threads: int) -> Iterator[list[str]]:
         yield from (prepare_chromosome(job) for job in jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=configure_logging) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
         running = {pool.submit(prepare_chromosome, job): job for job in jobs}
         try:
             _show_sizes(running)
@@ -164,15 +167,33 @@ def _run_jobs(jobs: list[ChromosomeJob], threads: int) -> Iterator[list[str]]:
             pool.shutdown(cancel_futures=True)
 
 
-def _show_sizes(running: dict) -> None:
-    """Wait for jobs, with a bar of how many MB of VCF are done where there is a terminal."""
+def _start_worker() -> None:
+    """Log, and leave the terminal to the process that waits for all."""
+    os.environ["TQDM_DISABLE"] = "1"
+    configure_logging()
+
+
+def _show_sizes(running: dict[Future, ChromosomeJob]) -> None:
+    """Wait for jobs, with a bar of how much VCF is done where there is a terminal; a chromosome is
+    done by as much as it has of its stages.
+    """
     from tqdm import tqdm
 
-    sizes = {future: job.vcf.stat().st_size / 1e6 for future, job in running.items()}
-    with tqdm(total=round(sum(sizes.values()), 1), unit="MB", desc="panel", disable=None) as bar:
-        for future in as_completed(running):
-            future.result()
-            bar.update(round(sizes[future], 1))
+    sizes = {future: job.vcf.stat().st_size for future, job in running.items()}
+    total = sum(sizes.values())
+    with tqdm(total=total, unit="B", unit_scale=True, desc="panel", disable=None) as bar:
+        left = set(running)
+        while left:
+            done, left = wait(left, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            reached = sum(sizes[future] * _find_share(job) for future, job in running.items())
+            bar.update(round(reached) - bar.n)
+
+
+def _find_share(job: ChromosomeJob) -> float:
+    """How much of a chromosome's work is done, by its stages."""
+    return sum(job.path(stage).exists() for stage in STAGES) / len(STAGES)
 
 
 def prepare_chromosome(job: ChromosomeJob) -> list[str]:

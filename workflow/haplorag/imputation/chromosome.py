@@ -12,7 +12,7 @@ import numpy as np
 from haplorag.alleles import ABSENT, MISSING
 from haplorag.imputation.engine import Engine, Progress, Windows
 from haplorag.imputation.imputer import PanelChromosome
-from haplorag.imputation.target import TargetChromosome
+from haplorag.imputation.target_chromosome import TargetChromosome
 from haplorag.imputation.target_qc import ImputedQuality, QualityWatch
 from haplorag.prefetch import prefetching
 from haplorag.qc.duplicates import DuplicateFinder

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Protocol
 
 import numpy as np
 
 from haplorag.alleles import MISSING
 from haplorag.imputation.imputer import Imputer, PanelChromosome
 from haplorag.imputation.mixing import learn_mixture
-from haplorag.imputation.target import TargetChromosome
+from haplorag.imputation.phase_mean import Piece, average_phases, cut_pieces, find_unknown
+from haplorag.imputation.target_chromosome import TargetChromosome
 from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.mixture import Mixture
 from haplorag.li_stephens.model import answer
+from haplorag.li_stephens.model_store import read_models, write_models
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes
 from haplorag.panel.ploidy import mark_absent
@@ -26,8 +30,17 @@ log = logging.getLogger(__name__)
 # Window, known alleles int8 [2n, L] (-1 where untyped or missing, ABSENT where somebody has no
 # second haplotype) and probability of ALT float32 [2n, L] at its core sites, window by window.
 Windows = Iterator[tuple[int, np.ndarray, np.ndarray]]
-# Passes items on and shows how far they are; given items, what they are and how many.
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+
+
+class Progress(Protocol):
+    """Passes items on, and shows how far they are."""
+
+    def __call__(
+        self, items: Iterable[Any], what: str, total: int, size: Callable[[Any], int] = ...
+    ) -> Iterable[Any]:
+        """Items, what they are, how many in all, and for how many each of them counts."""
+
+
 # A model that imputes a chromosome of a target from that of the panel.
 Engine = Callable[[PanelChromosome, TargetChromosome, Progress], Windows]
 
@@ -54,20 +67,38 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         levels = _create_levels(target, len(known), asked.stop - asked.start)
         followed = passes.open_panel(panel.shards, typed, core, asked, model)
         evident = -1 if mixture is None else mixture.evident
+
+        def ask(haplotypes: np.ndarray) -> np.ndarray:
+            traced = followed.trace(Queries(haplotypes, np.full(len(haplotypes), -1)), evident)
+            return answer(traced, followed.sites, len(haplotypes), mixture, passes.threads)
+
         there = np.ones(len(known), dtype=bool)
         there[1::2] = (target.ploidy.people > 1).any(axis=0)
-        step = 2 * batch_people * passes.people_together
-        starts = range(0, len(known), step)
-        for start in progress(starts, f"chromosome {target.name}, people", len(starts)):
+        pieces = cut_pieces(target, batch_people * passes.people_together)
+        what = f"chromosome {target.name}, people"
+        for piece in progress(pieces, what, target.people, attrgetter("people.size")):
             # Who has one haplotype all along is followed once.
-            some = start + np.flatnonzero(there[start : start + step])
-            traced = followed.trace(Queries(known[some], np.full(len(some), -1)), evident)
-            found = answer(traced, followed.sites, len(some), mixture, passes.threads)
-            levels[some] = np.rint(found * LEVELS)
+            rows = piece.rows[there[piece.rows]]
+            draws = (target.read_draw(draw, rows) for draw in piece.draws)
+            found = (ask(haplotypes) for haplotypes in chain([known[rows]], draws))
+            unknown = _find_unknown(target, piece, known, core[asked])
+            levels[rows] = np.rint(average_phases(found, unknown) * LEVELS)
         windows = choose_windows(panel, wanted)
         yield from _cut_windows(panel, target, known, core[asked], levels, windows)
 
     return impute
+
+
+def _find_unknown(
+    target: TargetChromosome, piece: Piece, known: np.ndarray, core: np.ndarray
+) -> np.ndarray:
+    """Where people of a piece have two haplotypes and neither allele is known: bool [m, L] at core
+    sites; `known` int8 [2n, T] are the alleles at typed ones.
+    """
+    unknown = ~target.ploidy.take(piece.people).find_haploid(core).T
+    _, columns, typed = np.intersect1d(core, target.typed, True, return_indices=True)
+    unknown[:, columns] = find_unknown(known[piece.rows][:, typed])
+    return unknown
 
 
 def choose_windows(panel: PanelChromosome, wanted: np.ndarray) -> list[int]:
@@ -88,11 +119,19 @@ def _find_asked(core: np.ndarray, typed: np.ndarray, wanted: np.ndarray) -> slic
 def estimate_copying(
     imputer: Imputer, panel: PanelChromosome, target: TargetChromosome, passes: Passes
 ) -> CopyingModel:
-    """How haplotypes copy where a target's sites are typed, as the panel itself tells."""
+    """How haplotypes copy where a target's sites are typed, as the panel itself tells.
+
+    Phasing and imputation both ask: it is estimated once, and kept beside the target's store.
+    """
+    path, name = target.path.with_suffix(".rates.h5"), "target"
+    if path.exists():
+        return read_models(path)[name]
     seed = seed_of(imputer.seed, "rates", target.chromosome)
     positions = panel.windows.centimorgan
     expect = passes.expect_events
-    return estimate_model(panel.shards, target.typed, positions, imputer.copying, seed, expect)
+    model = estimate_model(panel.shards, target.typed, positions, imputer.copying, seed, expect)
+    write_models(path, {name: model}, sources="")
+    return model
 
 
 def _learn_mixture(

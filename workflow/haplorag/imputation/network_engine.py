@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,8 @@ from haplorag.dataset.batches import cut_batch
 from haplorag.errors import InputError
 from haplorag.imputation.engine import Engine, Progress, Windows, choose_windows, estimate_copying
 from haplorag.imputation.imputer import Imputer, PanelChromosome
-from haplorag.imputation.target import TargetChromosome
+from haplorag.imputation.phase_mean import average_phases, cut_pieces, find_unknown
+from haplorag.imputation.target_chromosome import TargetChromosome
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes, trace_window
 from haplorag.network.device import telling_what_to_lower
@@ -31,7 +33,7 @@ def build_network_engine(
     """
     if imputer.reads is None:
         raise InputError(f"{imputer.folder}: has no network; make one of a trained model")
-    reads, neighbours = imputer.reads, imputer.neighbours
+    reads, neighbours, most = imputer.reads, imputer.neighbours, batch_people
     network = load_network(imputer.folder / "weights.safetensors", reads)
     network.to(device)
 
@@ -64,10 +66,23 @@ def build_network_engine(
         chosen = choose_windows(panel, target.is_wanted(panel.position))
         for window in progress(chosen, f"chromosome {target.name}, windows", len(chosen)):
             view = mask_window(panel.windows, panel.shards, window, untyped)
-            haplotypes = repeat_haploid(target.read_haplotypes(view.sites))
-            cuts = range(2 * batch_people, len(haplotypes), 2 * batch_people)
-            pieces = np.split(haplotypes, cuts)
-            probability = np.concatenate([ask(panel, copying, view, piece) for piece in pieces])
-            yield window, haplotypes[:, slice(*view.core)], probability
+            yield window, *_impute_window(partial(ask, panel, copying, view), view, target, most)
 
     return impute
+
+
+def _impute_window(
+    ask: Callable[[np.ndarray], np.ndarray],
+    view: MaskedWindow,
+    target: TargetChromosome,
+    batch_people: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Known alleles int8 [2n, L] at a window's core sites, and what a network says of them."""
+    phases = [target.read_haplotypes(view.sites, draw) for draw in range(1 + target.draws)]
+    known = phases[0][:, slice(*view.core)]
+    probability = np.empty(known.shape, dtype=np.float32)
+    for piece in cut_pieces(target, batch_people):
+        asked = (repeat_haploid(phases[draw][piece.rows]) for draw in (0, *piece.draws))
+        unknown = find_unknown(known[piece.rows])
+        probability[piece.rows] = average_phases(map(ask, asked), unknown)
+    return known, probability

@@ -60,13 +60,19 @@ class PanelStretches:
 
 
 def tell_ploidy_of_store(
-    store: Path, chromosome: str, people: int, record: np.ndarray, panel: PanelChromosome, vcf: Path
+    store: Path,
+    chromosome: str,
+    male: np.ndarray,
+    record: np.ndarray,
+    panel: PanelChromosome,
+    vcf: Path,
 ) -> Ploidy:
     """Who has one haplotype where, by the panel's sites, of a target that is in a store.
 
-    `record` int64 [site] is the record that each of the panel's sites is, -1 for none. Raises
-    InputError as `tell_target_ploidy` does.
+    `male` bool [n] are people who are known to be men, `record` int64 [site] is the record that
+    each of the panel's sites is, -1 for none. Raises InputError as `tell_target_ploidy` does.
     """
+    people = len(male)
     if plain_name(chromosome) == MT:
         return Ploidy(np.zeros(1, dtype=np.int64), np.ones((1, people), dtype=np.int8))
     if not may_be_haploid(chromosome):
@@ -80,7 +86,7 @@ def tell_ploidy_of_store(
             (position[rows], next(iterate_site_blocks(file, rows)))
             for rows in cut_blocks(file, np.arange(len(position)))
         )
-        told = tell_target_ploidy(blocks, people, frequency, stretches, str(vcf))
+        told = tell_target_ploidy(blocks, male, frequency, stretches, str(vcf))
         mistaken = _count_heterozygotes(file, record, told.ploidy) if told.doubled.any() else 0
     haploid = (told.ploidy.people == 1).any(axis=0)
     if haploid.any():
@@ -113,16 +119,18 @@ def _count_heterozygotes(file: File, record: np.ndarray, ploidy: Ploidy) -> int:
 
 
 def tell_target_ploidy(
-    blocks: Blocks, people: int, frequency: np.ndarray, panel: PanelStretches, source: str
+    blocks: Blocks, male: np.ndarray, frequency: np.ndarray, panel: PanelStretches, source: str
 ) -> TargetPloidy:
     """Tell who has one haplotype where from the records of a target.
 
-    `frequency` float [record] is that of ALT in the panel, NaN where a record is none of its sites.
-    Haploid genotypes say so. Where the panel's men are haploid, so is who is written as a diploid
-    and lacks the heterozygotes to be expected. Where nothing is typed, people are as they are
+    `male` bool [n] are people who are known to be men; `frequency` float [record] is that of ALT in
+    the panel, NaN where a record is none of its sites. Haploid genotypes say so. Where the panel's
+    men are haploid, so is who is written as a diploid and lacks the heterozygotes to be expected,
+    of which fewer will do where a man is known. Where nothing is typed, people are as they are
     elsewhere in such a stretch, and diploid where all of the panel are. Raises InputError where
     ploidy changes again and again.
     """
+    people = len(male)
     walk = PloidyWalk(people, source)
     known, hets, expected = (np.zeros((len(panel.ploidy.first), people)) for _ in range(3))
     start = 0
@@ -130,13 +138,13 @@ def tell_target_ploidy(
         walk.add(positions, alleles)
         share = frequency[start : start + len(positions)]
         start += len(positions)
-        # As numbers: sums of truth values would be truth values.
-        is_there = (panel.find_stretch(positions) == np.arange(len(known))[:, None]).astype(float)
         likely = np.nan_to_num(2 * share * (1 - share))[:, None]
-        known += is_there @ (tell_ploidy(alleles) > 0)
-        hets += is_there @ (find_heterozygotes(alleles) & (likely > 0))
-        expected += is_there @ ((alleles >= 0).all(axis=2) * likely)
-    lacks = lack_heterozygotes(hets, expected, np.zeros(people, dtype=bool))
+        there = panel.find_stretch(positions)
+        # Row by row: products by BLAS would differ in the last bits with how many people there are.
+        np.add.at(known, there, tell_ploidy(alleles) > 0)
+        np.add.at(hets, there, find_heterozygotes(alleles) & (likely > 0))
+        np.add.at(expected, there, (alleles >= 0).all(axis=2) * likely)
+    lacks = lack_heterozygotes(hets, expected, male)
     return _combine(_place_changes(walk, panel), panel.ploidy, known == 0, lacks)
 
 

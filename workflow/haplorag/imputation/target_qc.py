@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -113,6 +116,37 @@ def measure_inbreeding(
     return np.where(single.sum(axis=1) > both.sum(axis=1), 1.0, 1 - inbreeding)
 
 
+class PhasingTold(NamedTuple):
+    """What is told of how a target was phased: by what program, from how many phases it is imputed,
+    of each chromosome, as the file calls it, how many people had something to choose, and how many
+    relative phases that was in all.
+    """
+
+    tool: str = ""
+    phases: int = 1
+    people: Mapping[str, int] = MappingProxyType({})
+    chosen: int = 0
+
+    def describe(self) -> str:
+        """The program, and how many phases count; nothing where none was at work."""
+        many = f", imputed from {self.phases} phases" if self.phases > 1 else ""
+        return f"{self.tool}, against the panel{many}" if self.people else ""
+
+    def explain(self) -> str:
+        """As a sentence for people."""
+        if not self.people:
+            return "nothing was left to phase"
+        people = max(self.people.values())
+        return (
+            f"{self.chosen:,} relative phases of heterozygotes were chosen in {people:,} people by "
+            f"{self.describe()}"
+        )
+
+    def format_header(self) -> str:
+        """The line of a VCF's header, if there is something to tell."""
+        return f"##haplorag_phasing={self.describe()}\n" if self.people else ""
+
+
 @dataclass
 class ImputedQuality:
     """What the imputation of a chromosome gave: ALT frequency in the panel, estimated R2 and
@@ -124,6 +158,30 @@ class ImputedQuality:
     typed: np.ndarray
     unexplained: np.ndarray
     variance: np.ndarray
+
+
+class Written(NamedTuple):
+    """How much was written: people, and sites of the panel that they had typed and had not."""
+
+    people: int
+    typed: int
+    imputed: int
+
+    @property
+    def genotypes(self) -> int:
+        """Of all people at all sites."""
+        return self.people * (self.typed + self.imputed)
+
+    def describe(self) -> str:
+        """As people say it."""
+        return f"{self.people:,} people, {self.typed:,} sites typed and {self.imputed:,} imputed"
+
+
+def count_written(imputed: list[ImputedQuality], people: int) -> Written:
+    """How much of a target was written, on all its chromosomes."""
+    sites = sum(len(part.typed) for part in imputed)
+    typed = sum(int(part.typed.sum()) for part in imputed)
+    return Written(people, typed, sites - typed)
 
 
 class QualityWatch:
@@ -139,9 +197,11 @@ class QualityWatch:
         """
         share = self._frequency[sites].astype(np.float64)
         imputed = known == -1
+        # Not by BLAS, whose last bits differ with how many people there are.
         left = (probability * (1 - probability) * imputed).sum(axis=1, dtype=np.float64)
         self._unexplained += left.reshape(-1, 2).sum(axis=1)
-        self._variance += (imputed @ (share * (1 - share))).reshape(-1, 2).sum(axis=1)
+        variance = (imputed * (share * (1 - share))).sum(axis=1)
+        self._variance += variance.reshape(-1, 2).sum(axis=1)
 
     def finish(self, sites: np.ndarray, r2: np.ndarray) -> ImputedQuality:
         """What was seen, with the estimated R2 float [L] of the sites int [L] that were written."""
@@ -151,8 +211,8 @@ class QualityWatch:
 
 @dataclass(frozen=True)
 class TargetQuality:
-    """All of a target: tables of fates and people, of the accuracy once it is imputed, and its
-    chromosomes as the file calls them.
+    """All of a target: tables of fates and people, of the accuracy once it is imputed, its
+    chromosomes as the file calls them, and how it was phased, which is None before it is.
     """
 
     records: dict[str, int]
@@ -161,6 +221,12 @@ class TargetQuality:
     fates: pd.DataFrame
     people: pd.DataFrame
     accuracy: pd.DataFrame | None
+    phasing: PhasingTold | None = None
+
+    def explain(self) -> list[tuple[str, str]]:
+        """What was found, as questions and answers."""
+        phased = [] if self.phasing is None else [("Phase", self.phasing.explain())]
+        return [*self.diagnosis.explain(), *phased]
 
     def gather(self, what: str) -> pd.DataFrame:
         """`windows` or `frequencies` of all chromosomes."""
@@ -170,10 +236,23 @@ class TargetQuality:
         return pd.concat(parts, ignore_index=True)
 
 
+def tell_sexes(people: int, chromosomes: list[ChromosomeQuality]) -> tuple[np.ndarray, np.ndarray]:
+    """F on X of each person, NaN where nothing tells, and the sex it tells, or nothing."""
+    inbreeding = np.full(people, np.nan)
+    for part in chromosomes:
+        inbreeding = np.where(np.isnan(inbreeding), part.x_inbreeding, inbreeding)
+    sex = np.select([inbreeding > MALE_F, inbreeding < FEMALE_F], ["male", "female"], "")
+    return inbreeding, sex
+
+
 def tabulate_people(
-    names: list[str], chromosomes: list[ChromosomeQuality], imputed: list[ImputedQuality]
+    names: list[str],
+    chromosomes: list[ChromosomeQuality],
+    imputed: list[ImputedQuality],
+    gender: np.ndarray,
 ) -> pd.DataFrame:
-    """A row a person: call rate, heterozygosity, and of X F and the sex it tells; expected r2.
+    """A row a person: call rate, heterozygosity, and of X F, the sex it tells and that which they
+    are said to be of, `gender`; expected r2.
 
     The expected r2 is the share of the variance at untyped sites that is explained, as far as
     probabilities are honest: 1 - sum p (1 - p) / sum f (1 - f).
@@ -181,13 +260,10 @@ def tabulate_people(
     variants = sum(part.variants for part in chromosomes)
     missing = sum(part.missing for part in chromosomes)
     heterozygous = sum(part.heterozygous for part in chromosomes)
-    inbreeding = np.full(len(names), np.nan)
-    for part in chromosomes:
-        inbreeding = np.where(np.isnan(part.x_inbreeding), inbreeding, part.x_inbreeding)
-    sex = np.select([inbreeding > MALE_F, inbreeding < FEMALE_F], ["male", "female"], "")
+    inbreeding, sex = tell_sexes(len(names), chromosomes)
     table = pd.DataFrame({"sample": names, "call_rate": 1 - missing / max(variants, 1)})
     table["heterozygosity"] = heterozygous / np.maximum(variants - missing, 1)
-    table["x_f"], table["sex"] = inbreeding, sex
+    table["x_f"], table["sex"], table["gender"] = inbreeding, sex, gender
     if imputed:
         left = sum(part.unexplained for part in imputed)
         variance = sum(part.variance for part in imputed)
@@ -239,6 +315,11 @@ def list_figures(quality: TargetQuality) -> pd.DataFrame:
     rows += [(what, name, "alleles", number) for what, name, number in fates]
     words = ("build", "strand", "swapping", "variants", "matched", "overlap", "flips", "swaps")
     rows += [("diagnosis", "", word, getattr(quality.diagnosis, word)) for word in words]
+    if quality.phasing is not None:
+        rows.append(("phasing", "", "tool", quality.phasing.tool or "none"))
+        rows.append(("phasing", "", "phases", quality.phasing.phases))
+        for chromosome, number in quality.phasing.people.items():
+            rows.append(("phasing", chromosome, "people", number))
     for chromosome, part in quality.chromosomes.items():
         outliers = int(part.frequencies["outlier"].sum())
         rows.append(("frequencies", chromosome, "compared", len(part.frequencies)))

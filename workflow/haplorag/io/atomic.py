@@ -12,6 +12,8 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from haplorag.errors import InputError
+
 TEMPORARY = re.compile(r"\.(\d+)\.part\.")
 
 
@@ -134,3 +136,14 @@ class FailSafeFile(RawIOBase):
         with self._file:
             if self._error:
                 raise self._error
+
+
+def refuse_overwriting(target: Path, *outputs: Path) -> None:
+    """Raise InputError where an output would replace the target or another output."""
+    places = [os.path.realpath(path) for path in (target, *outputs)]
+    same = target.exists() and any(path.exists() and path.samefile(target) for path in outputs)
+    if len(set(places)) < len(places) or same:
+        raise InputError(
+            f"{outputs[0]}: TARGET and all that is written must be different files, or one would "
+            "be lost; give each a name of its own"
+        )

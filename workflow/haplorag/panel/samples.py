@@ -68,6 +68,20 @@ def read_panel_file(path: Path) -> pd.DataFrame:
     return described
 
 
+def read_sexes(path: Path) -> dict[str, str]:
+    """Read the sex of people, male, female or empty, from a file with the columns sample and
+    gender, as a panel file has them.
+
+    Raises InputError where a column is missing or a sample stands twice.
+    """
+    table = _read_columns(path, "sample gender")
+    if "gender" not in table:
+        raise InputError(
+            f"{path}: line 1 lacks the column gender; set the header to: sample gender"
+        )
+    return dict(zip(table["sample"], map(_read_sex, table["gender"]), strict=True))
+
+
 def _read_sex(word: str) -> str:
     """male, female, or nothing where a panel file does not say; PLINK has 1 and 2 for them."""
     return SEXES.get(word.lower(), "")

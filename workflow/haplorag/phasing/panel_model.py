@@ -40,30 +40,33 @@ class Phaser(NamedTuple):
     def phase(self, alleles: np.ndarray, phase: np.ndarray, seed: int) -> np.ndarray:
         """Phase a person with alleles int8 [2, T] (negative where not known) and phases int32 [T].
 
-        Genotypes stay, and so does what is phased. The choice of each relative phase is the one
-        that most sweeps have drawn, and then the most probable given the others. It depends on
-        nobody but this person and the panel.
+        Gives int8 [1 + draws, 2, T]. In the first the choice of each relative phase is the one that
+        most sweeps have drawn, and then the most probable given the others; the others are what
+        single sweeps drew. Genotypes stay, and so does what is phased. All depends on nobody but
+        this person and the panel.
         """
         units = find_units(alleles, phase)
         if not has_choice(units):
-            return alleles.copy()
+            return np.repeat(alleles[None], 1 + self.settings.draws, axis=0)
         # Which haplotype lacks the allele of a half-missing genotype is not known.
         known = np.where((alleles < 0).any(axis=0), -1, alleles).astype(np.int8)
         found = self._search(known, units, np.random.default_rng(seed))
         # The votes on neighbours need not agree with a set that goes on beyond others.
-        return join_sets(found, alleles, phase)
+        return np.stack([join_sets(one, alleles, phase) for one in found])
 
     def _search(
         self, alleles: np.ndarray, units: Units, generator: np.random.Generator
-    ) -> np.ndarray:
+    ) -> list[np.ndarray]:
         count = len(units.begin)
         start = _orient(alleles, units, _draw_start(units, generator))
         found = start.copy()
         votes = np.zeros(count)
+        draws: list[np.ndarray] = []
         # Nobody knows which haplotypes are near before the first sweep but by homozygous sites.
         track = self._choose_track(_hide_heterozygotes(alleles))
         back = np.ones((count, 2, track.carried.shape[1]), dtype=np.float32)
         sweeps = self.settings.burn_in + self.settings.sweeps
+        drawn_at = _choose_sweeps(self.settings)
         for sweep in range(sweeps + 1):
             if sweep == sweeps and self.settings.sweeps:
                 found = _orient(start, units, _count_votes(votes, self.settings.sweeps))
@@ -75,7 +78,9 @@ class Phaser(NamedTuple):
             go_forward(found, track, units, back, drawn)
             if self.settings.burn_in <= sweep < sweeps:
                 votes += _find_turns(found, start, units)
-        return found
+                if sweep - self.settings.burn_in in drawn_at:
+                    draws.append(found.copy())
+        return [found, *draws]
 
     def _choose_track(self, alleles: np.ndarray) -> Track:
         states = choose_states(alleles, self.panel, self.settings.states)
@@ -120,9 +125,15 @@ def read_whole_haplotypes(shards: ShardSet, typed: np.ndarray) -> np.ndarray:
 def phase_people(
     phaser: Phaser, people: list[tuple[np.ndarray, np.ndarray, int]], threads: int
 ) -> Iterator[np.ndarray]:
-    """Phase people, each given by alleles, phases and a seed as `Phaser.phase` takes them."""
+    """Phase people, each given by alleles, phases and a seed, as `Phaser.phase` does."""
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(lambda person: phaser.phase(*person), people)
+
+
+def _choose_sweeps(settings: PhasingSettings) -> set[int]:
+    """Which of the sweeps that count are kept as draws: the last, and others in even distances."""
+    draws = range(1, settings.draws + 1)
+    return {settings.sweeps * draw // settings.draws - 1 for draw in draws}
 
 
 def _draw_start(units: Units, generator: np.random.Generator) -> np.ndarray:

@@ -32,7 +32,7 @@ EXIT_SIGNAL = 128
 LONGEST_MESSAGE = 500
 
 
-def run_step(step: Callable[..., None], arguments: list[str] | None = None) -> None:
+def run_step(step: Callable[..., object], arguments: list[str] | None = None) -> None:
     """Call `step` with what the command line says, and put what is no fault of ours in one line.
 
     Exit status 2 means that an input was refused (InputError), 3 that the machine could not: no
@@ -101,7 +101,7 @@ def count_threads(wanted: int) -> int:
     return max(1, min(wanted, len(os.sched_getaffinity(0))))
 
 
-def _build_parser(step: Callable[..., None]) -> argparse.ArgumentParser:
+def _build_parser(step: Callable[..., object]) -> argparse.ArgumentParser:
     """The command line of `step`: its parameters, and the flag that all steps have."""
     summary = (inspect.getdoc(step) or "").partition("\n\n")[0]
     module = sys.modules[step.__module__].__spec__
@@ -133,7 +133,7 @@ def _name_field(parameter: str, field: dataclasses.Field) -> str:
     return f"{parameter}_{field.name}"
 
 
-def _take_values(step: Callable[..., None], values: dict[str, Any]) -> dict[str, Any]:
+def _take_values(step: Callable[..., object], values: dict[str, Any]) -> dict[str, Any]:
     """The values by parameter of `step`, from those by argument: dataclasses are put together."""
     hints = typing.get_type_hints(step)
     taken = {}

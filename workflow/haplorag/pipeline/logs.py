@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -98,30 +98,44 @@ def catching_warnings(shown: bool = True) -> Iterator[WarningCollector]:
             logger.propagate = True
 
 
-def show_progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:
+def show_progress(
+    items: Iterable[Item],
+    what: str,
+    total: int | None = None,
+    size: Callable[[Item], int] = lambda _: 1,
+) -> Iterator[Item]:
     """Pass items on with a progress bar where standard error is a terminal, else with a line in the
-    log every ten seconds.
+    log every ten seconds; of `total` in all, of which each item is as many as its size.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if not sys.stderr.isatty():
-        return _log_progress(items, what, total)
+        yield from _log_progress(items, what, total, size)
+        return
     from tqdm import tqdm
 
-    return tqdm(items, desc=what, total=total, mininterval=0.5)
+    # Smoothing by all that was done: items are large, and few.
+    with tqdm(desc=what, total=total, mininterval=0.5, smoothing=0) as bar:
+        for item in items:
+            yield item
+            bar.update(size(item))
 
 
-def _log_progress(items: Iterable[Item], what: str, total: int | None) -> Iterator[Item]:
+def _log_progress(
+    items: Iterable[Item], what: str, total: int | None, size: Callable[[Item], int]
+) -> Iterator[Item]:
     begun = said = time.monotonic()
-    for number, item in enumerate(items):
+    done = 0
+    for item in items:
         yield item
+        done += size(item)
         now = time.monotonic()
         if now - said < SECONDS_PER_LINE:
             continue
         said = now
-        done = number + 1
+        pace = done / (now - begun)
         if total is None:
-            log.info("%s: %d done", what, done)
+            log.info("%s: %d done, %.3g/s", what, done, pace)
         else:
-            left = (now - begun) * (total - done) / done
-            log.info("%s: %d of %d, %.0f s left", what, done, total, left)
+            left = (total - done) / pace
+            log.info("%s: %d of %d, %.3g/s, %.0f s left", what, done, total, pace, left)

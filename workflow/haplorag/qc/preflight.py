@@ -12,7 +12,7 @@ from pathlib import Path
 
 from haplorag.errors import InputError
 from haplorag.panel.genetic_map import read_map
-from haplorag.panel.samples import read_panel_file, read_roles
+from haplorag.panel.samples import read_panel_file, read_roles, read_sexes
 from haplorag.settings import Settings
 from haplorag.vcf.chromosomes import match_chromosome, refuse_unpaired
 from haplorag.vcf.index import count_indexed
@@ -69,6 +69,9 @@ def _list_people(settings: Settings) -> Iterator[Callable[[], object]]:
     if settings.samples.roles:
         roles = settings.fill(settings.samples.roles)
         yield partial(_check_table, "samples.roles", Path(roles), read_roles)
+    if settings.imputation.people:
+        targets = settings.fill(settings.imputation.people)
+        yield partial(_check_table, "imputation.people", Path(targets), read_sexes)
 
 
 def _list_plain_files(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -106,6 +106,10 @@ def _list_odd_people(people: pd.DataFrame) -> list[tuple[int, str]]:
             reasons.append(f"heterozygosity {person.heterozygosity:.3f}, far from the median")
         if person.x_f == person.x_f and not person.sex:
             reasons.append(f"F {person.x_f:.2f} on X is neither a man's nor a woman's")
+        if person.sex and person.gender and person.sex != person.gender:
+            reasons.append(
+                f"{person.sex} by X (F {person.x_f:.2f}), but said to be {person.gender}"
+            )
         if reasons:
             found.append((row, "; ".join(reasons)))
     return found[:MOST_ROWS]

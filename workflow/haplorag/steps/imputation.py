@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from pathlib import Path
 
@@ -15,15 +14,22 @@ from haplorag.imputation.imputer import Imputer, open_imputer, open_panel_chromo
 from haplorag.imputation.region import find_region
 from haplorag.imputation.target import Target, read_target
 from haplorag.imputation.target_phasing import TargetPhaser, may_phase
-from haplorag.imputation.target_qc import ImputedQuality, TargetQuality, list_figures
-from haplorag.io.atomic import borrowing_folder
+from haplorag.imputation.target_qc import (
+    ImputedQuality,
+    TargetQuality,
+    Written,
+    count_written,
+    list_figures,
+)
+from haplorag.io.atomic import borrowing_folder, refuse_overwriting
 from haplorag.io.tables import write_table
 from haplorag.li_stephens.passes import CorePasses
+from haplorag.panel.samples import read_sexes
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import ImputationSettings, PhasingSettings
 from haplorag.vcf.reader import read_vcf_header
-from haplorag.vcf.writer import writing_imputed
+from haplorag.vcf.writer import check_ending, writing_imputed
 
 log = logging.getLogger(__name__)
 COLUMNS = ["chromosome", "position", "ref", "alt", "fate", "remarks", "explanation"]
@@ -39,14 +45,19 @@ def imputation(
     phasing: PhasingSettings | None = None,
     threads: int = 1,
     gpus: int = 0,
+    people: Path | None = None,
     qc: Path | None = None,
     refusal: Path | None = None,
-) -> None:
-    """Write the imputed VCF or BCF with its index, and a table of all target sites with their fate.
+) -> Written:
+    """Write the imputed VCF or BCF with its index, and a table of all target sites with their fate;
+    gives how many of each there are.
 
     With `qc` (PAGE.html) a page on the target's quality, and beside it PAGE.tsv with its
     figures and PAGE.samples.tsv with a row a sample; where the target is refused for what it is
     like, the page goes to `refusal`.
+
+    `people` is a file with the columns sample and gender, by which men are known and the sex that X
+    tells is checked.
 
     Every site of the imputer's panel, or of the region that is set, comes out, those of the target
     with their known genotypes as they were. The target is read whole before anything is imputed,
@@ -54,48 +65,36 @@ def imputation(
     InputError where it is unphased and not to be phased, or shares no chromosome with the imputer.
     """
     started = time.perf_counter()
-    _check_paths(target, output, sites)
+    refuse_overwriting(target, output, sites)
+    check_ending(output)
     opened = open_imputer(imputer)
     region = find_region(settings.region, opened)
     threads = count_threads(threads)
     engine = _build_engine(opened, settings, threads, gpus)
     header = read_vcf_header(target)
-    people = header.samples
-    if not people:
+    names = header.samples
+    if not names:
         raise InputError(f"{target}: has no samples; give a VCF with genotypes")
     output.parent.mkdir(parents=True, exist_ok=True)
     found: list[ImputedQuality] = []
     with borrowing_folder(output) as scratch:
-        read = read_target(target, header, opened, scratch, may_phase(phasing), region)
-        _check_target(target, read, people, settings, refusal)
-        phaser = TargetPhaser(opened, phasing, people, threads, show_progress)
-        read, source = phaser.phase(read)
-        lengths = read.list_lengths(header)
-        with writing_imputed(output, lengths, people, read.last, threads, source) as writer:
+        sexes = read_sexes(people) if people else {}
+        read = read_target(target, header, opened, scratch, may_phase(phasing), region, sexes)
+        _check_target(target, read, names, settings, refusal)
+        phaser = TargetPhaser(opened, phasing, names, threads, show_progress)
+        read, phased = phaser.phase(read)
+        lengths, source = read.list_lengths(header), phased.format_header()
+        with writing_imputed(output, lengths, names, read.last, threads, source) as writer:
             for part in read.chromosomes:
                 panel = open_panel_chromosome(opened, part.chromosome)
                 found.append(impute_chromosome(engine, panel, part, writer, show_progress))
     if qc:
-        _write_qc(qc, target, read.judge(people, found))
+        _write_qc(qc, target, read.judge(names, found, phased))
     _write_fates(sites, read)
-    written = sum(len(part.r2) for part in found)
-    pace = written * len(people) / (time.perf_counter() - started)
-    log.info("%d sites of %d people written, %.0f genotypes/s", written, len(people), pace)
-
-
-def _check_paths(target: Path, output: Path, sites: Path) -> None:
-    """Raise InputError where an output would replace the target or the other, or its name lies."""
-    if not output.name.endswith((".vcf.gz", ".bcf")):
-        raise InputError(f"{output}: ends in neither .vcf.gz nor .bcf; name it so")
-    places = [os.path.realpath(path) for path in (target, output, sites)]
-    same = target.exists() and any(
-        path.exists() and path.samefile(target) for path in (output, sites)
-    )
-    if len(set(places)) < len(places) or same:
-        raise InputError(
-            f"{output}: OUTPUT, TARGET and SITES are not three files, and one would be lost; give "
-            "each a name of its own"
-        )
+    written = count_written(found, len(names))
+    pace = written.genotypes / (time.perf_counter() - started)
+    log.info("%s written, %.0f genotypes/s", written.describe(), pace)
+    return written
 
 
 def _build_engine(
@@ -149,7 +148,7 @@ def _write_page(
     from haplorag.report.qc_page import QualityContent, write_qc_page
 
     content = QualityContent(
-        target.name, judged.diagnosis.explain(), judged.records, judged.fates,
+        target.name, judged.explain(), judged.records, judged.fates,
         judged.gather("frequencies"), judged.gather("windows"), judged.people, judged.accuracy,
         refusal,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from haplorag.pipeline.logs import show_progress
 from haplorag.vcf.header import Header
 from haplorag.vcf.merging import merge_lines
 from haplorag.vcf.reader import read_vcf_header
-from haplorag.vcf.writer import LONGEST_TBI, writing_imputed
+from haplorag.vcf.writer import LONGEST_TBI, check_ending, writing_imputed
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,7 @@ def merger(output: Path, *, batches: list[Path]) -> None:
     all else is as it was. Raises InputError where a person is in two batches, a site of the panel
     is not in all of them, or a file is of another program.
     """
-    if not output.name.endswith((".vcf.gz", ".bcf")):
-        raise InputError(f"{output}: ends in neither .vcf.gz nor .bcf; name it so")
+    check_ending(output)
     if os.path.realpath(output) in map(os.path.realpath, batches):
         raise InputError(f"{output}: is one of the batches; name another output")
     headers = [read_vcf_header(path) for path in batches]
@@ -34,7 +33,10 @@ def merger(output: Path, *, batches: list[Path]) -> None:
     last = LONGEST_TBI + 1 if any(Path(f"{path}.csi").exists() for path in batches) else 0
     output.parent.mkdir(parents=True, exist_ok=True)
     sites = 0
-    with writing_imputed(output, headers[0].lengths, people, last) as writer:
+    # Batches may have been phased, each by itself.
+    told = dict.fromkeys(line for header in headers for line in header.phasing)
+    source = "".join(f"{line}\n" for line in told)
+    with writing_imputed(output, headers[0].lengths, people, last, source=source) as writer:
         for line in show_progress(merge_lines(batches, headers), "sites"):
             writer.write(line)
             sites += 1

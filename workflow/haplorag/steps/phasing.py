@@ -9,7 +9,7 @@ from haplorag.errors import InputError
 from haplorag.imputation.imputer import open_imputer
 from haplorag.imputation.target import read_target
 from haplorag.imputation.target_phasing import TargetPhaser, may_phase
-from haplorag.io.atomic import borrowing_folder
+from haplorag.io.atomic import borrowing_folder, refuse_overwriting
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import PhasingSettings
@@ -28,6 +28,7 @@ def phasing(
     out, split by ALT, in the order and with the alleles of the target; sites that are not the
     panel's keep the phase they have. Raises InputError where nothing of the target can be used.
     """
+    refuse_overwriting(target, output)
     opened = open_imputer(imputer)
     header = read_vcf_header(target)
     if not header.samples:
@@ -37,11 +38,11 @@ def phasing(
         read = read_target(target, header, opened, scratch, may_phase(settings))
         people, threads = header.samples, count_threads(threads)
         phaser = TargetPhaser(opened, settings, people, threads, show_progress)
-        phased, source = phaser.phase(read)
-        if not source:
+        phased, told = phaser.phase(read)
+        if not told.people:
             log.info("nothing is left to phase: genotypes are written as they are")
         records = {part.name: part.iterate_records() for part in phased.chromosomes}
-        write_genotypes(output, records, people, source)
+        write_genotypes(output, records, people, told.format_header())
 
 
 if __name__ == "__main__":

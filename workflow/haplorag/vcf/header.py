@@ -14,13 +14,17 @@ from haplorag.vcf.bgzf import read_pieces
 
 COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
 
+# How a line begins that says by what a target was phased.
+PHASING = b"##haplorag_phasing="
+
 
 @dataclass(frozen=True)
 class Header:
     """What a VCF's header declares: samples, chromosomes with their lengths (0 unknown), version,
     whether GT is declared.
 
-    `lines` is how many lines it takes, `kind` the file's kind as `check_container` gives it.
+    `lines` is how many lines it takes, `kind` the file's kind as `check_container` gives it,
+    `phasing` its lines that say by what haplorag phased it.
     """
 
     samples: list[str]
@@ -29,6 +33,7 @@ class Header:
     has_genotypes: bool
     lines: int
     kind: str
+    phasing: tuple[str, ...]
 
     def find_columns(self, path: Path, people: list[str]) -> np.ndarray:
         """Column int64 [n] of each person among the samples.
@@ -128,13 +133,18 @@ def _parse_header(path: Path, text: bytes, kind: str) -> Header:
             "##FORMAT=<ID=GT,Number=1,Type=String,...>"
         )
     samples = _read_samples(path, columns[9:], number)
-    lengths = read_contigs(lines)
-    return Header(samples, lengths, version[1].decode(), genotype is not None, number, kind)
+    lengths, told = read_contigs(lines), find_phasing(lines)
+    return Header(samples, lengths, version[1].decode(), genotype is not None, number, kind, told)
 
 
 def read_contigs(lines: list[bytes]) -> dict[str, int]:
     """Chromosomes that a header's lines declare, with their lengths in bp (0 unknown)."""
     return dict(_parse_contig(line) for line in lines if line.startswith(b"##contig="))
+
+
+def find_phasing(lines: list[bytes]) -> tuple[str, ...]:
+    """Lines of a header that say by what haplorag phased, as they are."""
+    return tuple(line.decode("utf-8", "replace") for line in lines if line.startswith(PHASING))
 
 
 def _parse_contig(line: bytes) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from haplorag.errors import InputError
 from haplorag.io.apart import try_apart
 from haplorag.vcf.bgzf import check_container, unchanged
 from haplorag.vcf.chromosomes import plain_name
-from haplorag.vcf.header import Header, read_contigs, read_header
+from haplorag.vcf.header import Header, find_phasing, read_contigs, read_header
 from haplorag.vcf.index import UNCOUNTED, count_indexed
 from haplorag.vcf.records import (
     Record,
@@ -41,7 +41,8 @@ def read_vcf_header(path: Path) -> Header:
     text = reader.raw_header
     version = re.match(r"##fileformat=(VCFv[\d.]+)", text)
     # cyvcf2 names lengths only where every chromosome has one.
-    declared = read_contigs(text.encode().split(b"\n"))
+    lines = text.encode().split(b"\n")
+    declared = read_contigs(lines)
     return Header(
         list(reader.samples),
         {name: declared.get(name, 0) for name in reader.seqnames},
@@ -49,6 +50,7 @@ def read_vcf_header(path: Path) -> Header:
         "##FORMAT=<ID=GT," in text,
         0,
         kind,
+        find_phasing(lines),
     )
 
 

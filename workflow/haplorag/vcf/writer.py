@@ -12,6 +12,7 @@ import pysam
 import pysam.bcftools
 
 from haplorag.alleles import ABSENT
+from haplorag.errors import InputError
 from haplorag.io.atomic import flush, replacing
 from haplorag.vcf.compression import BlockWriter, writing_blocks
 
@@ -250,6 +251,12 @@ def writing_imputed(
         finally:
             text.unlink(missing_ok=True)
             pointers.unlink(missing_ok=True)
+
+
+def check_ending(path: Path) -> None:
+    """Raise InputError where a name does not say in which format a file is to be written."""
+    if not path.name.endswith((".vcf.gz", ".bcf")):
+        raise InputError(f"{path}: ends in neither .vcf.gz nor .bcf; name it so")
 
 
 def name_index(path: Path, last: int) -> Path:
