@@ -162,16 +162,12 @@ def test_raising_epochs_trains_only_the_new_ones(finished):
 
 
 def test_editing_figures_plans_plots_and_report_only(finished, edited):
-    edited(
-        "workflow/haplorag/report/accuracy_figures.py",
-        "import pandas as pd\n",
-        "import pandas as pd\n\nSPARE = 1\n",
-    )
+    edited("workflow/haplorag/report/accuracy_figures.py", "FARTHEST = 0.1", "FARTHEST = 0.2")
     assert set(plan(finished)) == {"plots", "report"}
 
 
 def test_editing_the_network_spares_the_data_stages(finished, edited):
-    edited("workflow/haplorag/network/copying.py", "import torch", "import torch\nSPARE = 1")
+    edited("workflow/haplorag/network/copying.py", "TINY = 1e-9", "TINY = 2e-9")
     jobs = set(plan(finished))
     assert {"untrained", "training", "predictions", "evaluation", "report"} <= jobs
     assert not jobs & {
@@ -187,6 +183,16 @@ def test_editing_the_network_spares_the_data_stages(finished, edited):
 
 def test_a_comment_plans_nothing(finished, edited):
     edited("workflow/haplorag/masking.py", "import numpy", "# a remark\nimport numpy")
+    assert not plan(finished)
+
+
+def test_a_function_that_nobody_calls_plans_nothing(finished, edited):
+    spare = "def spare(rows):\n    return len(rows)\n\n\n"
+    for name, before in (
+        ("io/hdf5", "def write_arrays("),
+        ("evaluation/metrics", "def group_by_maf("),
+    ):
+        edited(f"workflow/haplorag/{name}.py", before, spare + before)
     assert not plan(finished)
 
 

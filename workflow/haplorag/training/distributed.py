@@ -14,6 +14,7 @@ import torch
 import torch.distributed as distributed
 from torch import nn
 
+import __main__
 from haplorag.errors import InputError
 from haplorag.network.device import local_rank
 
@@ -38,7 +39,7 @@ def relaunch_with_torchrun(gpus: int) -> None:
         "--nproc-per-node",
         str(gpus),
     ]
-    module = sys.modules["__main__"].__spec__
+    module = __main__.__spec__
     assert module is not None
     os.execv(sys.executable, [*launcher, "-m", module.name, *sys.argv[1:]])
 
