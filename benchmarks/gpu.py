@@ -52,7 +52,6 @@ from haplorag.gpu import copying as gpu_copying
 from haplorag.gpu.panel_bits import PanelBits, Shape, read_panel_bits
 from haplorag.gpu.passes import GpuPasses
 from haplorag.gpu.search import rank_on
-from haplorag.io.hdf5 import read_arrays
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.mixture import Mixture, describe_sites
 from haplorag.li_stephens.model import answer, impute_sites
@@ -648,18 +647,14 @@ def measure_imputation(report: Report, given: argparse.Namespace, device: torch.
 def export_target(given: argparse.Namespace, folder: Path) -> tuple[Path, Path]:
     """A run's test people with the sites of a mask hidden, and its panel, as VCFs."""
     run, chromosome = given.results, given.chromosome
-    masks, reference = run / f"masks/test/{chromosome}.h5", folder / "reference.vcf.gz"
-    names = read_arrays(masks, "masks", "names")["names"].tolist()
-    if given.mask not in names:
-        raise InputError(f"{masks}: has no mask {given.mask}, only {', '.join(names)}")
-    inputs = run / f"genotypes/{chromosome}.h5", run / "samples/samples.tsv", masks, reference
-    command = [
-        sys.executable, "-m", "haplorag.steps.exports", *inputs,
-        "--targets", *(folder / f"{name}.vcf.gz" for name in names), "--target-masks", *names,
-        "--chromosome", chromosome,
-    ]  # fmt: skip
-    measure([str(word) for word in command])
-    target = folder / f"{given.mask}.vcf.gz"
+    masks = run / f"masks/test/{given.mask}/{chromosome}.h5"
+    if not masks.exists():
+        raise InputError(f"{masks}: is not there; name a test mask of the run with --mask")
+    inputs = run / f"genotypes/{chromosome}.h5", run / "samples/samples.tsv"
+    step = [sys.executable, "-m", "haplorag.steps.exports", *inputs, "--chromosome", chromosome]
+    target, reference = folder / "target.vcf.gz", folder / "reference.vcf.gz"
+    for words in ([target, "--role", "test", "--masks", masks], [reference, "--role", "reference"]):
+        measure([str(word) for word in (*step, *words)])
     return target, reference
 
 

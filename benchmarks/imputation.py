@@ -122,13 +122,13 @@ def read_case(results: Path, chromosome: str, mask: str) -> dict:
     sites by key, MAF bins.
     """
     people = find_samples(read_samples(results / "samples/samples.tsv"), "test")
-    drawn = read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
+    drawn = read_arrays(results / f"masks/test/{mask}/{chromosome}.h5", "masks")
     frequency = read_arrays(results / f"frequencies/{chromosome}.h5", "frequencies", "frequency")[
         "frequency"
     ]
     path = results / f"genotypes/{chromosome}.h5"
     keys = read_arrays(path, "genotypes", "variants/POS", "variants/REF", "variants/ALT").values()
-    hidden = drawn["hidden"][drawn["names"].tolist().index(mask)]
+    (hidden,) = drawn["hidden"]
     with opening_arrays(path, "genotypes") as file:
         truth = (
             read_haplotypes(file, np.arange(len(frequency)), people)
@@ -158,29 +158,12 @@ def prepare(
     lie.
     """
     run, step = given.results, [sys.executable, "-m"]
-    masks = run / f"masks/test/{given.chromosome}.h5"
-    names = read_arrays(masks, "masks", "names")["names"].tolist()
+    masks = run / f"masks/test/{given.mask}/{given.chromosome}.h5"
     reference, target = folder / "reference.vcf.gz", folder / f"{given.mask}.vcf.gz"
-    inputs = [
-        run / f"genotypes/{given.chromosome}.h5",
-        run / "samples/samples.tsv",
-        masks,
-        reference,
-    ]
-    targets = [folder / f"{name}.vcf.gz" for name in names]
-    call(
-        [
-            *step,
-            "haplorag.steps.exports",
-            *inputs,
-            "--targets",
-            *targets,
-            "--target-masks",
-            *names,
-            "--chromosome",
-            given.chromosome,
-        ]
-    )
+    inputs = run / f"genotypes/{given.chromosome}.h5", run / "samples/samples.tsv"
+    exports = [*step, "haplorag.steps.exports", *inputs, "--chromosome", given.chromosome]
+    call([*exports, reference, "--role", "reference"])
+    call([*exports, target, "--role", "test", "--masks", masks])
     panel = folder / "reference.msav"
     call(["minimac4", "--compress-reference", reference, "-o", panel])
     outputs = {tool: folder / f"{tool}.vcf.gz" for tool in (*given.models, *PEERS)}

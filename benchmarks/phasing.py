@@ -1,7 +1,7 @@
 """How well is a target phased against the panel, beside Beagle, and what is the phase worth for
 imputation?
 
-    snakemake results/reference/imputer/li_stephens results/masks/test/1.h5
+    snakemake results/reference/imputer/li_stephens results/masks/test/array/1.h5
     PYTHONPATH=workflow python benchmarks/phasing.py --results results --chromosome 1
 
 Takes people of a role with a test mask's sites removed as the target, forgets their phase, and
@@ -76,7 +76,7 @@ def main() -> None:
 def read_case(results: Path, chromosome: str, mask: str, role: str) -> dict:
     """People by row, their haplotypes int8 [2n, site], typed sites, frequencies and all sites."""
     people = find_samples(read_samples(results / "samples/samples.tsv"), role)
-    drawn = read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
+    drawn = read_arrays(results / f"masks/test/{mask}/{chromosome}.h5", "masks")
     path = results / f"genotypes/{chromosome}.h5"
     sites = list(
         map(Site, *(one.tolist() for one in read_arrays(path, "genotypes", *VARIANTS).values()))
@@ -88,7 +88,7 @@ def read_case(results: Path, chromosome: str, mask: str, role: str) -> dict:
     return {
         "people": people,
         "truth": truth,
-        "typed": np.flatnonzero(~drawn["hidden"][drawn["names"].tolist().index(mask)]),
+        "typed": np.flatnonzero(~drawn["hidden"][0]),
         "sites": sites,
         "frequency": frequencies["frequency"],
         "edges": settings["maf_bins"],

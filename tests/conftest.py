@@ -29,6 +29,7 @@ from support import (
     SEED,
     Simulated,
     draw_of,
+    draw_one_mask,
     epoch_of,
     evaluate,
     gather_imputer,
@@ -133,13 +134,13 @@ def panel_imputer(simulated):
 
 @pytest.fixture(scope="session")
 def exported(simulated):
-    folder = simulated.folder / "exports/1"
-    targets = [folder / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
-    inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
-    names = list(simulated.settings.masks.test)
-    exports(
-        *inputs, folder / "reference.vcf.gz", targets=targets, target_masks=names, chromosome="1"
-    )
+    """VCFs of the reference and, for one test mask, of the target; masks of that one."""
+    folder = simulated.folder / "exports"
+    panel = simulated.genotypes, simulated.samples
+    drawn = folder / "masks.h5"
+    draw_one_mask(simulated, "test", "hide_50", drawn)
+    exports(*panel, folder / "reference.vcf.gz", role="reference", chromosome="1")
+    exports(*panel, folder / "target.vcf.gz", role="test", masks=drawn, chromosome="1")
     return folder
 
 

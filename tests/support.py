@@ -130,6 +130,14 @@ def prepare(made: Simulated, vcf: Path, panel: Path, seed: int) -> None:
             rates(*inputs, made.drawn("rates", draw), **where)
 
 
+def draw_one_mask(made: Simulated, draw: str, name: str, output: Path) -> None:
+    """Draw one of the masks of a fixed draw, by itself."""
+    fixed = FixedMasks(masks={name: getattr(made.settings.masks, draw)[name]})
+    where = {"draw": draw, "chromosome": made.chromosome, "seed": SEED}
+    table = output.with_suffix(".tsv")
+    masks(made.frequencies, made.windows, output, table, fixed=as_told(fixed), **where)
+
+
 def panel_of(made: Simulated) -> PanelFiles:
     """The panel's files as steps that run a network take them."""
     lists = {

@@ -134,6 +134,14 @@ def test_the_demos_target_goes_with_the_demos_panel(config):
     assert list(read_settings(config).imputation.targets) == ["study"]
 
 
+@pytest.mark.parametrize("panel", ["{results}/demo/{chromosome}.vcf.gz", "mine.vcf.gz"])
+def test_the_demos_truth_judges_no_target_of_its_name(config, panel):
+    config["panel"]["vcf"] = panel
+    config["imputation"]["targets"]["demo"] = "mine.vcf.gz"
+    checked = read_settings(config).imputation
+    assert checked.targets == {"demo": "mine.vcf.gz"} and checked.truth == {}
+
+
 def test_a_truth_of_no_target_is_refused(config):
     config["imputation"]["truth"]["stdy"] = "truth.vcf.gz"
     with pytest.raises(InputError, match=r"imputation\.truth: stdy is not among"):

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 
-from support import ROOT
+from support import ROOT, draw_one_mask
 
 
 def test_it_measures_all_that_a_cpu_can_and_makes_its_table(panel_imputer, simulated, tmp_path):
     told = tmp_path / "gpu.json"
+    draw_one_mask(simulated, "test", "array", simulated.folder / "masks/test/array/1.h5")
     command = [
         sys.executable, ROOT / "benchmarks/gpu.py", "--device", "cpu", "--threads", "2",
         "--output", told, "--results", simulated.folder, "--mask", "array",

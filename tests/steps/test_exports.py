@@ -26,14 +26,14 @@ def test_the_reference_is_whole(exported, simulated):
     )
 
 
-def test_targets_hold_typed_sites_only(exported, simulated):
+def test_a_target_holds_typed_sites_only(exported, simulated):
     arrays = read_arrays(simulated.genotypes, "genotypes", "variants/POS", "calldata/GT")
-    drawn = read_arrays(simulated.drawn("masks", "test"), "masks")
+    (hidden,) = read_arrays(exported / "masks.h5", "masks")["hidden"]
     people = find_samples(simulated.people, "test")
-    for mask, hidden in zip(drawn["names"], drawn["hidden"], strict=True):
-        position, calls = read(exported / f"{mask}.vcf.gz")
-        assert position == arrays["variants/POS"][~hidden].tolist()
-        np.testing.assert_array_equal(calls, arrays["calldata/GT"][~hidden][:, people])
+    position, calls = read(exported / "target.vcf.gz")
+    assert 0 < len(position) < len(hidden)
+    assert position == arrays["variants/POS"][~hidden].tolist()
+    np.testing.assert_array_equal(calls, arrays["calldata/GT"][~hidden][:, people])
 
 
 def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch):
@@ -46,19 +46,13 @@ def test_genotypes_are_read_in_blocks(exported, simulated, tmp_path, monkeypatch
 
     monkeypatch.setattr("haplorag.panel.genotype_store.BLOCK_SITES", 50)
     monkeypatch.setattr("haplorag.panel.genotype_store.read_rows", watch)
-    targets = [tmp_path / f"{mask}.vcf.gz" for mask in simulated.settings.masks.test]
-    inputs = simulated.genotypes, simulated.samples, simulated.drawn("masks", "test")
-    exports(
-        *inputs,
-        tmp_path / "reference.vcf.gz",
-        targets=targets,
-        target_masks=list(simulated.settings.masks.test),
-        chromosome="1",
-    )
+    panel = simulated.genotypes, simulated.samples
+    for name, masks in (("reference", None), ("target", exported / "masks.h5")):
+        path, role = tmp_path / f"{name}.vcf.gz", "test" if masks else name
+        exports(*panel, path, role=role, masks=masks, chromosome="1")
+        assert path.read_bytes() == (exported / path.name).read_bytes()
     assert len(seen) > 10
     assert max(seen) <= 50
-    for path in (tmp_path / "reference.vcf.gz", *targets):
-        assert path.read_bytes() == (exported / path.name).read_bytes()
 
 
 def test_a_missing_reference_allele_is_the_major_one():

@@ -2,6 +2,7 @@
 from end to end.
 """
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,8 @@ import pytest
 from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
 from haplorag.panel.haplotypes import open_shards
 from haplorag.panel.samples import read_samples
-from support import SOURCES, copy_checkout
+from haplorag.report.captions import CAPTIONS
+from support import SOURCES, copy_checkout, read_config
 
 pytestmark = pytest.mark.whole
 
@@ -69,8 +71,8 @@ def test_a_fresh_checkout_plans_every_stage(checkout):
         pytest.skip("already run")
     jobs = plan(checkout)
     assert jobs["training"] == 4
-    assert jobs["masks"] == 2 * 4
-    assert jobs["neighbours"] == 2 * 4
+    # Those of validation together, two of the test and two epochs, of two chromosomes.
+    assert jobs["masks"] == jobs["neighbours"] == 2 * 5
     assert set(jobs.values()) and not jobs["preflight"]
 
 
@@ -153,6 +155,57 @@ def test_touching_every_source_plans_nothing(finished):
     assert not plan(finished)
 
 
+# What shows everything together.
+GATHERED = {"evaluation": 1, "plots": len(CAPTIONS), "report": 1, "card": 1}
+
+
+def test_another_test_mask_makes_what_is_judged_under_it(finished):
+    more = "masks={test: {sparse: {strategy: random, rate: 0.95}}}"
+    each = {"masks": 2, "rates": 2, "neighbours": 2, "baselines": 2, "predictions": 2 * 2}
+    assert plan(finished, "--config", more) == each | GATHERED
+
+
+def test_a_test_mask_that_is_gone_makes_nothing_anew(finished):
+    assert plan(finished, "--config", "masks={test: {hide_50: null}}") == GATHERED
+
+
+def test_another_tool_runs_under_every_test_mask(finished):
+    theirs = finished / "results/demo/target.vcf.gz"
+    jobs = plan(finished, "--config", f"peers={{theirs: {{file: {theirs}}}}}")
+    each = {"exports": 2 * 2, "exports_of_reference": 2, "peers": 2 * 2}
+    assert jobs == each | GATHERED
+
+
+def test_another_model_spares_those_that_are_trained(finished, tmp_path):
+    described = read_config("tests/tiny.yaml")["network"]["embedding_rag_v18"]
+    more = {"network": {"third": described}, "models": ["copying", "embedding_rag_v18", "third"]}
+    (tmp_path / "more.yaml").write_text(json.dumps(more))
+    jobs = plan(finished, "--config", f"overlay={tmp_path}/more.yaml")
+    assert jobs == {"untrained": 1, "training": 2, "predictions": 2 * 2} | GATHERED
+
+
+def test_a_model_that_is_gone_makes_nothing_anew(finished):
+    assert plan(finished, "--config", "models=[copying]") == GATHERED
+
+
+def test_a_target_that_is_gone_makes_nothing_anew(finished):
+    gone = "imputation={targets: {demo: null}, truth: {demo: null}}"
+    assert plan(finished, "--config", gone) == {"report": 1}
+
+
+def test_another_chromosome_leaves_the_data_of_the_others(finished, tmp_path):
+    """On a panel of one's own; that of the demo is simulated anew, with all its chromosomes."""
+    shutil.copytree(finished, tmp_path / "own")
+    panel = tmp_path / "own/results/demo"
+    told = {"vcf": f"{panel}/{{chromosome}}.vcf.gz", "people": f"{panel}/panel.tsv"}
+    overlay = {"panel": told, "imputation": {"targets": {"mine": f"{panel}/target.vcf.gz"}}}
+    (tmp_path / "own.yaml").write_text(json.dumps(overlay))
+    given = "--config", f"overlay={tmp_path}/own.yaml"
+    # As if all had been made of it.
+    assert snakemake(tmp_path / "own", *given, "--touch").returncode == 0
+    assert not plan(tmp_path / "own", *given)
+
+
 def test_raising_epochs_trains_only_the_new_ones(finished):
     jobs = plan(finished, "--config", "training={epochs: 4}")
     assert jobs["training"] == 4
@@ -204,6 +257,12 @@ def test_changing_one_section_reruns_what_depends_on_it(finished, edited):
 def test_what_changes_no_result_reruns_nothing(finished):
     told = "training={save_minutes: 1, tensorboard: true}", "imputation={batch_people: 7}"
     assert plan(finished, "--config", *told) == Counter()
+
+
+def test_how_a_run_is_carried_out_reruns_nothing(finished):
+    threads = [f"{rule}=1" for rule in ("training", "baselines", "predictions", "imputation")]
+    machine = ["--set-resources", "imputation:mem_mb=9000", "training:gpu=2", "--retries", "2"]
+    assert not plan(finished, "--set-threads", *threads, *machine, "--logger", "haplorag")
 
 
 def test_how_settings_are_weighed_trains_nothing_anew(finished):

@@ -72,6 +72,13 @@ def _is_demo(path: str) -> bool:
     return path.startswith("{results}/demo/")
 
 
+def _name_target(path: str) -> str:
+    """What a target is called that has no name: as its file, without endings and odd characters."""
+    name = PurePath(path.replace("{chromosome}", "")).name
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", re.sub(r"\.+(vcf|bcf)(\.b?gz)?$", "", name))
+    return re.sub(r"^[^A-Za-z0-9]+", "", name) or "target"
+
+
 class Section(BaseModel):
     """A frozen group of keys in which an unknown key is an error."""
 
@@ -448,23 +455,16 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _list_targets(self) -> Settings:
-        targets = self.imputation.targets
-        if self.target is not None:
-            name = re.sub(
-                r"\.+(vcf|bcf)(\.b?gz)?$",
-                "",
-                PurePath(self.target.replace("{chromosome}", "")).name,
-            )
-            targets = {
-                re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]", "_", name))
-                or "target": self.target
-            }
-        truth = {} if self.target is not None else self.imputation.truth
+        targets, truth = self.imputation.targets, self.imputation.truth
         # The simulated target goes with the simulated panel.
         if not self.is_simulated:
             targets = {name: path for name, path in targets.items() if not _is_demo(path)}
+        if self.target is not None:
+            targets, truth = {_name_target(self.target): self.target}, {}
         truth = {
-            name: path for name, path in truth.items() if name in targets or not _is_demo(path)
+            name: path
+            for name, path in truth.items()
+            if not _is_demo(path) or _is_demo(targets.get(name, ""))
         }
         if lost := set(truth) - set(targets):
             raise ValueError(

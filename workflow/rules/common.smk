@@ -150,7 +150,10 @@ imputed = merged + expand(
     f"{results}/imputation/{{target}}.{extension}", target=settings.imputation.targets
 )
 
-fixed_draw = "validation|test"
+# The masks of validation are one draw, for a network is judged under all of them; each of the test's is a draw of its own, so
+# that another one leaves the files of those that are there alone.
+fixed_draws = ["validation", *(f"test/{mask}" for mask in settings.masks.test)]
+fixed_draw = "|".join(fixed_draws)
 epoch_draw = r"(?!000)\d{3}"
 epoch_files = {
     "weights": "weights.safetensors",
@@ -160,8 +163,24 @@ epoch_files = {
 }
 
 
+def for_each_mask(pattern, **more):
+    """The pattern for each test mask and, of each, for every chromosome."""
+    return expand(
+        pattern,
+        **more,
+        mask=settings.masks.test,
+        chromosome=settings.chromosomes,
+    )
+
+
+def name_draw(wildcards):
+    """What a draw is called: an epoch, or validation or test, whose masks are told apart by their names."""
+    return wildcards.draw.split("/")[0]
+
+
 def fixed_masks(wildcards):
-    """The named masks of validation or test, their files filled in."""
+    """The named masks of a draw of validation or test, their files filled in."""
+    role, _, one = wildcards.draw.partition("/")
     return {
         name: mask.model_copy(
             update={
@@ -169,20 +188,21 @@ def fixed_masks(wildcards):
                 and settings.fill(mask.file, chromosome=wildcards.chromosome)
             }
         )
-        for name, mask in getattr(settings.masks, wildcards.draw).items()
+        for name, mask in getattr(settings.masks, role).items()
+        if one in ("", name)
     }
 
 
 def draw_flag(wildcards):
-    """How masks are drawn, as a flag: the curriculum of the epochs, or the fixed masks of a name."""
-    if wildcards.draw not in fixed_draw.split("|"):
+    """How masks are drawn, as a flag: the curriculum of the epochs, or the fixed masks of a draw."""
+    if wildcards.draw not in fixed_draws:
         return f"--curriculum {shlex.quote(as_json(settings.masks.training))}"
     return f"--fixed {shlex.quote(as_json({'masks': fixed_masks(wildcards)}))}"
 
 
 def given_masks(wildcards):
     """Files that masks of strategy `given` are read from, and the sites they are matched to."""
-    if wildcards.draw not in fixed_draw.split("|"):
+    if wildcards.draw not in fixed_draws:
         return {}
     files = sorted({mask.file for mask in fixed_masks(wildcards).values() if mask.file})
     genotypes = f"{results}/genotypes/{wildcards.chromosome}.h5"
@@ -232,17 +252,18 @@ def network_flags(wildcards, input):
 
 
 def peer_of(wildcards):
-    """A peer's settings, its file filled in but for the mask."""
+    """A peer's settings, its file filled in."""
     peer = settings.peers[wildcards.peer]
-    file = peer.file and settings.fill(peer.file, chromosome=wildcards.chromosome)
-    return peer.model_copy(update={"file": file})
+    place = {"chromosome": wildcards.chromosome, "mask": wildcards.mask}
+    return peer.model_copy(
+        update={"file": peer.file and settings.fill(peer.file, **place)}
+    )
 
 
 def peer_files(wildcards):
-    """The imputed VCFs of a peer that is not run here."""
+    """The imputed VCF of a peer that is not run here."""
     file = peer_of(wildcards).file
-    masks = settings.masks.test
-    return {"imputed": [file.replace("{mask}", mask) for mask in masks]} if file else {}
+    return {"imputed": file} if file else {}
 
 
 def optimisation_of(wildcards):
@@ -292,6 +313,10 @@ envvars:
 accelerated = f"../../envs/{os.environ['HAPLORAG_ENVIRONMENT']}.yaml"
 
 
+# How every command ends: what it says goes to the job's log, and what it warns of to a table beside it.
+logged = "--warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+
+
 # A job that the kernel kills cannot say why.
 killed = "killed (signal 9), most likely for lack of memory; run fewer jobs at once (--cores), or lower batch_people"
 
@@ -319,6 +344,7 @@ wildcard_constraints:
     chromosome="|".join(settings.chromosomes),
     model="|".join(settings.models) or "none",
     epoch=r"\d{3}",
+    mask="|".join(settings.masks.test),
     peer="|".join(settings.peers) or "none",
     target="|".join(settings.imputation.targets) or "none",
     study="|".join(settings.imputation.merged) or "none",

@@ -23,7 +23,7 @@ rule demo:
     shell:
         "python -m haplorag.steps.demo {output.panel:q} {output.target:q} {output.truth:q} --vcf {output.vcf:q}"
         " --chromosomes {params.chromosomes:q} --settings {params.settings:q} --seed {params.seed}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule samples:
@@ -54,7 +54,7 @@ rule samples:
         "python -m haplorag.steps.samples {input.vcf:q} {output.samples:q} --people {input.people:q} --roles {input.roles:q}"
         " --everyone {output.everyone:q}"
         " --settings {params.settings:q} --seed {params.seed}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule genotypes:
@@ -79,7 +79,7 @@ rule genotypes:
     shell:
         "python -m haplorag.steps.genotypes {input.vcf:q} {input.samples:q} {output.genotypes:q} {output.tally:q}"
         " --chromosome {wildcards.chromosome} --settings {params.settings:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule frequencies:
@@ -100,7 +100,7 @@ rule frequencies:
         code=code("frequencies"),
     shell:
         "python -m haplorag.steps.frequencies {input.genotypes:q} {input.samples:q} {output:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule relatives:
@@ -123,7 +123,7 @@ rule relatives:
     shell:
         "python -m haplorag.steps.relatives {input.samples:q} {output:q} --genotypes {input.genotypes:q}"
         " --frequencies {input.frequencies:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule windows:
@@ -148,7 +148,7 @@ rule windows:
     shell:
         "python -m haplorag.steps.windows {input.frequencies:q} {output.windows:q} {output.table:q} --genetic-map {input.map:q}"
         " --chromosome {wildcards.chromosome} --settings {params.settings:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule shards:
@@ -170,7 +170,7 @@ rule shards:
         code=code("shards"),
     shell:
         "python -m haplorag.steps.shards {input.genotypes:q} {input.samples:q} {input.windows:q} {output:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 # What users impute with is made of everybody, those included who are held out to judge it.

@@ -47,6 +47,7 @@ rule masks:
         **growing(memory=(800, 20), minutes=(10, 0.05)),
     params:
         code=code("masks"),
+        draw=name_draw,
         drawn=draw_flag,
         sites=lambda wildcards, input: input.get("sites", []),
         seen=lambda wildcards: digests_of(*given_masks(wildcards).get("given", []))(
@@ -55,9 +56,9 @@ rule masks:
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.masks {input.frequencies:q} {input.windows:q} {output.masks:q} {output.table:q}"
-        " --draw {wildcards.draw} --chromosome {wildcards.chromosome} {params.drawn} --sites {params.sites:q}"
+        " --draw {params.draw} --chromosome {wildcards.chromosome} {params.drawn} --sites {params.sites:q}"
         " --seed {params.seed}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule rates:
@@ -88,7 +89,8 @@ rule rates:
     shell:
         "python -m haplorag.steps.rates {input.windows:q} {input.masks:q} {input.shards:q} {output:q}"
         " --settings {params.settings:q} --chromosome {wildcards.chromosome} --seed {params.seed}"
-        " --threads {threads} --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        " --threads {threads}"
+        f" {logged}"
 
 
 rule neighbours:
@@ -114,10 +116,11 @@ rule neighbours:
         gpu=0,  # a GPU where one is given: --set-resources neighbours:gpu=1
     params:
         code=code("neighbours"),
+        draw=name_draw,
         settings=as_json(settings.neighbours),
         curriculum=lambda wildcards: (
             as_json(settings.masks.training)
-            if wildcards.draw not in fixed_draw.split("|")
+            if wildcards.draw not in fixed_draws
             else []
         ),
         # Of validation no more than networks are judged by.
@@ -132,9 +135,9 @@ rule neighbours:
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.neighbours {input.genotypes:q} {input.samples:q} {input.windows:q} {input.masks:q}"
-        " {input.shards:q} {output:q} --draw {wildcards.draw} --chromosome {wildcards.chromosome}"
+        " {input.shards:q} {output:q} --draw {params.draw} --chromosome {wildcards.chromosome}"
         " --settings {params.settings:q} --curriculum {params.curriculum:q} --people {params.people} --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule untrained:
@@ -166,7 +169,7 @@ rule untrained:
         " {params.settings:q}"
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
         f" {panel_flags} {validation_flags}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule training:
@@ -208,7 +211,7 @@ rule training:
         " {params.settings:q}"
         " --seed {params.seed} --threads {threads} --gpus {resources.gpu}"
         f" {panel_flags} {draw_flags} {validation_flags}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule imputer:
@@ -243,7 +246,7 @@ rule imputer:
         " --genotypes {input.genotypes:q} --frequencies {input.frequencies:q} --windows {input.windows:q}"
         " --shards {input.shards:q} --chromosomes {params.chromosomes:q}"
         " --neighbours {params.neighbours:q} --copying {params.copying:q} --seed {params.seed}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 # Made only where it is asked for: it imputes the people who are held out as if they were new.

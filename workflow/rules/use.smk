@@ -12,25 +12,28 @@ tables = {
         "recall",
     )
 }
-draws = ["validation", "test", *epochs[1:]]
+# What is judged under one test mask.
+test_inputs = {
+    stage: f"{results}/{stage}/test/{{mask}}/{{chromosome}}.h5"
+    for stage in ("masks", "neighbours", "rates")
+}
+judged_draws = [*fixed_draws, *epochs[1:]]
 
 
 rule baselines:
     input:
+        **test_inputs,
         genotypes=rules.genotypes.output.genotypes,
         samples=samples,
         frequencies=rules.frequencies.output[0],
         windows=rules.windows.output.windows,
-        masks=f"{results}/masks/test/{{chromosome}}.h5",
-        neighbours=f"{results}/neighbours/test/{{chromosome}}.h5",
-        rates=f"{results}/rates/test/{{chromosome}}.h5",
         shards=rules.shards.output[0],
     output:
-        f"{results}/baselines/{{chromosome}}.h5",
+        f"{results}/baselines/{{mask}}/{{chromosome}}.h5",
     log:
-        f"{logs}/baselines/{{chromosome}}.log",
+        f"{logs}/baselines/{{mask}}/{{chromosome}}.log",
     benchmark:
-        f"{times}/baselines/{{chromosome}}.tsv"
+        f"{times}/baselines/{{mask}}/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 8
@@ -47,35 +50,47 @@ rule baselines:
         " --batch-people {resources.batch_people} --mixing {params.mixing:q}"
         " --name {wildcards.chromosome} --seed {params.seed} --threads {threads}"
         f" {panel_flags} {draw_flags}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule exports:
     input:
         genotypes=rules.genotypes.output.genotypes,
         samples=samples,
-        masks=f"{results}/masks/test/{{chromosome}}.h5",
+        masks=test_inputs["masks"],
     output:
-        reference=f"{results}/exports/{{chromosome}}/reference.vcf.gz",
-        targets=expand(
-            f"{results}/exports/{{{{chromosome}}}}/{{mask}}.vcf.gz",
-            mask=settings.masks.test,
-        ),
+        f"{results}/exports/test/{{mask}}/{{chromosome}}.vcf.gz",
     log:
-        f"{logs}/exports/{{chromosome}}.log",
+        f"{logs}/exports/test/{{mask}}/{{chromosome}}.log",
     benchmark:
-        f"{times}/exports/{{chromosome}}.tsv"
+        f"{times}/exports/test/{{mask}}/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
     resources:
         **growing(memory=(1000, 10), minutes=(10, 0.05)),
     params:
         code=code("exports"),
-        masks=list(settings.masks.test),
+        role="test",
     shell:
-        "python -m haplorag.steps.exports {input.genotypes:q} {input.samples:q} {input.masks:q} {output.reference:q}"
-        " --targets {output.targets:q} --target-masks {params.masks:q} --chromosome {wildcards.chromosome}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        "python -m haplorag.steps.exports {input.genotypes:q} {input.samples:q} {output:q} --role {params.role}"
+        " --masks {input.masks:q} --chromosome {wildcards.chromosome}"
+        f" {logged}"
+
+
+use rule exports as exports_of_reference with:
+    input:
+        genotypes=rules.genotypes.output.genotypes,
+        samples=samples,
+        masks=[],
+    output:
+        f"{results}/exports/reference/{{chromosome}}.vcf.gz",
+    log:
+        f"{logs}/exports/reference/{{chromosome}}.log",
+    benchmark:
+        f"{times}/exports/reference/{{chromosome}}.tsv"
+    params:
+        code=code("exports"),
+        role="reference",
 
 
 rule peers:
@@ -84,16 +99,16 @@ rule peers:
         genotypes=rules.genotypes.output.genotypes,
         samples=samples,
         frequencies=rules.frequencies.output[0],
-        masks=f"{results}/masks/test/{{chromosome}}.h5",
-        reference=rules.exports.output.reference,
-        targets=rules.exports.output.targets,
+        masks=test_inputs["masks"],
+        reference=rules.exports_of_reference.output[0],
+        target=rules.exports.output[0],
         map=panel_file(settings.panel.map) if settings.panel.map else [],
     output:
-        f"{results}/peers/{{peer}}/{{chromosome}}.h5",
+        f"{results}/peers/{{peer}}/{{mask}}/{{chromosome}}.h5",
     log:
-        f"{logs}/peers/{{peer}}/{{chromosome}}.log",
+        f"{logs}/peers/{{peer}}/{{mask}}/{{chromosome}}.log",
     benchmark:
-        f"{times}/peers/{{peer}}/{{chromosome}}.tsv"
+        f"{times}/peers/{{peer}}/{{mask}}/{{chromosome}}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 2
@@ -101,36 +116,33 @@ rule peers:
         **growing(memory=(3000, 60), minutes=(20, 0.3)),
     params:
         code=code("peers"),
-        masks=list(settings.masks.test),
         settings=lambda wildcards: as_json(peer_of(wildcards)),
         seen=lambda wildcards: digests_of(
-            settings.panel.map, *peer_files(wildcards).get("imputed", [])
+            settings.panel.map, *peer_files(wildcards).values()
         )(wildcards),
     shell:
         "python -m haplorag.steps.peers {input.genotypes:q} {input.samples:q} {input.frequencies:q} {input.masks:q}"
-        " {input.reference:q} {output:q} --targets {input.targets:q} --target-masks {params.masks:q}"
+        " {input.reference:q} {input.target:q} {output:q}"
         " --peer {wildcards.peer} --settings {params.settings:q} --chromosome {wildcards.chromosome}"
         " --genetic-map {input.map:q} --threads {threads}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule predictions:
     input:
+        **test_inputs,
         weights=f"{results}/training/{{model}}/{epochs[-1]}/best.safetensors",
         genotypes=rules.genotypes.output.genotypes,
         samples=samples,
         frequencies=rules.frequencies.output[0],
         windows=rules.windows.output.windows,
-        masks=f"{results}/masks/test/{{chromosome}}.h5",
-        neighbours=f"{results}/neighbours/test/{{chromosome}}.h5",
-        rates=f"{results}/rates/test/{{chromosome}}.h5",
         shards=rules.shards.output[0],
     output:
-        f"{results}/predictions/{{model}}/{{chromosome}}.h5",
+        f"{results}/predictions/{{model}}/{{mask}}/{{chromosome}}.h5",
     log:
-        f"{logs}/predictions/{{model}}/{{chromosome}}.log",
+        f"{logs}/predictions/{{model}}/{{mask}}/{{chromosome}}.log",
     benchmark:
-        f"{times}/predictions/{{model}}/{{chromosome}}.tsv"
+        f"{times}/predictions/{{model}}/{{mask}}/{{chromosome}}.tsv"
     conda:
         accelerated
     threads: 8
@@ -146,7 +158,7 @@ rule predictions:
         " --network {params.network:q} --threads {threads} --gpus {resources.gpu}"
         " --batch-people {resources.batch_people}"
         f" {panel_flags} {draw_flags}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule evaluation:
@@ -154,23 +166,17 @@ rule evaluation:
         samples=samples,
         genotypes=per_chromosome(rules.genotypes.output.genotypes),
         frequencies=per_chromosome(rules.frequencies.output[0]),
-        baselines=per_chromosome(rules.baselines.output[0]),
-        predictions=expand(
-            rules.predictions.output[0],
-            model=settings.models,
-            chromosome=settings.chromosomes,
-        ),
-        peers=expand(
-            rules.peers.output[0],
-            peer=settings.peers,
-            chromosome=settings.chromosomes,
-        ),
+        baselines=for_each_mask(rules.baselines.output[0]),
+        predictions=for_each_mask(rules.predictions.output[0], model=settings.models),
+        peers=for_each_mask(rules.peers.output[0], peer=settings.peers),
         histories=expand(
             f"{results}/training/{{model}}/{epochs[-1]}/history.json",
             model=settings.models,
         ),
         rates=expand(
-            rules.masks.output.table, draw=draws, chromosome=settings.chromosomes
+            rules.masks.output.table,
+            draw=judged_draws,
+            chromosome=settings.chromosomes,
         ),
     output:
         **tables,
@@ -186,10 +192,11 @@ rule evaluation:
     params:
         code=code("evaluation"),
         chromosomes=settings.chromosomes,
-        # Of the files of the baselines, then of each model, then of each peer.
+        # Of the files of the baselines, then of each model, then of each peer, mask by mask.
         predicted=settings.chromosomes
+        * len(settings.masks.test)
         * (1 + len(settings.models) + len(settings.peers)),
-        draws=draws,
+        draws=[draw.split("/")[0] for draw in judged_draws],
         peers=list(settings.peers),
         settings=as_json(settings.evaluation),
         seed=settings.seed,
@@ -200,7 +207,7 @@ rule evaluation:
         " --prediction-chromosomes {params.predicted:q} --histories {input.histories:q}"
         " --rates {input.rates:q} --draws {params.draws:q} --peers {params.peers:q}"
         " --settings {params.settings:q} --seed {params.seed}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule plots:
@@ -229,7 +236,7 @@ rule plots:
         times=times,
     shell:
         "python -m haplorag.steps.plots {input:q} {output:q} --figure {wildcards.figure} --times {params.times:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 # What the report says of accuracy is made of these.
@@ -240,13 +247,20 @@ judgement = [
 ]
 
 
+# The region that is shown is that of an array, where there is one.
+shown_mask = min(
+    settings.masks.test,
+    key=lambda name: settings.masks.test[name].strategy != "array",
+)
+
+
 rule example:
     input:
         samples=samples,
         genotypes=f"{results}/genotypes/{settings.chromosomes[0]}.h5",
         frequencies=f"{results}/frequencies/{settings.chromosomes[0]}.h5",
-        masks=f"{results}/masks/test/{settings.chromosomes[0]}.h5",
-        rates=f"{results}/rates/test/{settings.chromosomes[0]}.h5",
+        masks=f"{results}/masks/test/{shown_mask}/{settings.chromosomes[0]}.h5",
+        rates=f"{results}/rates/test/{shown_mask}/{settings.chromosomes[0]}.h5",
         shards=f"{results}/shards/{settings.chromosomes[0]}",
     output:
         f"{results}/example/example.svg",
@@ -261,17 +275,13 @@ rule example:
     params:
         code=code("example"),
         chromosome=settings.chromosomes[0],
-        # That of an array, where there is one.
-        mask=min(
-            settings.masks.test,
-            key=lambda name: settings.masks.test[name].strategy != "array",
-        ),
+        mask=shown_mask,
         seed=settings.seed,
     shell:
         "python -m haplorag.steps.example {output:q} --samples {input.samples:q} --genotypes {input.genotypes:q}"
         " --frequencies {input.frequencies:q} --masks {input.masks:q} --rates {input.rates:q} --shards {input.shards:q}"
         " --chromosome {params.chromosome} --mask {params.mask:q} --seed {params.seed}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule report:
@@ -335,7 +345,7 @@ rule report:
         " --example {input.example:q} --targets {input.targets:q} --target-names {params.target_names:q}"
         f" --settings {all_json}"
         " {params.settings:q} --times {params.times:q} --logs {params.logs:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule comparison:
@@ -364,7 +374,7 @@ rule comparison:
     shell:
         "python -m haplorag.steps.comparison {output:q} --runs {params.runs:q}"
         " --accuracies {input.others:q} {input.ours:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule card:
@@ -393,7 +403,7 @@ rule card:
     shell:
         "python -m haplorag.steps.card {input.accuracy:q} {input.samples:q} {output:q} --model {wildcards.model}"
         " --masks {params.masks:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule phasing:
@@ -422,7 +432,7 @@ rule phasing:
     shell:
         "python -m haplorag.steps.phasing {params.imputer:q} {input.target:q} {output:q}"
         " --settings {params.settings:q} --threads {threads}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule imputation:
@@ -471,7 +481,7 @@ rule imputation:
         f" --settings {batch_json}"
         " {params.settings:q} --phasing {params.phasing:q}"
         " --threads {threads} --gpus {resources.gpu}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"
 
 
 rule merger:
@@ -493,8 +503,7 @@ rule merger:
     params:
         code=code("merger"),
     shell:
-        "python -m haplorag.steps.merger {output:q} --batches {input:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        "python -m haplorag.steps.merger {output:q} --batches {input:q}" f" {logged}"
 
 
 rule quality:
@@ -525,4 +534,4 @@ rule quality:
         "python -m haplorag.steps.quality {input.imputed:q} {output:q} --genotypes {input.genotypes:q}"
         " --frequencies {input.frequencies:q} --chromosomes {params.chromosomes:q} --truth {input.truth:q}"
         " --settings {params.settings:q}"
-        " --warnings {log:q}.warnings.tsv > {log:q} 2>&1"
+        f" {logged}"

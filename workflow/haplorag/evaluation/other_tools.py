@@ -61,7 +61,7 @@ def read_probabilities(imputed: Path, sites: PanelSites, names: list[str]) -> Im
 
 @dataclass(frozen=True)
 class OtherTool:
-    """A tool that is run here, or whose imputed VCFs are given; with what it needs to run."""
+    """A tool that is run here, or whose imputed VCF is given; with what it needs to run."""
 
     settings: PeerSettings
     reference: Path
@@ -69,14 +69,13 @@ class OtherTool:
     scratch: Path
     threads: int
 
-    def impute(self, target: Path, mask: str) -> Path:
-        """The imputed VCF of a mask: as given, or by running the tool on its target VCF.
+    def impute(self, target: Path) -> Path:
+        """The imputed VCF: as given, or by running the tool on the target VCF.
 
-        A VCF that is made here lasts until the next one. Raises InputError where the tool is not
-        installed or fails.
+        Raises InputError where the tool is not installed or fails.
         """
         if self.settings.file:
-            return Path(self.settings.file.replace("{mask}", mask))
+            return Path(self.settings.file)
         tool = str(self.settings.tool)
         if not shutil.which(tool):
             raise InputError(
@@ -97,12 +96,11 @@ class OtherTool:
         run_program(["beagle", *files, *fixed, *given_map, *arguments], REMEDY)
 
     def _run_minimac4(self, target: Path, arguments: list[str]) -> None:
-        """Run Minimac4 with dosages of haplotypes in its output; the panel is compressed once."""
+        """Run Minimac4 with dosages of haplotypes in its output, on a panel in its own form."""
         panel = self.scratch / "reference.msav"
-        if not panel.exists():
-            run_program(
-                ["minimac4", "--compress-reference", str(self.reference), "-o", str(panel)], REMEDY
-            )
+        run_program(
+            ["minimac4", "--compress-reference", str(self.reference), "-o", str(panel)], REMEDY
+        )
         output = ["-o", f"{self.scratch}/imputed.vcf.gz", "-O", "vcf.gz", "-f", "HDS"]
         given_map = ["--map", str(self.genetic_map)] if self.genetic_map else []
         threads = ["-t", str(self.threads)]

@@ -58,6 +58,15 @@ def create_shares(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
     file.create_dataset(name, shape, np.float16, chunks=chunk, fillvalue=np.nan, **COMPRESSION)
 
 
+def group_by_masks(paths: list[Path]) -> list[list[Path]]:
+    """Files whose predictions are under the same masks, together."""
+    groups: dict[tuple[str, ...], list[Path]] = {}
+    for path in paths:
+        with opening_arrays(path, "predictions") as file:
+            groups.setdefault(tuple(get_array(file, "masks")), []).append(path)
+    return list(groups.values())
+
+
 def iterate_predictions(path: Path, block: slice) -> Iterator[MaskedPrediction]:
     """What each method of a file says in a block of sites, mask by mask, where any is hidden."""
     with opening_arrays(path, "predictions") as file:

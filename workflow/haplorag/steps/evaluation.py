@@ -23,7 +23,11 @@ from haplorag.evaluation.differences import (
     describe_differences,
 )
 from haplorag.evaluation.metrics import SiteGroup, list_site_groups
-from haplorag.evaluation.predictions import iterate_carriers, iterate_predictions
+from haplorag.evaluation.predictions import (
+    group_by_masks,
+    iterate_carriers,
+    iterate_predictions,
+)
 from haplorag.evaluation.tables import (
     EvaluationTables,
     describe_accuracy,
@@ -61,7 +65,8 @@ def evaluation(
     """Write the tables of the report, all long, and the few figures worth a sentence.
 
     `predictions` holds the files of all methods, `prediction_chromosomes` the chromosome of each;
-    `rates` the tables of realised masks, those of all chromosomes for each of `draws` in turn.
+    `rates` the tables of realised masks, those of all chromosomes for each of `draws` in turn; a
+    draw may have several tables, of a mask each.
     `peers` are the methods that are other tools: the best of them is what others are set beside.
     Intervals resample people.
     """
@@ -72,7 +77,8 @@ def evaluation(
     for chromosome, stored, counted in zip(chromosomes, genotypes, frequencies, strict=True):
         paths = [path for name, path in predicted if name == chromosome]
         panel = ("samples", samples), ("genotypes", stored), ("frequencies", counted)
-        check_provenance(*panel, *(("predictions", path) for path in paths))
+        for alike in group_by_masks(paths):
+            check_provenance(*panel, *(("predictions", path) for path in alike))
         blocks = iterate_truth_blocks(stored, counted, rows, settings)
         _count_chromosome(counts, chromosome, blocks, paths)
     models = [read_history(path) for path in histories]
@@ -82,9 +88,7 @@ def evaluation(
     _write_counts(tables, counts, list_site_groups(settings.maf_bins), references)
     learned = [row for history in models for row in list_epochs(history)]
     write_table(tables.learning, pd.DataFrame(learned, columns=COLUMNS))
-    write_table(
-        tables.masks, _join_rates(dict(zip(product(draws, chromosomes), rates, strict=True)))
-    )
+    write_table(tables.masks, _join_rates(rates, list(product(draws, chromosomes))))
     facts = [history.as_facts() for history in models]
     write_facts(summary, "summary", summarise(accuracy, references, people, facts))
 
@@ -116,11 +120,13 @@ def _write_counts(
     write_table(tables.along, describe_along(counts.along, references))
 
 
-def _join_rates(paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
-    """The tables of realised masks as one, by draw and chromosome."""
-    realised = {place: read_table(path, mask=str) for place, path in paths.items()}
-    by_draw = ["draw", "chromosome"]
-    return pd.concat(realised, names=by_draw).reset_index(by_draw)
+def _join_rates(paths: list[Path], places: list[tuple[str, str]]) -> pd.DataFrame:
+    """The tables of realised masks as one, with the draw and the chromosome of each."""
+    realised = [
+        read_table(path, mask=str).assign(draw=draw, chromosome=chromosome)
+        for path, (draw, chromosome) in zip(paths, places, strict=True)
+    ]
+    return pd.concat(realised)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes what peers are given: the reference people's VCF, and the test people's typed sites."""
+"""Writes what peers are given: the reference people as a VCF, and the test people where typed."""
 
 from __future__ import annotations
 
@@ -25,40 +25,33 @@ VARIANTS = ("variants/POS", "variants/ID", "variants/REF", "variants/ALT")
 def exports(
     genotypes: Path,
     samples: Path,
-    masks: Path,
-    reference: Path,
+    output: Path,
     *,
-    targets: list[Path],
-    target_masks: list[str],
+    role: str,
     chromosome: str,
+    masks: Path | None = None,
 ) -> None:
-    """Write the reference VCF and one target VCF for each of `target_masks`.
+    """Write the VCF of people of a role: of all sites, or of those that the one mask leaves typed.
 
-    People are called p0, p1, ... by their row in the table of samples. A missing reference allele
-    is written as the site's major allele, as the models read it, and a haploid genotype as one
-    allele. Genotypes are read in blocks of
-    sites, so that memory does not grow with the people times the sites.
+    People are called p0, p1, ... by their row in the table of samples. A missing allele of the
+    reference is written as the site's major allele, as the models read it, and a haploid genotype
+    as one allele. Genotypes are read in blocks of sites, so that memory does not grow with the
+    people times the sites.
     """
-    check_provenance(("samples", samples), ("genotypes", genotypes), ("masks", masks))
-    people = read_samples(samples)
-    rows = {role: find_samples(people, role) for role in ("reference", "test")}
-    names = {role: [f"p{row}" for row in found] for role, found in rows.items()}
+    panel = ("samples", samples), ("genotypes", genotypes)
+    check_provenance(*panel, *([("masks", masks)] if masks else []))
+    rows = find_samples(read_samples(samples), role)
     sites = list(map(Site, *read_arrays(genotypes, "genotypes", *VARIANTS).values()))
-    hidden = read_arrays(masks, "masks")
+    typed = np.arange(len(sites))
+    if masks:
+        (hidden,) = read_arrays(masks, "masks", "hidden")["hidden"]
+        typed = np.flatnonzero(~hidden)
     with opening_arrays(genotypes, "genotypes") as file:
-        blocks = iterate_site_blocks(file, np.arange(len(sites)))
-        whole = chain.from_iterable(_fill_major(block[:, rows["reference"]]) for block in blocks)
-        write_phased(reference, chromosome, sites, whole, names["reference"])
-        for mask, left_out in zip(hidden["names"], hidden["hidden"], strict=True):
-            path = targets[target_masks.index(mask)]
-            typed = np.flatnonzero(~left_out)
-            blocks = iterate_site_blocks(file, typed)
-            known = chain.from_iterable(block[:, rows["test"]] for block in blocks)
-            write_phased(path, chromosome, [sites[site] for site in typed], known, names["test"])
-            log.info(
-                "%s: %d of %d sites typed in %d people",
-                mask, len(typed), len(sites), len(rows["test"]),
-            )  # fmt: skip
+        blocks = (block[:, rows] for block in iterate_site_blocks(file, typed))
+        calls = chain.from_iterable(map(_fill_major, blocks) if role == "reference" else blocks)
+        written = [sites[site] for site in typed]
+        write_phased(output, chromosome, written, calls, [f"p{row}" for row in rows])
+    log.info("%s: %d of %d sites in %d people", role, len(typed), len(sites), len(rows))
 
 
 def _fill_major(calls: np.ndarray) -> np.ndarray:

@@ -33,10 +33,9 @@ def peers(
     frequencies: Path,
     masks: Path,
     reference: Path,
+    target: Path,
     output: Path,
     *,
-    targets: list[Path],
-    target_masks: list[str],
     peer: str,
     settings: PeerSettings,
     chromosome: str,
@@ -45,9 +44,9 @@ def peers(
 ) -> None:
     """Write probability of ALT float16 [method, mask, person, site, 2], one method: the peer.
 
-    NaN where nothing is hidden. `targets` has the VCF of each of `target_masks`. A hidden site that
-    the tool leaves out takes the reference's frequency and is counted. Raises InputError where the
-    tool is not installed or fails.
+    NaN where nothing is hidden. `masks` holds one mask, `target` the sites that it leaves typed. A
+    hidden site that the tool leaves out takes the reference's frequency and is counted. Raises
+    InputError where the tool is not installed or fails.
     """
     panel = ("samples", samples), ("genotypes", genotypes), ("frequencies", frequencies)
     sources = describe_provenance(*panel, ("masks", masks))
@@ -56,20 +55,18 @@ def peers(
     people = find_samples(table, "test")
     # Exports call people by their rows; a file from elsewhere has their names.
     names = list(table["sample"].iloc[people]) if settings.file else [f"p{row}" for row in people]
-    target_of = dict(zip(target_masks, targets, strict=True))
-    hidden = _read_hidden(masks)
-    shape = (1, len(hidden), len(people), len(sites.frequency), 2)
+    drawn = read_arrays(masks, "masks", "names", "hidden")
+    (mask,), (hidden,) = drawn["names"].tolist(), drawn["hidden"]
+    shape = (1, 1, len(people), len(hidden), 2)
     with (
         creating_arrays(output, "predictions", sources=sources) as file,
         borrowing_folder(output) as scratch,
     ):
-        create_predictions(file, [peer], list(hidden), people, shape)
+        create_predictions(file, [peer], [mask], people, shape)
         given_map = _write_map(genetic_map, chromosome, scratch / "plink.map")
         tool = OtherTool(settings, reference, given_map, scratch, count_threads(threads))
-        for row, mask in enumerate(hidden):
-            imputed = tool.impute(target_of[mask], mask)
-            found = read_probabilities(imputed, sites, names)
-            file["probability"][0, row] = _keep_hidden(found, hidden[mask], f"{peer}, {mask}")
+        found = read_probabilities(tool.impute(target), sites, names)
+        file["probability"][0, 0] = _keep_hidden(found, hidden, f"{peer}, {mask}")
 
 
 def _write_map(given: Path | None, chromosome: str, path: Path) -> Path | None:
@@ -79,12 +76,6 @@ def _write_map(given: Path | None, chromosome: str, path: Path) -> Path | None:
     found = read_map(given, chromosome, partial(match_chromosome, chromosome))
     write_plink_map(path, chromosome, found)
     return path
-
-
-def _read_hidden(masks: Path) -> dict[str, np.ndarray]:
-    """Which sites each mask hides, bool [site] by its name."""
-    arrays = read_arrays(masks, "masks", "names", "hidden")
-    return dict(zip(arrays["names"].tolist(), arrays["hidden"], strict=True))
 
 
 def _keep_hidden(imputed: ImputedSites, hidden: np.ndarray, what: str) -> np.ndarray:
