@@ -142,6 +142,13 @@ def test_the_demos_truth_judges_no_target_of_its_name(config, panel):
     assert checked.targets == {"demo": "mine.vcf.gz"} and checked.truth == {}
 
 
+@pytest.mark.parametrize("nothing", [None, "null"])
+def test_an_entry_is_taken_away_by_null(config, nothing):
+    config["masks"]["test"]["hide_50"] = config["imputation"]["targets"]["demo"] = nothing
+    checked = read_settings(config)
+    assert "hide_50" not in checked.masks.test and not checked.imputation.targets
+
+
 def test_a_truth_of_no_target_is_refused(config):
     config["imputation"]["truth"]["stdy"] = "truth.vcf.gz"
     with pytest.raises(InputError, match=r"imputation\.truth: stdy is not among"):

@@ -193,17 +193,19 @@ def test_a_target_that_is_gone_makes_nothing_anew(finished):
     assert plan(finished, "--config", gone) == {"report": 1}
 
 
-def test_another_chromosome_leaves_the_data_of_the_others(finished, tmp_path):
+def test_a_chromosome_that_is_gone_leaves_the_data_of_the_other(finished, tmp_path):
     """On a panel of one's own; that of the demo is simulated anew, with all its chromosomes."""
     shutil.copytree(finished, tmp_path / "own")
     panel = tmp_path / "own/results/demo"
     told = {"vcf": f"{panel}/{{chromosome}}.vcf.gz", "people": f"{panel}/panel.tsv"}
-    overlay = {"panel": told, "imputation": {"targets": {"mine": f"{panel}/target.vcf.gz"}}}
+    overlay = {"panel": told, "imputation": {"targets": {"demo": f"{panel}/target.vcf.gz"}}}
     (tmp_path / "own.yaml").write_text(json.dumps(overlay))
     given = "--config", f"overlay={tmp_path}/own.yaml"
     # As if all had been made of it.
     assert snakemake(tmp_path / "own", *given, "--touch").returncode == 0
-    assert not plan(tmp_path / "own", *given)
+    jobs = plan(tmp_path / "own", *given, "chromosomes=['1']")
+    judged = {"relatives", "untrained", "training", "predictions", *GATHERED}
+    assert set(jobs) == judged | {"imputer", "imputation", "quality"}
 
 
 def test_raising_epochs_trains_only_the_new_ones(finished):
@@ -240,7 +242,7 @@ def test_a_comment_plans_nothing(finished, edited):
 
 
 def test_a_function_that_nobody_calls_plans_nothing(finished, edited):
-    spare = "def spare(rows):\n    return len(rows)\n\n\n"
+    spare = "def nobody_calls_this(rows):\n    return len(rows)\n\n\n"
     for name, before in (
         ("io/hdf5", "def write_arrays("),
         ("evaluation/metrics", "def group_by_maf("),
@@ -262,7 +264,7 @@ def test_what_changes_no_result_reruns_nothing(finished):
 def test_how_a_run_is_carried_out_reruns_nothing(finished):
     threads = [f"{rule}=1" for rule in ("training", "baselines", "predictions", "imputation")]
     machine = ["--set-resources", "imputation:mem_mb=9000", "training:gpu=2", "--retries", "2"]
-    assert not plan(finished, "--set-threads", *threads, *machine, "--logger", "haplorag")
+    assert not plan(finished, "--set-threads", *threads, *machine)
 
 
 def test_how_settings_are_weighed_trains_nothing_anew(finished):

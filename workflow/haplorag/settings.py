@@ -52,8 +52,9 @@ Region = Annotated[str, AS_TEXT, AfterValidator(_check_region)]
 
 
 def _drop_empty(entries: Any) -> Any:
+    # Snakemake reads what is nested in a value of --config as text.
     return (
-        {name: entry for name, entry in entries.items() if entry is not None}
+        {name: entry for name, entry in entries.items() if entry not in (None, "null")}
         if isinstance(entries, dict)
         else entries
     )
