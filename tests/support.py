@@ -4,6 +4,7 @@ stages, small batches.
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from haplorag.configuration import merge
 from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.evaluation.tables import EvaluationTables
 from haplorag.network.batch import Batch, PanelPosterior
+from haplorag.panel.haplotypes import pack
 from haplorag.panel.ploidy import Ploidy, assume_diploid, mark_absent
 from haplorag.panel.samples import read_samples
 from haplorag.settings import FixedMasks, Settings
@@ -263,6 +265,13 @@ class PlainPanel:
 
     def by_site(self, sites: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(self.haplotypes(sites).T)
+
+    def iterate_packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for some in np.array_split(sites, 2):
+            if len(some):
+                # Some sites before the first that are not asked for.
+                padded = np.pad(self.haplotypes(some), ((0, 0), (3, 0)), constant_values=1)
+                yield pack(padded), 3 + np.arange(len(some))
 
     def haplotypes(self, sites: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         stretch = self.ploidy.find_stretch(sites[:1]) if len(sites) else [0]

@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haplorag.li_stephens.carriers import find_carriers
 from haplorag.li_stephens.haplotype_blocks import cut_haplotype_blocks
+from support import PlainPanel
 
 
 def list_alleles(cut, site, groups):
@@ -13,6 +15,28 @@ def list_alleles(cut, site, groups):
     assert 2 * len(carriers) <= groups
     fewer = np.isin(np.arange(groups), carriers)
     return (fewer == cut.carries_alternate[site]).astype(np.uint8)
+
+
+def list_carriers(panel):
+    """Who carries the rarer allele at sites of a panel [S, N]."""
+    return find_carriers(PlainPanel(panel.T), np.arange(len(panel)), panel.shape[1])
+
+
+@given(st.integers(0, 2**32), st.integers(0, 40), st.integers(1, 40))
+@settings(deadline=None)
+def test_who_carries_the_rarer_allele_is_found(seed, sites, haplotypes):
+    generator = np.random.default_rng(seed)
+    share = generator.random((sites, 1))
+    panel = (generator.random((sites, haplotypes)) < share).astype(np.uint8)
+    wanted = np.flatnonzero(generator.random(sites) < 0.6)
+    found = find_carriers(PlainPanel(panel.T), wanted, haplotypes)
+    assert len(found.start) == len(wanted) + 1
+    for number, site in enumerate(wanted):
+        rows = found.rows[found.start[number] : found.start[number + 1]]
+        assert 2 * len(rows) <= haplotypes
+        expected = np.flatnonzero(panel[site] == found.alternate[number])
+        np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_array_equal(found.count_alternate(haplotypes), panel[wanted].sum(axis=1))
 
 
 @given(
@@ -31,7 +55,7 @@ def test_groups_give_the_panel_back(seed, typed, wanted, haplotypes, founders):
     )
     known, core = np.ascontiguousarray(panel[:typed]), np.ascontiguousarray(panel[typed:])
     before = np.sort(generator.integers(0, typed + 1, wanted))
-    cut = cut_haplotype_blocks(known, core, before)
+    cut = cut_haplotype_blocks(list_carriers(known), list_carriers(core), before, haplotypes)
     assert cut.typed[[0, -1]].tolist() == [0, typed]
     assert cut.core[[0, -1]].tolist() == [0, wanted]
     for stretch, group in enumerate(cut.group):
@@ -62,7 +86,8 @@ def test_a_panel_of_few_founders_is_cut_into_few_long_stretches():
     generator = np.random.default_rng(1)
     founders = generator.integers(0, 2, (300, 5), dtype=np.uint8)
     panel = np.ascontiguousarray(founders[:, generator.integers(0, 5, 400)])
-    cut = cut_haplotype_blocks(panel[::3].copy(), panel, np.arange(300) // 3 + 1)
+    known, before = list_carriers(panel[::3]), np.arange(300) // 3 + 1
+    cut = cut_haplotype_blocks(known, list_carriers(panel), before, 400)
     assert len(cut.group) == 1
     assert cut.members.astype(int).sum() == 400
     assert len(cut.members) == 5

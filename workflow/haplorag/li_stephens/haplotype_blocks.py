@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from haplorag.li_stephens.carriers import Carriers
 from haplorag.li_stephens.numba_jit import jit
 
 # What a haplotype costs at the ends of a block, beside a group at one typed site of it.
@@ -38,57 +38,80 @@ class HaplotypeBlocks(NamedTuple):
 
 
 def cut_haplotype_blocks(
-    typed_panel: np.ndarray, core_panel: np.ndarray, before: np.ndarray
+    typed: Carriers, core: Carriers, before: np.ndarray, haplotypes: int
 ) -> HaplotypeBlocks:
     """Cut the sites of a panel into blocks, each as long as makes following its groups cheaper.
 
-    `typed_panel` 0/1 uint8 [T, N] and `core_panel` 0/1 uint8 [L, N] are the haplotypes at typed and
-    at core sites, `before` int [L] is how many typed sites lie up to each core site. A core site
-    belongs to the block of the typed site before it. After Minimac3 (Das et al. 2016,
-    doi:10.1038/ng.3656), where haplotypes that are equal in a block share a state.
+    `typed` and `core` say who of so many haplotypes carry at T typed and at L core sites, `before`
+    int [L] is how many typed sites lie up to each core site. A core site belongs to the block of
+    the typed site before it. After Minimac3 (Das et al. 2016, doi:10.1038/ng.3656), where
+    haplotypes that are equal in a block share a state.
     """
-    until = np.searchsorted(before, np.arange(1, max(len(typed_panel), 1) + 1), side="right")
-    until[-1] = len(core_panel)
-    ends, group, groups = _refine(typed_panel, core_panel, until)
-    typed = np.append(0, np.minimum(ends, len(typed_panel)))
-    core = np.append(0, until[ends - 1])
+    sites = len(typed.alternate)
+    until = np.searchsorted(before, np.arange(1, max(sites, 1) + 1), side="right")
+    until[-1] = len(core.alternate)
+    ends, group, groups = _refine(typed, core, until, haplotypes)
+    first = np.append(0, np.minimum(ends, sites))
+    first_core = np.append(0, until[ends - 1])
     offset = np.append(0, np.cumsum(groups))
-    members, examples = _describe(group, offset)
-    rows = np.split(examples, offset[1:-1])
-    alleles = [part.ravel() for part in _take_alleles(typed_panel, typed, rows)]
-    typed_start = np.cumsum([0, *map(len, alleles)])[:-1]
-    carried = _list_carriers(_take_alleles(core_panel, core, rows))
+    members = _count_members(group, offset)
+    typed_start = np.cumsum(np.append(0, np.diff(first) * groups))
+    alleles = np.empty(typed_start[-1], dtype=np.uint8)
+    _fill_alleles(typed, first, group, groups, alleles)
+    carried = _list_groups(core, first_core, group, groups)
     return HaplotypeBlocks(
-        typed, core, offset, group, members, np.concatenate(alleles), typed_start, *carried
+        first, first_core, offset, group, members, alleles, typed_start[:-1], *carried
     )
 
 
-def _take_alleles(
-    panel: np.ndarray, first: np.ndarray, rows: list[np.ndarray]
-) -> Iterator[np.ndarray]:
-    """Alleles uint8 [site, group] of every block, given a haplotype of each group."""
-    for start, stop, examples in zip(first[:-1], first[1:], rows, strict=True):
-        yield panel[start:stop][:, examples]
+@jit
+def _fill_alleles(
+    typed: Carriers, first: np.ndarray, group: np.ndarray, groups: np.ndarray, alleles: np.ndarray
+) -> None:
+    """Alleles of the groups at typed sites, block by block and site by site."""
+    place = 0
+    for block in range(len(group)):
+        for site in range(first[block], first[block + 1]):
+            here = alleles[place : place + groups[block]]
+            here[:] = 0 if typed.alternate[site] else 1
+            for number in range(typed.start[site], typed.start[site + 1]):
+                here[group[block, typed.rows[number]]] = 1 if typed.alternate[site] else 0
+            place += groups[block]
 
 
-def _list_carriers(
-    blocks: Iterable[np.ndarray],
+@jit
+def _list_groups(
+    core: Carriers, first: np.ndarray, group: np.ndarray, groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Groups that carry whichever allele fewer have, where each site's begin, and which it is."""
-    carriers, counts, alternates = [], [], []
-    for alleles in blocks:
-        alternate = 2 * alleles.sum(axis=1, dtype=np.int64) <= alleles.shape[1]
-        fewer = alleles == alternate[:, None]
-        carriers.append(np.nonzero(fewer)[1].astype(np.uint32))
-        counts.append(fewer.sum(axis=1))
-        alternates.append(alternate)
-    start = np.append(0, np.cumsum(np.concatenate(counts)))
-    return np.concatenate(carriers), start, np.concatenate(alternates)
+    sites = len(core.alternate)
+    found = np.empty(len(core.rows), np.uint32)
+    start, alternate = np.zeros(sites + 1, np.int64), core.alternate.copy()
+    # The site at which a group was last seen to carry.
+    seen = np.full(max(groups), -1)
+    for block in range(len(group)):
+        for site in range(first[block], first[block + 1]):
+            place = start[site]
+            for number in range(core.start[site], core.start[site + 1]):
+                of = group[block, core.rows[number]]
+                if seen[of] != site:
+                    seen[of] = site
+                    found[place] = of
+                    place += 1
+            if 2 * (place - start[site]) > groups[block]:
+                place, alternate[site] = start[site], not core.alternate[site]
+                for of in range(groups[block]):
+                    if seen[of] != site:
+                        found[place] = of
+                        place += 1
+            start[site + 1] = place
+        seen[:] = -1
+    return found[: start[-1]].copy(), start, alternate
 
 
 @jit
 def _refine(
-    known: np.ndarray, core: np.ndarray, until: np.ndarray
+    typed: Carriers, core: Carriers, until: np.ndarray, haplotypes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """After which typed site each block ends (int64 [B]), its groups uint32 [B, N], and how many
     there are, int64 [B].
@@ -96,16 +119,17 @@ def _refine(
     A block ends when the next typed site makes its cost per site rise: many groups beside few sites
     that share its ends.
     """
-    typed, haplotypes = known.shape
     group, fresh = np.zeros(haplotypes, np.uint32), np.zeros(haplotypes + 1, np.uint32)
     size, taken = np.zeros(haplotypes + 1, np.int64), np.zeros(haplotypes + 1, np.int64)
     ends, groups, counts = [0], [group], [0]
     size[0], count, least, done = haplotypes, 1, np.inf, 0
     for site in range(len(until)):
-        if site < typed:
-            count = _split(known[site], group, count, size, taken, fresh)
+        if site < len(typed.alternate):
+            rows = typed.rows[typed.start[site] : typed.start[site + 1]]
+            count = _split(rows, group, count, size, taken, fresh)
         for column in range(done, until[site]):
-            count = _split(core[column], group, count, size, taken, fresh)
+            rows = core.rows[core.start[column] : core.start[column + 1]]
+            count = _split(rows, group, count, size, taken, fresh)
         done = until[site]
         cost = HAPLOTYPE_COST * haplotypes / (site + 1 - ends[-1]) + count
         if cost > least or site + 1 == len(until):
@@ -124,16 +148,16 @@ def _refine(
 
 @jit
 def _split(
-    alleles: np.ndarray,
+    rows: np.ndarray,
     group: np.ndarray,
     count: int,
     size: np.ndarray,
     taken: np.ndarray,
     fresh: np.ndarray,
 ) -> int:
-    """Split the groups that hold both alleles, in place; gives how many groups there are then."""
-    rarer = 1 if 2 * np.count_nonzero(alleles) <= len(alleles) else 0
-    rows = np.flatnonzero(alleles == rarer)
+    """Split the groups in which some haplotypes, `rows`, carry and others do not, in place; gives
+    how many groups there are then.
+    """
     for row in rows:
         taken[group[row]] += 1
     for row in rows:
@@ -150,11 +174,10 @@ def _split(
 
 
 @jit
-def _describe(group: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Size float32 and one haplotype int64 of every group."""
-    members, carrier = np.zeros(offset[-1], np.float32), np.zeros(offset[-1], np.int64)
+def _count_members(group: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Size float32 of every group."""
+    members = np.zeros(offset[-1], np.float32)
     for block in range(len(group)):
         for row in range(group.shape[1]):
             members[offset[block] + group[block, row]] += 1
-            carrier[offset[block] + group[block, row]] = row
-    return members, carrier
+    return members

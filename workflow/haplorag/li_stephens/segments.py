@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from haplorag.li_stephens.carriers import find_carriers
 from haplorag.li_stephens.haplotype_blocks import HaplotypeBlocks, cut_haplotype_blocks
 from haplorag.li_stephens.parameters import CopyingModel, chance_of_mismatch, chance_of_switch
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
@@ -18,7 +19,7 @@ from haplorag.panel.ploidy import Ploidy
 from haplorag.settings import CopyingSetting
 
 # Alleles of the panel that a segment holds at the most: what bounds a thread's memory.
-SEGMENT_ALLELES = 2**26
+SEGMENT_ALLELES = 2**28
 
 
 class Chances(NamedTuple):
@@ -189,19 +190,16 @@ def _cut_stretch(
             groups.first[places.start : places.stop + 1] - there.start,
             groups.before[places] - here.start,
         )
-        core_panel = _read_panel(shards, asked[part], int(rows[-1]))
+        carriers = find_carriers(shards, asked[part], int(rows[-1]))
         blocks = cut_haplotype_blocks(
-            _read_panel(shards, known[start:stop], int(rows[-1])),
-            core_panel,
+            find_carriers(shards, known[start:stop], int(rows[-1])),
+            carriers,
             np.searchsorted(known[start:stop], asked[part], side="right"),
+            int(rows[-1]),
         )
-        alternate = np.count_nonzero(core_panel, axis=1)
+        alternate = carriers.count_alternate(int(rows[-1]))
         ends = start == 0, stop == len(known)
         yield Segment(here, there, places, blocks, own_groups, rows, alternate, *ends)
-
-
-def _read_panel(shards: ShardSet, sites: np.ndarray, haplotypes: int) -> np.ndarray:
-    return shards.by_site(sites) if len(sites) else np.empty((0, haplotypes), dtype=np.uint8)
 
 
 def compute_chances(

@@ -60,7 +60,7 @@ class ShardSet:
         parts = [np.empty((width, 0), dtype=np.uint8)]
         parts += [
             unpack(packed if rows is None else packed[rows], columns)
-            for packed, columns in self._packed(sites)
+            for packed, columns in self.iterate_packed(sites)
         ]
         return np.concatenate(parts, axis=1)
 
@@ -68,7 +68,8 @@ class ShardSet:
         """All reference haplotypes at sorted sites, 0/1 uint8 [S, N]."""
         parts = [np.empty((0, self._count_rows(sites)), dtype=np.uint8)]
         return np.concatenate(
-            parts + [unpack_by_site(packed, columns) for packed, columns in self._packed(sites)]
+            parts
+            + [unpack_by_site(packed, columns) for packed, columns in self.iterate_packed(sites)]
         )
 
     def of_people(self, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
@@ -91,8 +92,10 @@ class ShardSet:
         stretch = self.ploidy.find_stretch(sites[:1]) if len(sites) else np.zeros(1, dtype=int)
         return int(self.ploidy.people[stretch[0]].sum(dtype=np.int64))
 
-    def _packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Shards that hold the sites, and which of their columns these are."""
+    def iterate_packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Packed haplotypes uint8 [N, bytes] of shards that hold sorted sites, and which of their
+        columns these are.
+        """
         if len(np.unique(self.ploidy.find_stretch(sites))) > 1:
             raise ValueError("these sites have different haplotypes; ask for each stretch apart")
         rows = self._count_rows(sites)
