@@ -142,10 +142,22 @@ def read_haplotypes(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> n
 
 
 def read_calls(file: h5py.File, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Read alleles int8 [S, n, 2] of some people at sorted sites from an open genotype store."""
-    calls = read_rows(file, "calldata/GT", sites)
-    everyone = np.array_equal(people, np.arange(calls.shape[1]))
-    return calls if everyone else calls[:, people]
+    """Read alleles int8 [S, n, 2] of some people at sorted sites from an open genotype store.
+
+    Beside them no more is in memory than `iterate_site_blocks` reads at a time.
+    """
+    everyone = np.array_equal(people, np.arange(file["calldata/GT"].shape[1]))
+    blocks = (calls if everyone else calls[:, people] for calls in iterate_site_blocks(file, sites))
+    first = next(blocks, np.empty((0, len(people), 2), dtype=np.int8))
+    if len(first) == len(sites):
+        return first
+    found = np.empty((len(sites), len(people), 2), dtype=np.int8)
+    found[: len(first)] = first
+    start = len(first)
+    for calls in blocks:
+        found[start : start + len(calls)] = calls
+        start += len(calls)
+    return found
 
 
 def iterate_site_blocks(file: h5py.File, sites: np.ndarray) -> Iterator[np.ndarray]:
