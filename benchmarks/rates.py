@@ -1,7 +1,7 @@
 """Does one rate of switching, counted per cM, serve panels of every size?
 
     snakemake --configfile config/kgp.yaml --config data=FOLDER -- \
-      results/kgp/shards/20 results/kgp/masks/test/20.h5
+      results/kgp/shards/20 results/kgp/masks/test/array/20.h5
     PYTHONPATH=workflow python benchmarks/rates.py --results results/kgp --chromosome 20
 
 Imputes people from panels of several sizes, each under several rates of switching: those of a run's
@@ -19,6 +19,7 @@ where a goal is missed.
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,11 @@ class MemoryPanel:
     def __init__(self, alleles: np.ndarray) -> None:
         self.alleles = alleles
         self.ploidy = assume_diploid(alleles.shape[1] // 2)
+        self.packed = np.ascontiguousarray(np.packbits(alleles, axis=0).T)
 
-    def by_site(self, sites: np.ndarray) -> np.ndarray:
-        """All haplotypes at sorted sites, 0/1 uint8 [S, 2n]."""
-        return self.alleles[sites]
+    def iterate_packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Packed haplotypes uint8 [2n, bytes], and the columns of sorted sites."""
+        yield self.packed, sites
 
     def of_people(self, sites: np.ndarray, people: np.ndarray) -> np.ndarray:
         """Haplotypes of some people at sorted sites, int8 [2n, S]."""
@@ -126,8 +128,8 @@ def read_case(given: argparse.Namespace, evaluation: dict) -> Case:
     """The reference of a run, and its validation people."""
     results, chromosome = given.results, given.chromosome
     table = read_samples(results / "samples/samples.tsv")
-    drawn = read_arrays(results / f"masks/test/{chromosome}.h5", "masks")
-    typed = ~drawn["hidden"][drawn["names"].tolist().index(given.mask)]
+    drawn = read_arrays(results / f"masks/test/{given.mask}/{chromosome}.h5", "masks")
+    typed = ~drawn["hidden"][0]
     sites = np.arange(len(typed))
     with opening_arrays(results / f"genotypes/{chromosome}.h5", "genotypes") as file:
         panel = read_haplotypes(file, sites, find_samples(table, "reference"))
