@@ -194,4 +194,4 @@ def test_all_that_is_wrong_is_said_at_once(haplorag, tmp_path):
     assert status == 2
     assert "no.vcf: no such file" in error and "no.people: no such file" in error
     status, said, _ = haplorag("check")
-    assert status == 0 and "Found nothing wrong with 2 chromosomes" in said
+    assert status == 0 and "Found nothing wrong; chromosomes: 1, 2" in said

@@ -107,7 +107,8 @@ def check(
 
         if problems := find_problems(settings):
             raise InputError("\n".join(problems))
-        summary.sentence = f"Found nothing wrong with {len(settings.chromosomes)} chromosomes"
+        named = ", ".join(settings.chromosomes)
+        summary.sentence = f"Found nothing wrong; chromosomes: {named}"
 
 
 def step(

@@ -101,7 +101,7 @@ def imputer(
         "files": checksum_files(output),
     }
     write_facts(output / "imputer.json", "imputer", facts)
-    log.info("%s: %d sites on %d chromosomes", model, sites, len(chromosomes))
+    log.info("%s: %d sites, chromosomes %s", model, sites, ", ".join(chromosomes))
 
 
 def _copy_network(

@@ -57,12 +57,16 @@ def predictions(
     started = time.perf_counter()
     with creating_arrays(output, "predictions", sources=chromosome.sources) as file:
         create_predictions(file, [model], chromosome.names, people, shape)
-        total = -(-len(chromosome.retrieved.person) // batch_people)
+        total = len(chromosome.retrieved.person)
         with prefetching(iterate_in_order(chromosome, batch_people, network)) as batches:
-            for piece in show_progress(batches, "batches", total):
+            for piece in show_progress(batches, "samples by window", total, _count_samples):
                 _write_batch(file, trained, chromosome, people, piece)
     pace = chromosome.hidden.sum() * len(people) / (time.perf_counter() - started)
     log.info("%d people, %d masks: %.0f hidden genotypes/s", len(people), shape[1], pace)
+
+
+def _count_samples(piece: WindowBatch) -> int:
+    return len(piece.people)
 
 
 def _write_batch(

@@ -92,10 +92,10 @@ def _tell_of_pairs(
         )  # fmt: skip
     else:
         log.info(
-            "%s: related_pairs=%d of people are as alike as first-degree relatives, %d of them in "
-            "different roles, but over so short a stretch (%d common sites, spread of kinship "
-            "%.3f) strangers may be so too; use more chromosomes to tell, %s",
-            source, kinship.found, across, sites, kinship.spread, listed,
+            "no cause for alarm: related_pairs=%d look like close relatives, %d of them in "
+            "different roles, but so short a stretch (%d common sites, spread of kinship %.3f) "
+            "cannot tell relatives from strangers; more chromosomes can. %s: %s",
+            kinship.found, across, sites, kinship.spread, source, listed,
         )  # fmt: skip
 
 
