@@ -45,11 +45,12 @@ def draw_overlap(windows: pd.DataFrame) -> Figure:
     """Typed sites of each window along each chromosome, and the target's own variants there."""
     names = list(windows["chromosome"].unique())
     figure, axes = lay_out_panels(names, 1.7)
+    steps = {"drawstyle": "steps-mid"}
     for axis, (name, part) in zip(axes, windows.groupby("chromosome", sort=False), strict=True):
         middle = (part["start"] + part["end"]) / 2e6
-        axis.plot(middle, part["own"], color=PALETTE[4], drawstyle="steps-mid", label="own")
-        axis.plot(middle, part["typed"], color=PALETTE[0], drawstyle="steps-mid", label="typed")
-        axis.set(title=name, xlabel="Mb", ylabel="sites a window")
+        axis.plot(middle, part["own"], color=PALETTE[4], linewidth=4, **steps, label="own")
+        axis.plot(middle, part["typed"], color=PALETTE[0], **steps, label="typed")
+        axis.set(title=f"chromosome {name}", xlabel="position (Mb)", ylabel="sites a window")
         axis.set_ylim(bottom=0)
     axes[0].legend()
     return figure
@@ -63,5 +64,8 @@ def draw_people(people: pd.DataFrame) -> Figure:
         people["call_rate"], people["heterozygosity"], s=12, color=PALETTE[0], alpha=0.6,
         linewidths=0,
     )  # fmt: skip
+    # Where all samples have all genotypes, an axis of a whole per cent still reads.
+    lowest = min(people["call_rate"].min(), 0.99)
+    axis.set_xlim(lowest - 0.05 * (1 - lowest), 1 + 0.05 * (1 - lowest))
     axis.set(xlabel="call rate", ylabel="heterozygosity")
     return figure
