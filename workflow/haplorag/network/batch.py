@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -26,10 +27,10 @@ class PanelPosterior:
     centimorgan: Tensor
     """float32 [P]."""
 
-    def to(self, device: torch.device) -> PanelPosterior:
-        """The same on another device."""
+    def move(self, move: Callable[[Tensor], Tensor]) -> PanelPosterior:
+        """The same, every tensor moved."""
         return PanelPosterior(
-            **{field.name: getattr(self, field.name).to(device) for field in fields(self)}
+            **{field.name: move(getattr(self, field.name)) for field in fields(self)}
         )
 
 
@@ -62,10 +63,17 @@ class Batch:
     """For networks that copy."""
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
+        """The same on another device; nobody waits for what is copied from pinned memory."""
+        return self._move(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_for(self, device: torch.device) -> Batch:
+        """The same in pinned memory where the device is a GPU: it copies from there by itself."""
+        return self if device.type == "cpu" else self._move(Tensor.pin_memory)
+
+    def _move(self, move: Callable[[Tensor], Tensor]) -> Batch:
         held = {field.name: getattr(self, field.name) for field in fields(self)}
         moved: dict[str, Any] = {
-            name: value.to(device)
+            name: move(value) if isinstance(value, Tensor) else value.move(move)
             for name, value in held.items()
             if isinstance(value, Tensor | PanelPosterior)
         }

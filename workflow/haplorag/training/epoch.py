@@ -118,7 +118,8 @@ def train_epoch(
     started = said = time.perf_counter()
     first_step = progress.steps
     total = _count_batches(chromosomes, task.settings.batch_people)
-    with prefetching(_iterate_batches(chromosomes, task, begun)) as ready:
+    device = next(learner.network.parameters()).device
+    with prefetching(_iterate_batches(chromosomes, task, begun, device)) as ready:
         for batches in _group_by_step(ready, task.settings.accumulate):
             if batches.first < begun:
                 continue
@@ -152,15 +153,18 @@ def _check_accumulation(settings: OptimisationSettings) -> None:
 
 
 def _iterate_batches(
-    chromosomes: list[ChromosomeData], task: EpochTask, begun: int
+    chromosomes: list[ChromosomeData], task: EpochTask, begun: int, device: torch.device
 ) -> Iterator[tuple[Batch, Tensor] | None]:
-    """All batches of an epoch in order, None for those done before and those of other processes."""
+    """All batches of an epoch in order, None for those done before and those of other processes;
+    where a device can copy them from."""
     people = task.settings.batch_people
 
     def is_wanted(number: int) -> bool:
         return number >= begun and owns_batch(number)
 
-    return iterate_shuffled(chromosomes, people, task.network, task.seed, task.epoch, is_wanted)
+    made = iterate_shuffled(chromosomes, people, task.network, task.seed, task.epoch, is_wanted)
+    for pair in made:
+        yield pair and (pair[0].pin_for(device), pair[1])
 
 
 def _group_by_step(
