@@ -439,7 +439,7 @@ def measure_tracing(report: Report, sizes: Sizes, device: torch.device) -> None:
     )
     report.add("largest difference of what a network is told", far, goal=EXACT)
     seconds = least_seconds(device, lambda: trace_window(passes, *asked))
-    name = f"a batch of {sizes.batch_people} people traced, beside the step before"
+    name = "a batch traced, beside the step before"
     report.add(name, 1e3 * seconds, "ms", ("below", 30))
 
 

@@ -10,7 +10,7 @@ import torch
 from haplorag.dataset.batches import iterate_in_order, iterate_shuffled
 from haplorag.dataset.chromosome import open_chromosomes
 from haplorag.prefetch import prefetching
-from support import SEED, draw_of, panel_of
+from support import SEED, batch_of, draw_of, panel_of
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,16 @@ def test_chromosomes_have_as_many_paths(simulated):
     draw.masks.append(draw.masks[0])
     with pytest.raises(ValueError, match="longer"):
         open_chromosomes(panel, draw)
+
+
+def test_a_batch_for_a_gpu_waits_in_pinned_memory(monkeypatch):
+    """All of it, from where the GPU copies by itself; for the cores it stays where it is."""
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor)
+    batch, _ = batch_of()
+    assert batch.pin_for(torch.device("cpu")) is batch
+    assert not pinned
+    assert_equal(batch.pin_for(torch.device("cuda")), batch)
+    tensors = [getattr(one, field.name) for one in (batch, batch.mosaic) for field in fields(one)]
+    tensors = [tensor for tensor in tensors if isinstance(tensor, torch.Tensor)]
+    assert {id(tensor) for tensor in pinned} == {id(tensor) for tensor in tensors}

@@ -71,3 +71,14 @@ def test_without_a_gpu_it_says_so():
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 2
     assert "this machine has no GPU; or try the benchmark itself: --device cpu" in done.stderr
+
+
+def test_the_document_has_the_table_of_its_json():
+    command = [sys.executable, ROOT / "benchmarks/gpu.py", "--table", ROOT / "docs/gpu.json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    shown = (ROOT / "docs/gpu.md").read_text().split("benchmarks/gpu.py -->\n")[1]
+    table = shown.split("\n<!--")[0]
+    assert table == done.stdout.strip(), (
+        "run: benchmarks/gpu.py --table docs/gpu.json --into docs/gpu.md"
+    )
