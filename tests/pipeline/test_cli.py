@@ -167,7 +167,7 @@ def test_threads_never_exceed_the_machine():
         ),
         (
             OSError(errno.EROFS, "read-only", "out"),
-            "out: Read-only file system; set `results` to a folder that can be written",
+            "out: Read-only file system; name a folder that can be written (`results`, or -o)",
         ),
         (
             OSError(errno.EDQUOT, "quota", "out/a.h5"),

@@ -58,7 +58,7 @@ def _open_lock(folder: Path) -> int:
         if error.errno == errno.ELOOP:
             raise InputError(f"{path}: is a link, which would be written to; remove it") from error
         raise InputError(
-            f"{path}: cannot be written ({error.strerror}); set `results` to another folder"
+            f"{path}: cannot be written ({error.strerror}); name another folder (`results`, or -o)"
         ) from error
 
 
@@ -69,7 +69,7 @@ def _take_lock(folder: Path, descriptor: int) -> None:
     except BlockingIOError as error:
         holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip() or "another process"
         raise InputError(
-            f"{folder}: in use by {holder}; wait until it ends, or set `results` to another folder"
+            f"{folder}: in use by {holder}; wait until it ends, or name another folder (`results`, or -o)"
         ) from error
     except OSError as error:
         if error.errno not in LOCKLESS:
