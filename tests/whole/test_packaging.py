@@ -173,7 +173,8 @@ def test_a_workflow_that_imports_this_one_plans_the_same(checkout, importing):
 def test_jobs_of_an_imported_workflow_run_its_code(checkout, importing):
     init = checkout / "workflow/haplorag/__init__.py"
     init.write_text("import sys\n\nprint(__file__, file=sys.stderr)\n")
-    snakemake(importing, "results/demo/panel.tsv")
+    # Not even that of the logger, which is installed, comes before it.
+    snakemake(importing, "results/demo/panel.tsv", "--logger", "haplorag")
     assert str(init) in (importing / "results/logs/demo/demo.log").read_text()
     # The name of a folder is no command.
     assert not list(importing.rglob("pwned")) and not list(checkout.rglob("pwned"))

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from logging import LogRecord
+from typing import TYPE_CHECKING
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+if TYPE_CHECKING:
+    from haplorag.pipeline.console import Console
 
 
 class LogHandler(LogHandlerBase):
     """Hands what Snakemake says on to the console, which stands in for Snakemake's own output."""
 
-    def __post_init__(self) -> None:
-        # Not before it is asked for: Snakemake loads all plugins that are installed, and a workflow
-        # is to find the package beside its own Snakefile.
+    @cached_property
+    def _console(self) -> Console:
+        # Not before there is something to show: the workflow, which Snakemake reads before it says
+        # anything, is to find the package beside its own Snakefile.
         from haplorag.pipeline.console import Console
 
-        self._console = Console(dry_run=self.common_settings.dryrun)
+        return Console(dry_run=self.common_settings.dryrun)
 
     def emit(self, record: LogRecord) -> None:
         """Show a record, or what follows from it."""

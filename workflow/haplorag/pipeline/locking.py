@@ -69,7 +69,8 @@ def _take_lock(folder: Path, descriptor: int) -> None:
     except BlockingIOError as error:
         holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip() or "another process"
         raise InputError(
-            f"{folder}: in use by {holder}; wait until it ends, or name another folder (`results`, or -o)"
+            f"{folder}: in use by {holder}; wait until it ends, or name another folder "
+            "(`results`, or -o)"
         ) from error
     except OSError as error:
         if error.errno not in LOCKLESS:
