@@ -15,15 +15,18 @@ UV := uv==0.13.9
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test lint format docs reproduce pins
+.PHONY: run announce test lint format docs reproduce pins
 
-run: .venv/.$(DEVICE)
-	@echo "haplorag simulates a panel, trains two models on it, judges them and imputes a target, on $(CORES) cores ($(DEVICE))."
-	@echo "That takes about 9 minutes of CPU time; what is made already is not made again."
-	snakemake --cores $(CORES) --resources gpu=$(GPUS) --set-resources imputation:gpu=1 neighbours:gpu=1 --logger haplorag
+run: announce .venv/.$(DEVICE)
+	@snakemake --cores $(CORES) --resources gpu=$(GPUS) --set-resources imputation:gpu=1 neighbours:gpu=1 --logger haplorag
 	@echo "The report:       $$PWD/results/report/report.html"
 	@echo "The imputed VCF:  $$PWD/results/imputation/demo.vcf.gz"
 	@echo "Logs:             $$PWD/results/logs"
+
+announce:
+	@echo "haplorag simulates a panel, trains two models on it, judges them and imputes a target, on $(CORES) cores ($(DEVICE))."
+	@echo "That takes about 7 minutes on 2 cores (10 minutes of CPU time), and some minutes more the first time, for the packages."
+	@echo "What is made already is not made again."
 
 test: .venv/.dev
 	pytest --numprocesses $(CORES) --dist loadfile
@@ -61,13 +64,14 @@ pins: .venv/.python
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "haplorag needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv .venv
-	touch $@
+	@$(PYTHON) -m venv .venv
+	@touch $@
 
 .venv/.$(DEVICE): envs/$(DEVICE).txt pyproject.toml | .venv/.python
-	pip install --disable-pip-version-check --quiet -r envs/$(DEVICE).txt
-	pip install --disable-pip-version-check --quiet --no-deps --editable .
-	touch $@
+	@echo "Packages are installed into .venv (1.4 GB without a GPU's), which takes some minutes the first time ..."
+	@pip install --disable-pip-version-check --quiet -r envs/$(DEVICE).txt
+	@pip install --disable-pip-version-check --quiet --no-deps --editable .
+	@touch $@
 
 .venv/.docs: envs/docs.txt .venv/.$(DEVICE)
 	pip install --disable-pip-version-check --quiet -r envs/docs.txt

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 # Pixels: width of the window, whether it is dark, and height of what is shown, None for the page.
 VIEWS = {
     "report": (1100, False, 1000),
@@ -48,6 +50,9 @@ def take(page: Path, picture: Path, shown: tuple[int, int], is_dark: bool, scrat
     colours = f"--blink-settings=preferredColorScheme={0 if is_dark else 1}"
     size = f"--window-size={max(width, 500)},{height}"
     browse(scratch, colours, size, "--hide-scrollbars", f"--screenshot={picture.resolve()}", frame)
+    with Image.open(picture) as taken:
+        cropped = taken.crop((0, 0, width, height))
+    cropped.save(picture)
 
 
 def measure(page: Path, width: int, scratch: Path) -> int:
