@@ -47,8 +47,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from goals import ROOT, judge, measure
 from haplorag.configuration import merge, read_settings
+from haplorag.dataset.batches import iterate_shuffled
+from haplorag.dataset.chromosome import ChromosomeData, open_chromosomes
+from haplorag.dataset.files import DrawFiles, PanelFiles
 from haplorag.errors import InputError
 from haplorag.gpu import copying as gpu_copying
+from haplorag.gpu.choice import choose_passes
 from haplorag.gpu.panel_bits import PanelBits, Shape, read_panel_bits
 from haplorag.gpu.passes import GpuPasses
 from haplorag.gpu.search import rank_on
@@ -56,11 +60,12 @@ from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.mixture import Mixture, describe_sites
 from haplorag.li_stephens.model import answer, impute_sites
 from haplorag.li_stephens.parameters import CopyingModel
-from haplorag.li_stephens.passes import CorePasses, trace_window
+from haplorag.li_stephens.passes import CorePasses, Passes, trace_window
 from haplorag.li_stephens.segments import cut_segments
 from haplorag.network.batch import Batch
 from haplorag.network.device import autocast, choose_device, configure_runtime
 from haplorag.network.model import build_network, compile_transformer
+from haplorag.panel.haplotypes import pack
 from haplorag.panel.masked_window import MaskedWindow
 from haplorag.panel.ploidy import assume_diploid, find_own_rows
 from haplorag.retrieval.search import search_neighbours
@@ -72,6 +77,7 @@ from haplorag.settings import (
     OptimisationSettings,
 )
 from haplorag.training.distributed import all_reduce_gradients
+from haplorag.training.epoch import EpochProgress, EpochTask, Learner, train_epoch
 from haplorag.training.loss import compute_loss
 from haplorag.training.optimiser import build_optimiser
 
@@ -80,6 +86,7 @@ PACKAGES = ("haplorag", "torch", "triton", "numpy", "faiss-cpu", "numba")
 FOUNDERS, TILE_SITES = 200, 128
 TWO_TILES = 10_000
 TWO_CARDS = "two processes, a GPU each, whose gradients added up"
+BESIDE_THE_STEP = "a step of copying in an epoch, beside that step alone"
 # People of the larger target.
 MANY = 2000
 # A window that a copying network is told of: typed sites on either side of its core.
@@ -207,6 +214,10 @@ class MadeUpPanel:
         drawn.ravel()[errs] ^= 1
         return drawn
 
+    def iterate_packed(self, sites: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Packed haplotypes uint8 [N, bytes] at sites, and their columns."""
+        yield pack(self.panel[:, sites]), np.arange(len(sites))
+
     def by_site(self, sites: np.ndarray) -> np.ndarray:
         """All haplotypes at sites, uint8 [S, N]."""
         return np.ascontiguousarray(self.panel[:, sites].T)
@@ -298,6 +309,8 @@ def main() -> None:
         figures = list_training(model)
         part = lambda name=model: measure_training(report, sizes, device, name)  # noqa: E731
         report.run(f"training {model}", part, figures)
+    epoch = lambda: measure_epoch(report, given, device)  # noqa: E731
+    report.run("training end to end", epoch, {BESIDE_THE_STEP: ("x", ("at most", 1.5))})
     spread = lambda: measure_processes(report, device)  # noqa: E731
     report.run("several processes", spread, {TWO_CARDS: ("", ("at least", 2.0))})
     end_to_end = lambda: measure_imputation(report, given, device)  # noqa: E731
@@ -602,6 +615,48 @@ def make_batch(sizes: Sizes, neighbours: int) -> tuple[Batch, torch.Tensor]:
         genotype_frequency=torch.full((people, sites, 3), 1 / 3),
     )
     return batch, true
+
+
+def measure_epoch(report: Report, given: argparse.Namespace, device: torch.device) -> None:
+    """An epoch of the copying network over a run's chromosome, its batches made ahead, beside a
+    step on a batch that is there."""
+    if not given.results:
+        raise NotMeasuredError("name the results of a run, with an epoch's draw: --results")
+    settings = read_settings(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    reads, optimisation = settings.network["copying"], settings.training_of("copying")
+    people, threads = optimisation.batch_people, torch.get_num_threads()
+    chromosomes = open_run(given, choose_passes(device, threads, "training.batch_people", people))
+    torch.manual_seed(17)
+    network = build_network(reads).to(device)
+    learner = Learner(network, build_optimiser(network, optimisation))
+    task = EpochTask("copying", 1, reads, optimisation, 17)
+    ends: list[float] = []
+    train_epoch(
+        learner, chromosomes, task, EpochProgress(0), lambda _: ends.append(time.perf_counter())
+    )
+    if len(ends) < 2:
+        raise NotMeasuredError("the run's epoch has no two steps; name a larger one")
+    paced = (ends[-1] - ends[0]) / (len(ends) - 1) / optimisation.accumulate
+    batch, labels = next(filter(None, iterate_shuffled(chromosomes, people, reads, 17, 1)))
+    step = make_step(network, batch.to(device), labels.to(device), optimisation)
+    step()
+    alone = least_seconds(device, step, 5)
+    report.add("a step of copying in an epoch", 1e3 * paced, "ms")
+    report.add(BESIDE_THE_STEP, paced / alone, "x", ("at most", 1.5))
+
+
+def open_run(given: argparse.Namespace, passes: Passes) -> list[ChromosomeData]:
+    """A run's chromosome, with the draw of its first epoch."""
+    run, name = given.results, f"{given.chromosome}.h5"
+    stages = [[run / stage / name] for stage in ("genotypes", "frequencies", "windows")]
+    shards = [run / "shards" / given.chromosome]
+    panel = PanelFiles(run / "samples/samples.tsv", *stages, shards)
+    drawn = [[run / stage / "001" / name] for stage in ("masks", "neighbours")]
+    draw = DrawFiles(*drawn, [run / "rates/validation" / name])
+    for path in (panel.samples, *shards, *(path for part in (*stages, *drawn) for path in part)):
+        if not path.exists():
+            raise NotMeasuredError(f"the run has no {path.relative_to(run)}: it trained nothing")
+    return open_chromosomes(panel, draw, passes)
 
 
 def measure_processes(report: Report, device: torch.device) -> None:
