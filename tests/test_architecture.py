@@ -109,6 +109,8 @@ def test_every_rule_keeps_log_time_environment_resources_and_fingerprint(name):
     assert "**growing(" in RULES[name]
     assert f'code=code("{name}")' in RULES[name]
     assert f"python -m haplorag.steps.{name} " in RULES[name]
+    # What a job says, and what it warns of.
+    assert RULES[name].rstrip().endswith('f" {logged}"')
 
 
 @pytest.mark.parametrize(

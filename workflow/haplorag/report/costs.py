@@ -25,7 +25,10 @@ NETWORK = (
     "estimating rates, retrieval and network",
     [RATES, RETRIEVAL, ("predictions", "{method}/")],
 )
-PEER = "the tool, and reading its output", [("peers", "{method}/")]
+PEER = (
+    "the tool, with its own form of the panel for each mask, and reading its output",
+    [("peers", "{method}/")],
+)
 
 
 def list_costs(measured: pd.DataFrame) -> pd.DataFrame:
