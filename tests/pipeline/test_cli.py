@@ -1,7 +1,10 @@
 """A step function's signature is its command line."""
 
 import errno
+import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -241,3 +244,11 @@ def test_a_stopped_step_leaves_nothing_half_written(tmp_path, number, status):
         signal.signal(signal.SIGINT, before[1])
     assert caught.value.code == status
     assert not list(tmp_path.iterdir())
+
+
+def test_threads_do_not_spin_while_they_wait():
+    """Libraries look when they are loaded, so that it is said before any is."""
+    look = "import haplorag, os, sys; print(os.environ['OMP_WAIT_POLICY'], {'faiss', 'torch'} & {*sys.modules})"
+    given = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    said = subprocess.run([sys.executable, "-c", look], env=given, capture_output=True, text=True)
+    assert said.stdout.split() == ["PASSIVE", "set()"]

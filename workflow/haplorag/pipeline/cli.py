@@ -62,9 +62,7 @@ def _say_cost() -> None:
 
 
 def prepare_process() -> None:
-    """Set what holds for every process of ours: its log, its threads, how it ends when asked to."""
-    # Threads that spin while they wait make shared cores several times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    """Set what holds for every process of ours: its log, and how it ends when asked to."""
     configure_logging()
     # As an exception, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))

@@ -183,17 +183,16 @@ def _list_members(
     if len(equal.first) == len(equal.members):
         return groups.astype(np.int32)
     sizes = np.minimum(np.diff(equal.start)[groups], wanted)
-    listed = np.full((len(groups), wanted), -1, dtype=np.int32)
-    for row, (near, group, size) in enumerate(zip(distances, groups, sizes, strict=True)):
-        # What lies beyond the last distance that is needed counts no more.
-        last = int(np.searchsorted(np.cumsum(size), wanted)) + 1
-        kept = slice(0, int(np.searchsorted(near, near[min(last, len(near)) - 1], side="right")))
-        counts = size[kept]
-        places = np.repeat(equal.start[group[kept]] - np.cumsum(counts) + counts, counts)
-        members = equal.members[places + np.arange(counts.sum())]
-        order = np.lexsort((members, np.repeat(near[kept], counts)))
-        listed[row] = members[order[:wanted]]
-    return listed
+    before = np.cumsum(sizes, axis=1) - sizes
+    last = np.where(before < wanted, distances, -1).max(axis=1, keepdims=True)
+    kept = distances <= last
+    counts = sizes[kept]
+    places = np.repeat(equal.start[groups[kept]] - np.cumsum(counts) + counts, counts)
+    members = equal.members[places + np.arange(counts.sum())]
+    rows = np.repeat(np.nonzero(kept)[0], counts)
+    order = np.lexsort((members, np.repeat(distances[kept], counts), rows))
+    begins = np.searchsorted(rows, np.arange(len(groups)))
+    return members[order[begins[:, None] + np.arange(wanted)]].astype(np.int32)
 
 
 def _merge_ranks(
