@@ -106,6 +106,10 @@ def test_without_an_evaluation_it_says_so(page, judged, simulated, tmp_path):
     assert set(links) <= set(checker.ids) and "accuracy" not in links
 
 
+def test_it_says_what_the_demo_is(page):
+    assert "This panel is the demo" in page and "without any error" in page
+
+
 def test_it_says_where_it_comes_from(page, simulated):
     sha256 = hashlib.sha256((simulated.folder / "demo/1.vcf.gz").read_bytes()).hexdigest()
     assert sha256 in page and "python -m haplorag.steps.training" in page
