@@ -529,8 +529,12 @@ def test_a_gpu_imputes_the_same(panel_imputer, simulated, tmp_path, monkeypatch)
     monkeypatch.setattr(panel_bits, "MOST_LANES", 16)
     # Much is learned from more haplotypes than it takes in seconds; tests/gpu has that.
     monkeypatch.setattr(GpuPasses, "expect_events", CorePasses(1).expect_events)
-    learn = engine.learn_mixture
-    monkeypatch.setattr(engine, "learn_mixture", lambda *given: learn(*given[:-1], CorePasses(1)))
+    learn, learned = engine.learn_mixture, []
+    monkeypatch.setattr(
+        engine,
+        "learn_mixture",
+        lambda *given: learned.append(learn(*given[:-1], CorePasses(1))) or learned[-1],
+    )
     target = simulated.folder / "demo/target.vcf.gz"
     few = tmp_path / "few.vcf.gz"
     with pysam.VariantFile(str(target)) as vcf:
@@ -546,6 +550,7 @@ def test_a_gpu_imputes_the_same(panel_imputer, simulated, tmp_path, monkeypatch)
         output = tmp_path / f"{type(passes).__name__}.vcf.gz"
         imputation(panel_imputer, few, output, tmp_path / "sites.tsv", settings=settings, gpus=1)
         said[type(passes)] = read(output, "HDS")
+    assert len(learned) == 2 and None not in learned
     for ours, theirs in zip(said[GpuPasses], said[CorePasses], strict=True):
         if isinstance(ours, np.ndarray) and ours.dtype.kind == "f":
             np.testing.assert_allclose(ours, theirs, atol=1.001e-3)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from haplorag.retrieval.search import Ranking, count_copies
+from haplorag.retrieval.search import Comparison, Ranking, count_copies
 
 # Pairs of a query and a reference haplotype that are compared at a time; 8 bytes each, some times.
 MOST_PAIRS = 2**27
@@ -23,21 +23,15 @@ MOST_PAIRS = 2**27
 def rank_on(device: torch.device) -> Ranking:
     """What ranks the haplotypes of a window on a device; see `retrieval.search.Ranking`."""
 
-    def rank(
-        asked: np.ndarray,
-        known: np.ndarray,
-        segments: list[tuple[int, int]],
-        own: np.ndarray,
-        wanted: int,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        reference = torch.from_numpy(known).to(device, torch.float32)
-        step = max(1, MOST_PAIRS // max(1, len(known)))
+    def rank(compared: Comparison) -> tuple[np.ndarray, np.ndarray]:
+        reference = torch.from_numpy(compared.known).to(device, torch.float32)
+        step = max(1, MOST_PAIRS // max(1, len(compared.known)))
         found = []
-        for start in range(0, len(asked), step):
+        for start in range(0, len(compared.queries), step):
             rows = slice(start, start + step)
-            queries = torch.from_numpy(asked[rows]).to(device, torch.float32)
-            ranges = torch.from_numpy(own[rows].astype(np.int64)).to(device)
-            found.append(_rank(queries, reference, segments, ranges, wanted))
+            queries = torch.from_numpy(compared.queries[rows]).to(device, torch.float32)
+            ranges = torch.from_numpy(compared.own[rows].astype(np.int64)).to(device)
+            found.append(_rank(queries, reference, compared.segments, ranges, compared.wanted))
         ids, distances = (torch.cat(parts).to(torch.int32) for parts in zip(*found, strict=True))
         return ids.cpu().numpy(), distances.cpu().numpy()
 

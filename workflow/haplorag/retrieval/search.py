@@ -23,11 +23,21 @@ MOST_COPIES, FEWEST_COPIES, COPIED_BITS = 64, 8, 2048
 # of it glibc gives again what was freed; beyond, every batch gets fresh pages, which takes longer
 # than the search.
 BATCH_IDS = 3 * 2**20
-# Compares queries 0/1 uint8 [Q, T] with reference haplotypes [N, T] in segments; given the range
-# int [Q, 2] of each query's own, and how many are wanted. Gives ids and mismatches [Q, wanted].
-Ranking = Callable[
-    [np.ndarray, np.ndarray, list[tuple[int, int]], np.ndarray, int], tuple[np.ndarray, np.ndarray]
-]
+
+
+class Comparison(NamedTuple):
+    """Queries 0/1 uint8 [Q, T] that are compared with reference haplotypes, `known` [N, T], in
+    segments; the range int [Q, 2] of each query's own, and how many are wanted."""
+
+    queries: np.ndarray
+    known: np.ndarray
+    segments: list[tuple[int, int]]
+    own: np.ndarray
+    wanted: int
+
+
+# Gives ids and mismatches [Q, wanted].
+Ranking = Callable[[Comparison], tuple[np.ndarray, np.ndarray]]
 
 
 class EqualHaplotypes(NamedTuple):
@@ -76,7 +86,8 @@ def search_neighbours(
     asked = np.where(queries < 0, reference.mean(axis=0) > 0.5, queries).astype(np.uint8)
     faiss.omp_set_num_threads(threads)
     segments = cut_segments(*core, columns, settings)
-    found = (rank or _rank_by_faiss)(asked, reference, segments, own, wanted)
+    compared = Comparison(asked, reference, segments, own, wanted)
+    found = (rank or _rank_by_faiss)(compared)
     ids[:, :wanted], distances[:, :wanted] = found
     return ids, distances
 
@@ -110,13 +121,8 @@ def count_copies(first: int, last: int) -> int:
     return min(max(COPIED_BITS // (last - first), FEWEST_COPIES), MOST_COPIES) - 1
 
 
-def _rank_by_faiss(
-    asked: np.ndarray,
-    known: np.ndarray,
-    segments: list[tuple[int, int]],
-    own: np.ndarray,
-    wanted: int,
-) -> tuple[np.ndarray, np.ndarray]:
+def _rank_by_faiss(compared: Comparison) -> tuple[np.ndarray, np.ndarray]:
+    asked, known, segments, own, wanted = compared
     packed = pack(known)
     equal = group_equal(packed)
     distinct = known[equal.first]
