@@ -209,8 +209,13 @@ def _are_shares(values: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 
 def _all_match(words: list[str], pattern: str) -> bool:
-    whole = re.compile(pattern)
-    return all(isinstance(word, str) and whole.fullmatch(word) for word in words)
+    """Whether all words match a pattern that no line break is part of: sought in all at once."""
+    try:
+        lines = "\n".join(words)
+    except TypeError:
+        return False
+    odd = re.compile(rf"^(?!{pattern}$)", re.MULTILINE)
+    return lines.count("\n") == len(words) - 1 and odd.search(lines) is None
 
 
 def _sees_core(windows: WindowSet, window: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -103,16 +104,14 @@ class TargetChromosome:
 
     def read_names(self, sites: np.ndarray) -> list[str]:
         """Ids of the records that panel sites are, `.` where there is none."""
-        names = ["."] * len(sites)
-        records = self.record[sites]
-        columns = np.flatnonzero(records >= 0)
-        order = columns[np.argsort(records[columns], kind="stable")]
+        return [self._names.get(record, ".") for record in self.record[sites].tolist()]
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """Ids of the records that panel sites are."""
+        records = np.unique(self.record[self.typed])
         with opening_arrays(self.path, "genotypes") as file:
-            found = dict.fromkeys(np.unique(records[order]).tolist(), ".")
-            found = dict(zip(found, iterate_site_names(file, np.array(list(found))), strict=True))
-        for column in order.tolist():
-            names[column] = found[int(records[column])]
-        return names
+            return dict(zip(records.tolist(), iterate_site_names(file, records), strict=True))
 
     def read_phases(self, sites: np.ndarray) -> np.ndarray | None:
         """Phases int32 [n, C] of genotypes at typed panel sites as `vcf.records.Record` has them;

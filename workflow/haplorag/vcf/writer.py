@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pysam
@@ -46,8 +46,7 @@ IMPUTED_FIELDS = """##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency of 
 PHASED_FIELDS = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">\n'
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(NamedTuple):
     """One line's site: 1-based position, id and alleles."""
 
     position: int
@@ -99,10 +98,16 @@ class ImputedWriter:
         information = estimate_information(dosages, there, frequency)
         share, r2 = average(dosages, there), estimate_r2(dosages, there)
         self.r2.append(r2)
-        for number, site in enumerate(sites):
-            facts = format_facts(share[number], r2[number], information[number])
+        facts = map(format_facts, share.tolist(), r2.tolist(), information.tolist())
+        count = typed.sum(axis=1).tolist()
+        for number, (site, told) in enumerate(zip(sites, facts, strict=True)):
+            kind, fields = "TYPED" if count[number] else "IMP", "GT:DS:GP:HDS"
             entries = self._entries[codes[number]]
-            yield _format_line(chromosome, site, facts, entries, typed[number])
+            if 0 < count[number] < typed.shape[1]:
+                # It says who is typed.
+                fields += ":IMP"
+                entries = np.char.add(entries, np.where(typed[number], b":0", b":1"))
+            yield _format_line(chromosome, site, f"{told};{kind}", fields, entries)
 
     def format_untouched(
         self, chromosome: str, site: Site, alleles: np.ndarray, unphased: np.ndarray
@@ -114,22 +119,12 @@ class ImputedWriter:
 
 
 def _format_line(
-    chromosome: str, site: Site, facts: str, entries: np.ndarray, typed: np.ndarray
+    chromosome: str, site: Site, facts: str, fields: str, entries: np.ndarray
 ) -> bytes:
-    """A line of entries S [n]; where some people are typed and others not, it says who is."""
-    kind = "TYPED" if typed.any() else "IMP"
-    fields = "GT:DS:GP:HDS"
-    if typed.any() and not typed.all():
-        fields += ":IMP"
-        entries = np.char.add(entries, np.where(typed, b":0", b":1"))
-    padded = entries.view(np.uint8)
-    head = _format_head(chromosome, site, f"{facts};{kind}", fields)
-    return head + padded[padded > 0].tobytes() + b"\n"
-
-
-def _format_head(chromosome: str, site: Site, facts: str, kind: str) -> bytes:
-    words = site.position, site.name, site.ref, site.alt
-    return "\t".join([chromosome, *map(str, words), ".", "PASS", facts, kind]).encode()
+    """A line of entries S [n], each with the tab before it."""
+    position, name, ref, alt = site
+    head = f"{chromosome}\t{position}\t{name}\t{ref}\t{alt}\t.\tPASS\t{facts}\t{fields}"
+    return head.encode() + entries.tobytes().translate(None, b"\0") + b"\n"
 
 
 def _format_phased(
@@ -141,9 +136,7 @@ def _format_phased(
     entries = PHASED[4 * (alleles[:, 0] + 1) + alleles[:, 1] - ABSENT]
     if unphased is not None and unphased.any():
         entries[unphased] = np.char.replace(entries[unphased], b"|", b"/")
-    return (
-        _format_head(chromosome, site, facts, "GT") + entries.tobytes().replace(b"\0", b"") + b"\n"
-    )
+    return _format_line(chromosome, site, facts, "GT", entries)
 
 
 def format_entry(first: int, second: int) -> str:
