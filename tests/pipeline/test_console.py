@@ -1,6 +1,7 @@
 """The console says what runs, how far it is, what a job said, and where a failed one's log lies."""
 
 import io
+import time
 
 import pytest
 
@@ -48,6 +49,27 @@ def test_every_epoch_has_a_line_with_what_came_out(console, tmp_path):
     line = text_of(console).splitlines()[-1]
     assert line.startswith(" 50 %") and "left  training copying 001 1 of 2" in line
     assert line.endswith("validation loss 0.4, r2 0.9")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_the_line_of_progress_never_wraps(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr("haplorag.pipeline.console.SHOWN_EVERY", 0.01)
+    log = tmp_path / "1.log"
+    log.write_text(f"09:00:01 baselines: {'people, ' * 30}\n")
+    console = Console(Terminal())
+    console.announce({"baselines": 2})
+    console.start(1, "baselines", {"chromosome": "1"}, [str(log)])
+    deadline = time.monotonic() + 20
+    while "[...." not in text_of(console) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    console.close()
+    shown = [line for line in text_of(console).split("\r\x1b[K") if line.startswith("[")]
+    assert shown and all(len(line) == 49 for line in shown)
 
 
 def test_a_failed_job_shows_its_error_and_its_log(console, tmp_path):

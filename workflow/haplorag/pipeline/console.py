@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import threading
 import time
@@ -133,12 +134,17 @@ class Console:
         is_terminal = self.stream.isatty()
         while not self._over.wait(SHOWN_EVERY if is_terminal else SAID_EVERY):
             with self._lock:
-                jobs = [f"{job.rule} {job.name}: {job.said}" for job in self._running.values()]
+                jobs = [
+                    f"{job.rule} {job.name}".strip() + f": {job.said or 'running'}"
+                    for job in self._running.values()
+                ]
                 if not jobs:
                     continue
                 now = f"{self._describe_progress()}  {jobs[0]}"
                 if is_terminal:
-                    print(f"\r\x1b[K{self._draw_bar()} {now}"[:110], end="", file=self.stream)
+                    # A line that wraps is not taken away whole.
+                    line = f"{self._draw_bar()} {now}"[: shutil.get_terminal_size().columns - 1]
+                    print(f"\r\x1b[K{line}", end="", file=self.stream)
                     self.stream.flush()
                 else:
                     self.say(now)
