@@ -9,7 +9,7 @@ import pysam
 import pytest
 
 import haplorag.steps.example as step_of_example
-from haplorag.alleles import ABSENT
+from haplorag.alleles import ABSENT, sum_dosages, sum_genotypes
 from haplorag.evaluation.metrics import dosage_r2_by_site
 from haplorag.imputation import target_qc
 from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
@@ -17,9 +17,12 @@ from haplorag.io.hdf5 import read_arrays
 from haplorag.io.tables import read_table
 from haplorag.panel.haplotypes import open_shards
 from haplorag.panel.samples import find_samples
+from haplorag.settings import PeerSettings
 from haplorag.steps.demo import demo
+from haplorag.steps.exports import exports
 from haplorag.steps.imputation import imputation
-from support import SEED, Simulated, gather_imputer, prepare
+from haplorag.steps.peers import peers
+from support import SEED, Simulated, draw_one_mask, gather_imputer, prepare
 
 PAR_END = 75_000
 
@@ -271,6 +274,37 @@ def test_the_reference_is_not_padded(imputer_of_x):
     panel = open_panel_chromosome(open_imputer(imputer_of_x), "X")
     ploidy = panel.shards.ploidy
     assert ploidy.count_haplotypes()[1] < ploidy.count_haplotypes()[0]
+
+
+@pytest.mark.parametrize("tool", ["beagle", "minimac4"])
+def test_other_tools_impute_men_and_women(women_and_men, tmp_path, tool):
+    if not shutil.which(tool):
+        pytest.skip(f"needs {tool}")
+    made = women_and_men
+    masks = tmp_path / "masks.h5"
+    draw_one_mask(made, "test", "hide_50", masks)
+    reference, target = tmp_path / "reference.vcf.gz", tmp_path / "target.vcf.gz"
+    panel = made.genotypes, made.samples
+    exports(*panel, reference, role="reference", chromosome="X")
+    exports(*panel, target, role="test", chromosome="X", masks=masks)
+    peers(
+        *panel, made.frequencies, masks, reference, target, tmp_path / "X.h5", peer=tool,
+        settings=PeerSettings(tool=tool), chromosome="X",
+    )  # fmt: skip
+    said = read_arrays(tmp_path / "X.h5", "predictions")["probability"][0, 0].astype(float)
+    arrays = read_arrays(made.genotypes, "genotypes")
+    people = find_samples(made.people, "test")
+    truth = arrays["calldata/GT"][:, people].swapaxes(0, 1)
+    men = men_of(made)[people]
+    (hidden,) = read_arrays(masks, "masks")["hidden"]
+    sites = hidden & (arrays["variants/POS"] > PAR_END)
+    for some in (men, ~men):
+        mine, true = said[some][:, sites], truth[some][:, sites]
+        assert ((true[..., 1] == ABSENT).all() == (some is men)) and not np.isnan(
+            mine[..., 0]
+        ).any()
+        whole = sum_dosages(mine, true).reshape(-1, 1), sum_genotypes(true).reshape(-1, 1)
+        assert dosage_r2_by_site(*whole)[0] > 0.7
 
 
 @pytest.mark.skipif(not shutil.which("plink2"), reason="needs plink2")

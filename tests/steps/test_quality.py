@@ -1,5 +1,7 @@
 """A target's quality: what was expected of its sites, and what the truth says, by frequency."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,15 @@ def test_without_a_truth_only_what_is_expected_is_told(simulated, imputed, tmp_p
     table = judge(simulated, imputed, tmp_path / "demo.tsv", None)
     assert table.loc["all", "scored_sites"] == 0 and np.isnan(table.loc["all", "r2"])
     assert 0 < table.loc["all", "mean_R2"] <= 1
+
+
+def test_by_what_it_was_phased_is_told(simulated, imputed, tmp_path):
+    assert judge(simulated, imputed, tmp_path / "a.tsv", None)["phasing"].isna().all()
+    text = gzip.decompress(imputed.read_bytes()).decode()
+    told = "haplorag 0.1.0, against the panel"
+    (tmp_path / "p.vcf").write_text(text.replace("#CHROM", f"##haplorag_phasing={told}\n#CHROM"))
+    table = judge(simulated, tmp_path / "p.vcf", tmp_path / "b.tsv", None)
+    assert set(table["phasing"]) == {told}
 
 
 def test_a_truth_of_other_people_is_refused(simulated, imputed, tmp_path):

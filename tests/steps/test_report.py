@@ -20,6 +20,8 @@ from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report
 from support import ROOT, tables_of
 
+PHASING = "haplorag 0.1.0, against the panel, imputed from 4 phases"
+
 # What a report is not given where nothing was judged.
 NOTHING = ("evaluation", "figures", "figure_names", "targets", "target_names")
 
@@ -45,8 +47,8 @@ def page(judged, simulated):
     )
     shutil.copy(figures[0], folder / "example.svg")
     imputed = pd.DataFrame(
-        [(3, 40, "all", "all", 60, 0.9, 0.75, 50, 0.85, 0.95)],
-        columns=["samples", "typed_sites", *COLUMNS],
+        [(3, 40, PHASING, "all", "all", 60, 0.9, 0.75, 50, 0.85, 0.95)],
+        columns=["samples", "typed_sites", "phasing", *COLUMNS],
     )
     write_table(folder / "mine.tsv", imputed)
     evaluation = [folder / name for name in ("summary.json", "accuracy.tsv", "differences.tsv")]
@@ -190,7 +192,7 @@ def test_tables_are_whole_at_a_usual_width(page, tmp_path):
 
 
 def test_imputed_targets_have_their_place(page):
-    assert "mine: 3 samples, 40 sites typed" in page
+    assert "mine: 3 samples, 40 sites typed" in page and f"Phased by {PHASING}." in page
     assert "<td>0.850</td><td>0.950</td>" in page
 
 

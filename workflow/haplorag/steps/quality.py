@@ -31,13 +31,15 @@ def quality(
 ) -> None:
     """Write a table of the sites that were imputed, by MAF in the reference.
 
-    Columns are `samples` and `typed_sites` of the file; group and kind of sites, their number, mean
+    Columns are `samples` and `typed_sites` of the file, and `phasing`, by what haplorag phased it,
+    empty where it did not; group and kind of sites, their number, mean
     `R2`, and the share of those with an R2 of at least 0.8; where `truth` is given, how many sites
     vary in it, the mean dosage r2 there, and the r2 over all genotypes. The table lists what was
     imputed; typed sites count in none of its groups. `genotypes` and `frequencies` have a file for
     each of `chromosomes`.
     """
-    people = list(read_vcf_header(imputed).samples)
+    header = read_vcf_header(imputed)
+    people = header.samples
     known = read_truth(truth, people) if truth else {}
     frequency = _join_frequencies(
         dict(zip(chromosomes, zip(genotypes, frequencies, strict=True), strict=True))
@@ -52,6 +54,7 @@ def quality(
     table = accuracy.tabulate(settings)
     table.insert(0, "samples", len(people))
     table.insert(1, "typed_sites", typed)
+    table.insert(2, "phasing", "; ".join(line.partition("=")[2] for line in header.phasing))
     write_table(output, table)
     everything = table[table["kind"] == "all"].iloc[0]
     log.info(
