@@ -12,7 +12,7 @@ import pandas as pd
 import pysam
 import pytest
 
-from haplorag.commands import preparation
+from haplorag.commands import preparation, workflow
 from haplorag.commands.defaults import default_of, load_settings, meaning_of
 from haplorag.commands.main import app
 from haplorag.evaluation.metrics import dosage_r2_by_site
@@ -177,7 +177,7 @@ def test_what_was_imputed_is_judged_by_the_truth(haplorag, simulated, panel_impu
     assert status == 0 and str(table) in said
     rows = pd.read_csv(table, sep="\t").set_index(["group", "metric"])
     dosages = dict(iterate_dosages(imputed))
-    genotypes = read_truth(truth, list(pysam.VariantFile(str(imputed)).header.samples))
+    genotypes = read_truth(truth, list(pysam.VariantFile(str(imputed)).header.samples), ["1"])
     shared = [key for key in dosages if key in genotypes]
     assert len(shared) == rows.loc[("all", "r2"), "sites"] > 50
     r2 = dosage_r2_by_site(*(np.stack([d[key] for key in shared], 1) for d in (dosages, genotypes)))
@@ -195,3 +195,19 @@ def test_all_that_is_wrong_is_said_at_once(haplorag, tmp_path):
     assert "no.vcf: no such file" in error and "no.people: no such file" in error
     status, said, _ = haplorag("check")
     assert status == 0 and "Found nothing wrong; chromosomes: 1, 2" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ("--config target=a.vcf.gz -- impute", "--config target=a.vcf.gz -- impute"),
+        ("--quiet rules -- impute merge", "--quiet rules -- impute merge"),
+        ("impute --cores 2", "impute --cores 2"),
+        ("-- --help", "--help"),
+    ],
+)
+def test_every_word_is_passed_on_to_snakemake(haplorag, monkeypatch, given, passed):
+    seen = []
+    monkeypatch.setattr(workflow, "_call_snakemake", lambda words: seen.append(words) or 0)
+    assert haplorag("run", *given.split())[0] == 0
+    assert seen == [passed.split()]

@@ -22,7 +22,7 @@ def write(path, *lines):
 @pytest.mark.parametrize("man", ["1", "1/1", "1|1"])
 def test_a_mans_allele_counts_twice_however_it_is_written(tmp_path, man):
     truth = write(tmp_path / "t.vcf", f"X 5 . A C . . . GT {man} 0|1", "X 7 . A C . . . GT . ./1")
-    found = read_truth(truth, ["w", "m"])
+    found = read_truth(truth, ["w", "m"], ["X"])
     assert found["X", 5, "A", "C"].tolist() == [1, 2]
     assert found["X", 7, "A", "C"].tolist() == [-1, -1]
 
@@ -39,4 +39,12 @@ def test_of_men_only_each_has_one_allele(tmp_path):
     imputed = write(tmp_path / "i.vcf", "X 5 . A C . . R2=1;IMP GT:DS 1:0.75 0:0.125")
     ((_, dosage),) = iterate_dosages(imputed)
     assert dosage.tolist() == [1.5, 0.25]
-    assert read_truth(imputed, ["m", "w"])["X", 5, "A", "C"].tolist() == [2, 0]
+    assert read_truth(imputed, ["m", "w"], ["X"])["X", 5, "A", "C"].tolist() == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("chromosomes", "name"), [(["23"], "23"), (["chrX"], "X"), (["X", "23"], "X"), (["1"], "X")]
+)
+def test_sites_of_the_truth_are_called_as_in_the_imputed_file(tmp_path, chromosomes, name):
+    truth = write(tmp_path / "t.vcf", "X 5 . A C . . . GT 1 0|1")
+    assert list(read_truth(truth, ["w"], chromosomes)) == [(name, 5, "A", "C")]

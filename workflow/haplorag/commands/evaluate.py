@@ -68,9 +68,10 @@ def _judge(imputed: Path, truth: Path, imputer: Path | None, settings: Settings)
     from haplorag.vcf.imputed import iterate_dosages, read_truth
     from haplorag.vcf.reader import read_vcf_header
 
-    people = list(read_vcf_header(imputed).samples)
-    known = read_truth(truth, people)
-    frequency = _read_frequencies(imputer) if imputer else {}
+    header = read_vcf_header(imputed)
+    people, names = header.samples, list(header.lengths)
+    known = read_truth(truth, people, names)
+    frequency = _read_frequencies(imputer, names) if imputer else {}
     accuracy = GenotypeAccuracy(len(people), settings.evaluation, settings.seed)
     for key, dosage in show_progress(iterate_dosages(imputed), "sites"):
         if key in known:
@@ -84,16 +85,17 @@ def _judge(imputed: Path, truth: Path, imputer: Path | None, settings: Settings)
     return table
 
 
-def _read_frequencies(imputer: Path) -> dict[SiteKey, float]:
-    """Frequency of ALT in an imputer's panel, by site."""
+def _read_frequencies(imputer: Path, others: list[str]) -> dict[SiteKey, float]:
+    """Frequency of ALT in an imputer's panel, by site, with the names of a file's chromosomes."""
     from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
-    from haplorag.vcf.chromosomes import plain_name
+    from haplorag.vcf.chromosomes import call_alike
 
     opened = open_imputer(imputer)
     found: dict[SiteKey, float] = {}
     for chromosome in opened.chromosomes:
         panel = open_panel_chromosome(opened, chromosome)
-        names = [plain_name(chromosome)] * len(panel.position)
+        name = call_alike(chromosome, opened.chromosomes, others)
+        names = [name] * len(panel.position)
         keys = zip(names, panel.position.tolist(), panel.ref, panel.alt, strict=True)
         found.update(zip(keys, panel.frequencies.frequency.tolist(), strict=True))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated
 
@@ -27,8 +28,9 @@ app.command(epilog=merge.EXAMPLES)(merge.merge)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=workflow.CHECK_EXAMPLES)(workflow.check)
 app.command(epilog=workflow.REPORT_EXAMPLES)(workflow.report)
-app.command(epilog=workflow.RUN_EXAMPLES, context_settings=workflow.PASSING)(workflow.run)
-app.command(context_settings=workflow.PASSING, add_help_option=False)(workflow.step)
+passing = partial(app.command, cls=workflow.PassingCommand, context_settings=workflow.PASSING)
+passing(epilog=workflow.RUN_EXAMPLES)(workflow.run)
+passing(add_help_option=False)(workflow.step)
 
 
 def _show_version(wanted: bool) -> None:

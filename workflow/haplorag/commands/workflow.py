@@ -9,9 +9,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Context, Exit, Option
+from typer.core import TyperCommand
 
 from haplorag.commands.defaults import find_workflow, load_settings, merge_pairs
 from haplorag.commands.flags import CORES, Config, Pairs, Verbose
@@ -34,12 +35,23 @@ CHECK_EXAMPLES = """Example:
 """
 
 
+class PassingCommand(TyperCommand):
+    """A command that passes `--` on, too: Snakemake needs it after a flag of several values."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read arguments, of which one `--` is taken away."""
+        if "--" in args:
+            at = args.index("--")
+            args = [*args[:at], "--", *args[at:]]
+        return super().parse_args(ctx, args)
+
+
 def run(context: Context) -> None:
     """Run the workflow: every argument is Snakemake's.
 
     Without --cores all are used. `haplorag run -- --help` shows what Snakemake takes.
     """
-    words = [word for word in context.args if word != "--"]
+    words = context.args[1:] if context.args[:1] == ["--"] else context.args
     if any(word.startswith("--configfile") for word in words):
         _check_configurations(words)
     raise Exit(_call_snakemake(words))

@@ -12,7 +12,7 @@ from haplorag.panel.frequencies import read_frequencies
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.logs import show_progress
 from haplorag.settings import EvaluationSettings
-from haplorag.vcf.chromosomes import plain_name
+from haplorag.vcf.chromosomes import call_alike
 from haplorag.vcf.imputed import SiteKey, iterate_imputed, read_truth
 from haplorag.vcf.reader import read_vcf_header
 
@@ -40,9 +40,11 @@ def quality(
     """
     header = read_vcf_header(imputed)
     people = header.samples
-    known = read_truth(truth, people) if truth else {}
+    names = list(header.lengths)
+    known = read_truth(truth, people, names) if truth else {}
+    called = [call_alike(chromosome, chromosomes, names) for chromosome in chromosomes]
     frequency = _join_frequencies(
-        dict(zip(chromosomes, zip(genotypes, frequencies, strict=True), strict=True))
+        dict(zip(called, zip(genotypes, frequencies, strict=True), strict=True))
     )
     accuracy = TargetAccuracy()
     typed = 0
@@ -71,9 +73,8 @@ def _join_frequencies(paths: dict[str, tuple[Path, Path]]) -> dict[SiteKey, floa
         sites = read_arrays(genotypes, "genotypes", "variants/POS", "variants/REF", "variants/ALT")
         values = read_frequencies(frequencies).frequency.tolist()
         columns = (sites[f"variants/{name}"].tolist() for name in ("POS", "REF", "ALT"))
-        name = plain_name(chromosome)
         for position, ref, alt, value in zip(*columns, values, strict=True):
-            found[name, position, ref, alt] = value
+            found[chromosome, position, ref, alt] = value
     return found
 
 

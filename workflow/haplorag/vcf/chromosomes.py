@@ -52,6 +52,13 @@ def match_both(chromosome: str, own: list[str], others: list[str]) -> str | None
     return found if back and plain_name(back) == plain_name(chromosome) else None
 
 
+def call_alike(chromosome: str, own: list[str], others: list[str]) -> str:
+    """The plain name that another file's chromosomes have, `others`, for one of a file that has
+    those of `own`; its own where the other has none.
+    """
+    return plain_name(match_both(chromosome, own, others) or chromosome)
+
+
 def may_be_haploid(chromosome: str) -> bool:
     """Whether somebody may have one haplotype of a chromosome of this name."""
     return plain_name(chromosome) in HAPLOID

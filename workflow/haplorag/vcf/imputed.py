@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from cyvcf2 import Variant
 
 from haplorag.alleles import ABSENT, MISSING
 from haplorag.errors import InputError
-from haplorag.vcf.chromosomes import plain_name
+from haplorag.vcf.chromosomes import call_alike, plain_name
 from haplorag.vcf.reader import open_vcf, read_vcf_header
 
 # What tools mark an imputed site with.
@@ -45,22 +46,27 @@ def iterate_imputed(path: Path, with_dosages: bool) -> Iterator[ImputedSite]:
         yield ImputedSite(key, float(r2), record.INFO.get("TYPED") is not None, dosage)
 
 
-def read_truth(path: Path, people: list[str]) -> dict[SiteKey, np.ndarray]:
+def read_truth(path: Path, people: list[str], chromosomes: list[str]) -> dict[SiteKey, np.ndarray]:
     """True numbers of ALT alleles int8 [n], -1 where unknown, of people by site.
+
+    Chromosomes are called as the imputed file does, whose names are given, where it has them: 23
+    may be its X.
 
     A haploid's allele counts twice, as in `alleles.sum_genotypes`: one file may write a man's X as
     `1`, another as `1/1`.
 
     Raises InputError where a person is missing.
     """
-    columns = read_vcf_header(path).find_columns(path, people)
+    header = read_vcf_header(path)
+    columns = header.find_columns(path, people)
+    name = cache(partial(call_alike, own=list(header.lengths), others=chromosomes))
     found = {}
     for record in open_vcf(path):
         if len(record.ALT) == 1:
             alleles = record.genotype.array()[columns, :-1]
             counted = np.maximum(alleles, 0).sum(axis=1) * np.where(_find_haploids(alleles), 2, 1)
             counted = np.where((alleles == MISSING).any(axis=1), -1, counted).astype(np.int8)
-            found[plain_name(record.CHROM), record.POS, record.REF, record.ALT[0]] = counted
+            found[name(record.CHROM), record.POS, record.REF, record.ALT[0]] = counted
     if not found:
         raise InputError(f"{path}: has no biallelic record; fix imputation.truth")
     return found
