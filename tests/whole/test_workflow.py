@@ -285,6 +285,7 @@ def test_changing_one_model_spares_the_other(finished, edited):
     ("arguments", "message"),
     [
         (["--config", "sed=3"], "sed: no such key; use `seed`"),
+        (["--quiet", "all", "--config", "sed=3"], "sed: no such key; use `seed`"),
         (["--config", "samples={test: 0.99}"], "samples: validation + test must stay below 1"),
         (["--config", "panel={people: nowhere.tsv}"], "nowhere.tsv"),
         (["--config", "windows={core_sites: many}"], "windows.core_sites: input should be"),

@@ -4,9 +4,11 @@ import json
 import math
 import os
 import shlex
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.enums import Quietness
 
 # Snakemake looks for modules beside the main Snakefile, that of an importing workflow or not.
 import haplorag
@@ -34,10 +36,17 @@ def check_configuration():
         lay_over(complete, config)
         checked = read_settings(complete, source)
     except InputError as error:
-        raise WorkflowError(str(error))
+        refuse(str(error))
     if workflow.is_main_process and (problems := find_problems(checked)):
-        raise WorkflowError("\n".join(problems))
+        refuse("\n".join(problems))
     return checked
+
+
+def refuse(message):
+    """Stop for what is wrong, which Snakemake keeps to itself when it is told to be quiet of all."""
+    if Quietness.ALL in (workflow.output_settings.quiet or ()):
+        print(message, file=sys.stderr)
+    raise WorkflowError(message)
 
 
 def as_json(value):
