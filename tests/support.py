@@ -3,12 +3,15 @@ stages, small batches.
 """
 
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import yaml
 
@@ -38,6 +41,14 @@ SEED = 5
 SOURCES = ("workflow", "config", "profiles", "envs")
 EPOCH_FILES = ("weights.safetensors", "state.pt", "best.safetensors", "history.json")
 TABLES = ("accuracy", "differences", "calibration", "along", "learning", "masks", "recall")
+CHECK_ACCESS = """<script>
+axe.run(document, {resultTypes: ["violations"]}).then(found => {
+  const bad = found.violations.filter(one => ["serious", "critical"].includes(one.impact));
+  const say = one => one.id + ": " + one.nodes.map(node => node.target.join(" ")).join(", ");
+  document.title = `checked ${found.passes.length > 10} faults ${bad.map(say).join("; ") || "none"}`;
+});
+</script></body>"""
+needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 PEOPLE, NEIGHBOURS, SITES, CORE = 3, 4, 30, slice(8, 22)
 
 
@@ -59,6 +70,25 @@ def copy_checkout(folder: Path, compiled: bool = False) -> Path:
     (folder / "tests").mkdir()
     shutil.copy(ROOT / "tests/tiny.yaml", folder / "tests")
     return folder
+
+
+def browse(folder: Path, page: str, *options: str) -> subprocess.CompletedProcess:
+    """Open a page in a browser; gives the document and the log."""
+    (folder / "page.html").write_text(page)
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", *options]
+    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
+    return subprocess.run(
+        [*command, (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=200
+    )
+
+
+def find_faults(folder: Path, page: str, scheme: str) -> str:
+    """What axe-core finds serious in a page, in the dark (`0`) or light (`1`), in a line."""
+    axe = (ROOT / "tests/report/axe/axe.min.js").read_text()
+    checked = page.replace("<head>", f"<head><script>{axe}</script>")
+    options = f"--blink-settings=preferredColorScheme={scheme}", "--virtual-time-budget=60000"
+    done = browse(folder, checked.replace("</body>", CHECK_ACCESS), *options)
+    return re.search(r"<title>(.*)</title>", done.stdout)[1]
 
 
 @dataclass(frozen=True)

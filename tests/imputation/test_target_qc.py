@@ -20,6 +20,7 @@ from haplorag.io.tables import read_table
 from haplorag.panel.samples import find_samples
 from haplorag.steps.imputation import imputation
 from haplorag.vcf.writer import write_vcf
+from support import find_faults, needs_chromium
 
 PANEL = ("variants/POS", "variants/REF", "variants/ALT", "calldata/GT")
 
@@ -70,6 +71,13 @@ def test_outliers_are_those_that_were_changed(imputed):
     page = (folder / "o.qc.html").read_text()
     assert len(positions) == 2 and all(f"<td>{place}</td>" in page for place in positions)
     assert int(figures(folder)["frequencies", "1", "outliers"]) >= 2
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
+def test_everybody_can_read_the_page(imputed, tmp_path, scheme):
+    page = (imputed[0] / "o.qc.html").read_text()
+    assert find_faults(tmp_path, page, scheme) == "checked true faults none"
 
 
 def test_the_page_names_nobody_and_fetches_nothing(imputed, caplog):

@@ -4,9 +4,7 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,7 +16,7 @@ from haplorag.report.captions import CAPTIONS
 from haplorag.steps.plots import plots
 from haplorag.steps.relatives import relatives
 from haplorag.steps.report import report
-from support import ROOT, tables_of
+from support import browse, find_faults, needs_chromium, tables_of
 
 PHASING = "haplorag 0.1.0, against the panel, imputed from 4 phases"
 
@@ -140,26 +138,6 @@ document.title = `sorted ${rising && falling} seen ${seen} faults ${window.fault
 </script></body>"""
 
 
-CHECK_ACCESS = """<script>
-axe.run(document, {resultTypes: ["violations"]}).then(found => {
-  const bad = found.violations.filter(one => ["serious", "critical"].includes(one.impact));
-  const say = one => one.id + ": " + one.nodes.map(node => node.target.join(" ")).join(", ");
-  document.title = `checked ${found.passes.length > 10} faults ${bad.map(say).join("; ") || "none"}`;
-});
-</script></body>"""
-needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
-
-
-def browse(folder: Path, page: str, *options: str) -> subprocess.CompletedProcess:
-    """Open a page in a browser; gives the document and the log."""
-    (folder / "page.html").write_text(page)
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", *options]
-    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
-    return subprocess.run(
-        [*command, (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=200
-    )
-
-
 @needs_chromium
 def test_a_browser_shows_and_sorts_it(page, tmp_path):
     watched = page.replace(
@@ -174,11 +152,7 @@ def test_a_browser_shows_and_sorts_it(page, tmp_path):
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
 def test_everybody_can_read_it(page, tmp_path, scheme):
-    axe = (ROOT / "tests/report/axe/axe.min.js").read_text()
-    checked = page.replace("<head>", f"<head><script>{axe}</script>")
-    options = f"--blink-settings=preferredColorScheme={scheme}", "--virtual-time-budget=60000"
-    done = browse(tmp_path, checked.replace("</body>", CHECK_ACCESS), *options)
-    assert re.search(r"<title>(.*)</title>", done.stdout)[1] == "checked true faults none"
+    assert find_faults(tmp_path, page, scheme) == "checked true faults none"
 
 
 @needs_chromium
