@@ -218,10 +218,6 @@ class MadeUpPanel:
         """Packed haplotypes uint8 [N, bytes] at sites, and their columns."""
         yield pack(self.panel[:, sites]), np.arange(len(sites))
 
-    def by_site(self, sites: np.ndarray) -> np.ndarray:
-        """All haplotypes at sites, uint8 [S, N]."""
-        return np.ascontiguousarray(self.panel[:, sites].T)
-
 
 @dataclass(frozen=True)
 class CopyingCase:

@@ -22,9 +22,10 @@ VARY = ["sites", "places", "cores", "queries", "haplotypes"]
 
 @triton.jit
 def _read_alleles(bits, column):
-    """Alleles 0/1 float32 [BLOCK] of a site, whose first word `bits` points to."""
+    """Alleles 0/1 float32 [BLOCK] of a site, whose first word `bits` points to: four bytes, each
+    with the first haplotype in its highest bit."""
     word = tl.load(bits + column // 32)
-    return ((word >> (column % 32)) & 1).to(tl.float32)
+    return ((word >> ((column % 32) ^ 7)) & 1).to(tl.float32)
 
 
 @triton.jit

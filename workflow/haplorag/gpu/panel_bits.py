@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from haplorag.li_stephens.carriers import turn_sites
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.segments import Chances, compute_chances, part_stretches
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
@@ -43,7 +44,7 @@ class PanelPart(NamedTuple):
 
     Those sites of all that lie in it, `typed_at`, `core_at` and groups of core sites `places_at`,
     and `typed` int [T] and `core` int [L] sites with their `groups`. Bits int32 [T + 1 or L, word]
-    of both, the first haplotype in the lowest bit of the first word: typed sites are followed by
+    of both, the first haplotype in the highest bit of the first byte: typed sites are followed by
     one at which nobody shows an allele, so that every core site has one after it. `alternate` int64
     [L] is how many haplotypes have ALT; where most have it, core bits say who has REF. `rows` int64
     [n + 1] are the first haplotype of each of the panel's people, and how many there are.
@@ -132,7 +133,8 @@ def read_panel_bits(
         if inside.stop == inside.start and wanted.stop == wanted.start:
             continue
         here, places = groups.narrow(wanted.start, wanted.stop)
-        core_bits = pack_sites(shards, core[wanted], shape.width)
+        rows = shards.ploidy.number_rows(stretch)
+        core_bits = pack_sites(shards, core[wanted], int(rows[-1]), shape.width)
         counts = np.bitwise_count(core_bits.numpy().view(np.uint32)).sum(axis=1, dtype=np.int64)
         part = PanelPart(
             inside,
@@ -141,10 +143,10 @@ def read_panel_bits(
             typed[inside],
             core[wanted],
             SiteGroups(here.first - wanted.start, here.before - inside.start),
-            torch.cat([pack_sites(shards, typed[inside], shape.width), nobody]),
+            torch.cat([pack_sites(shards, typed[inside], int(rows[-1]), shape.width), nobody]),
             core_bits,
             counts,
-            shards.ploidy.number_rows(stretch),
+            rows,
             shape,
         )
         core_bits[torch.from_numpy(part.is_turned)] ^= -1
@@ -152,12 +154,12 @@ def read_panel_bits(
     return PanelBits(typed, core, groups, parts)
 
 
-def pack_sites(shards: ShardSet, sites: np.ndarray, width: int) -> Tensor:
-    """Bits int32 [S, width / 32] of all haplotypes at sorted sites, padded by zeros."""
+def pack_sites(shards: ShardSet, sites: np.ndarray, haplotypes: int, width: int) -> Tensor:
+    """Bits int32 [S, width / 32] of so many haplotypes at sorted sites, padded by zeros."""
     packed = np.zeros((len(sites), width // 8), dtype=np.uint8)
-    # A few thousand sites at a time: unpacked they take a byte an allele.
-    for start in range(0, len(sites), 4096):
-        alleles = shards.by_site(sites[start : start + 4096])
-        bits = np.packbits(alleles, axis=1, bitorder="little")
-        packed[start : start + 4096, : bits.shape[1]] = bits
+    row = 0
+    for bits in turn_sites(shards, sites, haplotypes):
+        known = bits[:, : packed.shape[1]]
+        packed[row : row + len(bits), : known.shape[1]] = known
+        row += len(bits)
     return torch.from_numpy(packed.view(np.int32))

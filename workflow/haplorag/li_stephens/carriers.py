@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -51,11 +52,7 @@ def find_carriers(shards: ShardSet, sites: np.ndarray, haplotypes: int) -> Carri
     counts = [np.empty(0, dtype=np.int64)]
     alternates = [np.empty(0, dtype=bool)]
     there = np.packbits(np.arange(8 * _measure_row(haplotypes)) < haplotypes)
-    for packed, columns in shards.iterate_packed(sites) if len(sites) else ():
-        words, place = np.unique(columns >> 3, return_inverse=True)
-        turned = np.zeros((8 * len(words), len(there)), dtype=np.uint8)
-        _turn(packed, words, turned)
-        bits = turned[8 * place + (columns & 7)]
+    for bits in turn_sites(shards, sites, haplotypes):
         count = count_bits(bits)
         alternate = 2 * count <= haplotypes
         bits[~alternate] ^= there
@@ -67,6 +64,16 @@ def find_carriers(shards: ShardSet, sites: np.ndarray, haplotypes: int) -> Carri
         alternates.append(alternate)
     start = np.append(0, np.cumsum(np.concatenate(counts)))
     return Carriers(np.concatenate(rows), start, np.concatenate(alternates))
+
+
+def turn_sites(shards: ShardSet, sites: np.ndarray, haplotypes: int) -> Iterator[np.ndarray]:
+    """Bits uint8 [S, bytes] of so many haplotypes of the panel at sorted sites, some at a time: the
+    first haplotype in the highest bit, rows of whole words, padded by zeros."""
+    for packed, columns in shards.iterate_packed(sites) if len(sites) else ():
+        words, place = np.unique(columns >> 3, return_inverse=True)
+        turned = np.zeros((8 * len(words), _measure_row(haplotypes)), dtype=np.uint8)
+        _turn(packed, words, turned)
+        yield turned[8 * place + (columns & 7)]
 
 
 def _measure_row(haplotypes: int) -> int:
