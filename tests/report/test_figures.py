@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 
 from haplorag.report.accuracy_figures import draw_along, draw_differences
-from haplorag.report.axes import label_maf_bin, locate_maf_bins
+from haplorag.report.axes import label_maf_bin, locate_maf_bins, scale_as_log
 from haplorag.report.captions import CAPTIONS
 from haplorag.report.figures import FIGURES
 
@@ -16,6 +18,16 @@ def test_every_figure_has_a_caption():
 def test_bins_lie_at_the_log_of_their_middle():
     places = locate_maf_bins(["0-0.001", "0.001-0.01", "0.01-0.1"])
     np.testing.assert_allclose(places, [-3.5, -2.5, -1.5])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.6, 1.0), (0.3, 1.0), (0.002, 0.1), (1, 20_000)])
+def test_a_log_axis_has_ticks_to_read_by_and_not_too_many(low, high):
+    axis = Figure(figsize=(3, 2)).subplots()
+    axis.plot([0, 1], [low, high])
+    scale_as_log(axis.yaxis, pd.Series([low, high]))
+    bottom, top = axis.get_ylim()
+    seen = [tick for tick in axis.yaxis.get_majorticklocs() if bottom <= tick <= top]
+    assert 3 <= len(seen) <= 8
 
 
 def test_very_rare_bins_are_labelled():

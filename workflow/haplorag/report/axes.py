@@ -45,6 +45,12 @@ matplotlib.rcParams |= {
 WIDTH = 9.0
 # Steps between methods side by side: of a category, and of a decade of MAF.
 CATEGORY_STEP, DECADE_STEP = 0.1, 0.015
+# Which parts of a decade have a tick where an axis reaches over fewer decades than so many.
+LOG_TICKS = (
+    (0.3, (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)),
+    (0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
+    (2.5, (1.0, 2.0, 5.0)),
+)
 
 
 def lay_out_panels(names: list[str], height: float) -> tuple[Figure, list[Axes]]:
@@ -124,8 +130,8 @@ def scale_as_log(axis: Axis, values: pd.Series) -> None:
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     known = values[values > 0]
     decades = np.log10(known.max() / known.min()) if len(known) else 1
-    digits = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
-    axis.set_major_locator(LogLocator(subs=digits, numticks=12))
+    parts = next((digits for reach, digits in LOG_TICKS if decades < reach), (1.0,))
+    axis.set_major_locator(LogLocator(subs=parts, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axis.set_minor_formatter(NullFormatter())
 
