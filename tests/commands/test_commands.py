@@ -1,6 +1,7 @@
 """The command line: what it says, what it makes, and how it ends."""
 
 import gzip
+import os
 import re
 import shutil
 import subprocess
@@ -211,3 +212,20 @@ def test_every_word_is_passed_on_to_snakemake(haplorag, monkeypatch, given, pass
     monkeypatch.setattr(workflow, "_call_snakemake", lambda words: seen.append(words) or 0)
     assert haplorag("run", *given.split())[0] == 0
     assert seen == [passed.split()]
+
+
+def test_making_an_imputer_and_imputing_load_no_torch(simulated, tmp_path):
+    """Nor does a wheel of it have to be there: an import of it would fail."""
+    demo, made = simulated.folder / "demo", tmp_path / "made"
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch/__init__.py").write_text("raise ImportError('not to be loaded')\n")
+    for words in (
+        ("panel", demo / "1.vcf.gz", "-o", made),
+        ("impute", demo / "target.vcf.gz", "--imputer", made, "-o", tmp_path / "o.vcf.gz"),
+    ):
+        command = [sys.executable, "-m", "haplorag.commands.main", *map(str, words)]
+        path = os.pathsep.join([str(tmp_path), str(ROOT / "workflow")])
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
