@@ -62,8 +62,8 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         core = np.flatnonzero(imputed)
         wanted = target.is_wanted(panel.position)
         asked = _find_asked(core, typed, np.flatnonzero(wanted))
-        model = estimate_copying(imputer, panel, target, passes)
-        mixture = _learn_mixture(imputer, panel, target, model, passes)
+        learned = _learn(imputer, panel, target, passes)
+        model, mixture = progress(learned, f"chromosome {target.name}, learning from the panel", 2)
         levels = _create_levels(target, len(known), asked.stop - asked.start)
         followed = passes.open_panel(panel.shards, typed, core, asked, model)
         evident = -1 if mixture is None else mixture.evident
@@ -132,6 +132,15 @@ def estimate_copying(
     model = estimate_model(panel.shards, target.typed, positions, imputer.copying, seed, expect)
     write_models(path, {name: model}, sources="")
     return model
+
+
+def _learn(
+    imputer: Imputer, panel: PanelChromosome, target: TargetChromosome, passes: Passes
+) -> Iterator[Any]:
+    """How haplotypes copy where a target's sites are typed, and then how to weigh the settings."""
+    model = estimate_copying(imputer, panel, target, passes)
+    yield model
+    yield _learn_mixture(imputer, panel, target, model, passes)
 
 
 def _learn_mixture(

@@ -187,11 +187,15 @@ def _warn_of_chromosomes(
 ) -> None:
     there = {draft.reader.chromosome for draft in drafts}
     if lacking := [chromosome for chromosome in wanted if chromosome not in there]:
-        log.warning("chromosomes that are not in the target are left out: %s", ", ".join(lacking))
+        log.warning(
+            "chromosomes that are not in the target are left out: %s; add them if they matter",
+            ", ".join(lacking),
+        )
     if unknown:
         log.warning(
             "%s: other_chromosome=%d records are on chromosomes that the imputer does not have "
-            "(%s); they are not in the output", path, sum(unknown.values()), ", ".join(unknown),
+            "(%s); they are not in the output; use an imputer that has them",
+            path, sum(unknown.values()), ", ".join(unknown),
         )  # fmt: skip
 
 
@@ -241,7 +245,8 @@ def _settle(
         if not len(part.typed):
             log.warning(
                 "%s: overlap=0 on chromosome %s: none of its sites is the panel's; it is left out, "
-                "the others are imputed", path, part.name,
+                "the others are imputed; see whether it is of another genome build",
+                path, part.name,
             )  # fmt: skip
     quality = {
         draft.name: _describe(draft, part) for draft, part in zip(drafts, settled, strict=True)
