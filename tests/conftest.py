@@ -16,6 +16,7 @@ if not torch.cuda.is_available():
 
 from haplorag.configuration import read_settings
 from haplorag.evaluation.predictions import create_predictions
+from haplorag.imputation import mixing
 from haplorag.io.hdf5 import creating_arrays, read_arrays
 from haplorag.io.provenance import describe_provenance
 from haplorag.panel.samples import find_samples
@@ -37,6 +38,9 @@ from support import (
     prepare,
     read_config,
 )
+
+# Small panels have few examples; what is learned from them is tested all the same.
+mixing.LEAST_EXAMPLES = 5000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

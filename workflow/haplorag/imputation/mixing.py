@@ -24,8 +24,8 @@ from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import MixtureSettings
 
 log = logging.getLogger(__name__)
-# Fewer examples say nothing.
-LEAST_EXAMPLES = 5000
+# From fewer examples chance is learned too: at 17,000 the rarer bins lose (docs/experiments.md).
+LEAST_EXAMPLES = 20_000
 
 
 class Examples(NamedTuple):

@@ -1,4 +1,4 @@
-"""A few fully connected layers that correct an answer, trained in a second.
+"""A few fully connected layers that correct an answer, trained in a second or two.
 
 In numpy, and by hand: to load torch takes several times as long as to train so few numbers.
 """
