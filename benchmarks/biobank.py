@@ -12,10 +12,11 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -76,15 +77,21 @@ def main() -> None:
     for name in given.panels:
         with tempfile.TemporaryDirectory() as scratch:
             folder = (given.folder or Path(scratch)) / name
-            met.append(compare(sizes[name], given, folder))
+            met.append(run_apart(compare, sizes[name], given, folder))
     sys.exit(0 if all(met) else 1)
+
+
+def run_apart(do: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function in a process of its own: the peak memory of a command that is measured starts
+    at that of the process that starts it, and this one is to stay small.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(do, *arguments).result()
 
 
 def compare(panel: Panel, given: argparse.Namespace, folder: Path) -> bool:
     """Measure all tools with one panel; whether its goals are met."""
-    # In a process of its own: a child's peak memory starts at that of the one that started it.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        truth = pool.submit(simulate, panel, given, folder).result()
+    truth = run_apart(simulate, panel, given, folder)
     prepared = prepare(folder)
     rows = {
         "plain": impute(make_plain(folder / "imputer"), folder) | prepared,
