@@ -106,7 +106,11 @@ def test_all_that_is_imported_is_asked_for():
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    roots = {name.split(".")[0] for name in names} - {"haplorag", "__main__", *sys.stdlib_module_names}
+    roots = {name.split(".")[0] for name in names} - {
+        "haplorag",
+        "__main__",
+        *sys.stdlib_module_names,
+    }
     extras = PROJECT["optional-dependencies"]
     asked = PROJECT["dependencies"] + extras["cpu"] + extras["gpu"]
     assert {canonicalize_name(INSTALLED_AS.get(root, root)) for root in roots} <= {
