@@ -94,7 +94,7 @@ def _tell_of_pairs(
         log.info(
             "no cause for alarm: related_pairs=%d look like close relatives, %d of them in "
             "different roles, but so short a stretch (%d common sites, spread of kinship %.3f) "
-            "cannot tell relatives from strangers; more chromosomes can. %s: %s",
+            "cannot tell relatives from strangers; use more chromosomes for that. %s: %s",
             kinship.found, across, sites, kinship.spread, source, listed,
         )  # fmt: skip
 
