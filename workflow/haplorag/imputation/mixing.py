@@ -9,6 +9,7 @@ import numpy as np
 
 from haplorag.alleles import ABSENT
 from haplorag.li_stephens.lanes import Queries
+from haplorag.li_stephens.layers import train_layers
 from haplorag.li_stephens.mixture import (
     Mixture,
     SiteFacts,
@@ -19,7 +20,6 @@ from haplorag.li_stephens.mixture import (
 )
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.passes import Passes
-from haplorag.network.layers import train_layers
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import MixtureSettings
 

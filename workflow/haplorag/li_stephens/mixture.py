@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from haplorag.li_stephens.layers import expit
 from haplorag.li_stephens.parameters import CopyingModel
 from haplorag.li_stephens.site_groups import SiteGroups
 
@@ -112,7 +113,7 @@ def mix_settings(mixture: Mixture, traced: Traced, sites: SiteFacts) -> np.ndarr
             # Products by BLAS differ in the last bits with how many rows there are.
             seen = _silu(hidden) if number else hidden
             hidden = np.einsum("pi,oi->po", seen, weight) + bias
-        minor = _expit(mean + hidden[:, 0])
+        minor = expit(mean + hidden[:, 0])
         found[rows, columns] = np.where(is_alternate_rare(sites, columns), minor, 1 - minor)
     return found
 
@@ -172,9 +173,5 @@ def _logit(probability: np.ndarray) -> np.ndarray:
     return (np.log(bounded) - np.log1p(-bounded)).astype(np.float32)
 
 
-def _expit(value: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-value))
-
-
 def _silu(value: np.ndarray) -> np.ndarray:
-    return value * _expit(value)
+    return value * expit(value)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from haplorag.network.layers import _draw_layers, _find_slopes, train_layers
+from haplorag.li_stephens.layers import _draw_layers, _find_slopes, expit, train_layers
 from haplorag.settings import MixtureSettings
 from support import ROOT
 
@@ -30,7 +30,7 @@ def make_examples(count):
 def correct(layers, features, start):
     hidden = features
     for number, (weight, bias) in enumerate(layers):
-        hidden = (hidden / (1 + np.exp(-hidden)) if number else hidden) @ weight.T + bias
+        hidden = (hidden * (1 + np.tanh(hidden / 2)) / 2 if number else hidden) @ weight.T + bias
     return start + hidden[:, 0]
 
 
@@ -69,6 +69,16 @@ def test_slopes_are_those_of_the_mean_cross_entropy(count):
         assert slopes[2 * layer + number][at] == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_logistic_function_of_any_value_is_told_without_a_warning(kind):
+    values = np.array([-1e30, -1e3, -50, -1.5, 0, 1.5, 50, 1e3, 1e30], dtype=kind)
+    with np.errstate(over="raise", invalid="raise"):
+        found = expit(values)
+    assert found.dtype == kind
+    np.testing.assert_allclose(found, (1 + np.tanh(values / 2)) / 2, atol=1e-7)
+    np.testing.assert_array_equal(found[2:], 1 / (1 + np.exp(-values[2:])))
+
+
 TRAIN = """
 import hashlib
 from test_layers import SETTINGS, make_examples, train_layers
@@ -78,7 +88,7 @@ print(hashlib.sha256(b"".join(part.tobytes() for layer in layers for part in lay
 
 
 def test_with_any_threads_of_blas_the_bytes_are_the_same():
-    path = f"{ROOT / 'workflow'}:{ROOT / 'tests'}:{ROOT / 'tests/network'}"
+    path = f"{ROOT / 'workflow'}:{ROOT / 'tests'}:{ROOT / 'tests/li_stephens'}"
     said = {
         subprocess.run(
             [sys.executable, "-c", TRAIN], check=True, capture_output=True,

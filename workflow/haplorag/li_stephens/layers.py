@@ -20,6 +20,8 @@ WEIGHT_DECAY = 1e-4
 MEMORY, MEMORY_OF_SQUARES, LEAST = 0.9, 0.999, 1e-8
 # The rate rises over a share of the steps from a part of the largest, then falls to nearly nothing.
 RISE, FIRST_RATE, LAST_RATE = 0.3, 0.04, 4e-6
+# More does not change what is added to 1, and float32 does not hold its power for long.
+LARGEST_EXPONENT = 80.0
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 
@@ -92,12 +94,12 @@ def _find_slopes(
     inputs, gates = [seen.reshape(blocks, EXAMPLES_A_BLOCK, -1)], []
     for weight, bias in layers[:-1]:
         sums = inputs[-1] @ weight.T + bias
-        gates.append((sums, _expit(sums)))
+        gates.append((sums, expit(sums)))
         inputs.append(sums * gates[-1][1])
     weight, bias = layers[-1]
     answer = (inputs[-1] @ weight.T + bias).reshape(-1)[:rows] + start
     slope = np.zeros((blocks, EXAMPLES_A_BLOCK, 1), dtype=np.float32)
-    slope.reshape(-1)[:rows] = (_expit(answer) - answers) / np.float32(rows)
+    slope.reshape(-1)[:rows] = (expit(answer) - answers) / np.float32(rows)
     slopes: list[np.ndarray] = []
     for number in range(len(layers) - 1, -1, -1):
         here = slope.swapaxes(1, 2) @ inputs[number]
@@ -108,5 +110,6 @@ def _find_slopes(
     return slopes
 
 
-def _expit(value: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-value))
+def expit(value: np.ndarray) -> np.ndarray:
+    """The logistic function of values of any size, of their shape and dtype."""
+    return 1 / (1 + np.exp(np.minimum(-value, LARGEST_EXPONENT)))
