@@ -2,8 +2,10 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 
 import cyvcf2
+import numpy as np
 import pysam
 import pysam.bcftools
 import pytest
@@ -69,6 +71,17 @@ def test_lower_case_alleles_are_capitals(tmp_path, kind):
     sites, reader = read(path if kind == "vcf" else as_bcf(path))
     assert list(sites) == [(10, "A", "C"), (20, "G", "T")]
     assert reader.tally["lower_case"] == 2
+
+
+def test_a_block_is_packed_once_and_what_is_made_of_it_anew(tmp_path):
+    path = write_text(tmp_path / "x.vcf", ["1 10 A C 0|1 .|0", "1 20 G T 1|1 0|0"])
+    (block,) = BiallelicReader(path, "1", ["a", "b"])
+    assert block.bits is block.bits
+    assert block.bits.alternate.tolist() == [[0b01000000], [0b11000000]]
+    assert block.bits.known.tolist() == [[0b11010000], [0b11110000]]
+    assert block.take(np.array([False, True])).bits.alternate.tolist() == [[0b11000000]]
+    other = replace(block, alleles=1 - abs(block.alleles))
+    assert other.bits.alternate.tolist() == [[0b10010000], [0b00110000]]
 
 
 def test_lower_case_and_capitals_are_duplicates(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from haplorag.alleles import ABSENT, MISSING, count_bits, pack_alleles, pack_people
+from haplorag.alleles import ABSENT, MISSING, count_bits, pack_people
 from haplorag.errors import InputError
 from haplorag.io.checksums import checksum
 from haplorag.io.hdf5 import File, creating_arrays
@@ -135,8 +135,7 @@ def _filter(
 ) -> Iterator[Block]:
     counted = pack_people(reference)
     for block in settle_ploidy(reader, ploidy):
-        bits = pack_alleles(block.alleles)
-        known = count_bits(bits.known)
+        known = count_bits(block.bits.known)
         there = np.full(len(known), 2 * len(reference))
         if (known < there).any():
             there -= np.count_nonzero(block.alleles == ABSENT, axis=(1, 2))
@@ -144,11 +143,11 @@ def _filter(
         if missing.any():
             _tally_missing(reader, block)
         too_missing = missing > settings.max_missing * there
-        alternate, total = (count_bits(plane & counted) for plane in bits)
+        alternate, total = (count_bits(plane & counted) for plane in block.bits)
         minor = np.minimum(alternate, total - alternate)
         too_rare = ~too_missing & (minor < settings.min_minor_count)
         reader.tally["too_many_missing"] += int(too_missing.sum())
-        carried = count_bits(bits.alternate)
+        carried = count_bits(block.bits.alternate)
         one_allele = (carried == 0) | (carried == known)
         reader.tally["monomorphic"] += int((one_allele & (known > 0)).sum())
         reader.tally["below_min_minor_count"] += int(too_rare.sum())

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from haplorag.alleles import ABSENT, count_bits, find_different, pack_alleles
+from haplorag.alleles import ABSENT, AlleleBits, count_bits, find_different, pack_alleles
 from haplorag.errors import InputError
 from haplorag.vcf.chromosomes import match_chromosome, may_be_haploid, plain_name
 from haplorag.vcf.header import Header
@@ -39,7 +40,8 @@ class SiteFate(NamedTuple):
 @dataclass
 class Block:
     """Consecutive biallelic sites: alleles int8 [S, n, 2] (-1 missing, ABSENT no second one), the
-    phase of each genotype [S, n] as in `Record`, and what is odd about each one's record.
+    phase of each genotype [S, n] as in `Record`, and what is odd about each one's record. Alleles
+    are not changed in place.
     """
 
     positions: np.ndarray
@@ -49,6 +51,11 @@ class Block:
     alleles: np.ndarray
     phased: np.ndarray
     remarks: list[str]
+
+    @cached_property
+    def bits(self) -> AlleleBits:
+        """The alleles as bits, packed once for all who count them."""
+        return pack_alleles(self.alleles)
 
     def take(self, kept: np.ndarray) -> Block:
         """The sites where `kept` bool [S] is true."""
@@ -229,7 +236,7 @@ class BiallelicReader:
             _stack_phases([one.phased for one in kept]),
             list(remarks),
         )
-        self.tally["heterozygotes"] += int(count_bits(find_different(pack_alleles(alleles))).sum())
+        self.tally["heterozygotes"] += int(count_bits(find_different(block.bits)).sum())
         unphased = block.phased == 0
         if unphased.any():
             different = (alleles >= 0).all(axis=2) & (alleles[..., 0] != alleles[..., 1])
