@@ -11,7 +11,7 @@ import pandas as pd
 
 from haplorag.errors import InputError
 from haplorag.evaluation.bootstrap import find_interval
-from haplorag.evaluation.metrics import ALL, MAF_BIN, SiteGroup, score_tally
+from haplorag.evaluation.metrics import MAF_BIN, SiteGroup, score_tally
 from haplorag.io.tables import read_table
 
 # Columns of text, whatever they look like; a mask may be called 1, a population NA.
@@ -103,12 +103,6 @@ def read_evaluation(path: Path) -> pd.DataFrame:
 def select_overall(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the accuracy table over all chromosomes and everybody."""
     return table[(table["chromosome"] == "") & (table["population"] == "")]
-
-
-def select_populations(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the accuracy table of single super-populations, over all chromosomes and sites."""
-    whole = table[(table["chromosome"] == "") & (table["population"] != "")]
-    return select_kind(whole, ALL)
 
 
 def select_maf_bins(table: pd.DataFrame) -> pd.DataFrame:
