@@ -2,12 +2,15 @@
 stages, small batches.
 """
 
+import ast
+import gc
 import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +53,22 @@ axe.run(document, {resultTypes: ["violations"]}).then(found => {
 </script></body>"""
 needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 PEOPLE, NEIGHBOURS, SITES, CORE = 3, 4, 30, slice(8, 22)
+
+
+@cache
+def parse_module(path: Path) -> ast.Module:
+    """The syntax tree of a module.
+
+    Not while garbage is collected: where a traceback is formatted then, Python before 3.11.8 and
+    3.12.2 takes it for a fault of the tree (python/cpython#106905).
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return ast.parse(path.read_text())
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def read_config(*overlays: str) -> dict:

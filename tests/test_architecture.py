@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import ROOT
+from support import ROOT, parse_module
 
 PACKAGE = ROOT / "workflow/haplorag"
 STEPS = sorted(path for path in (PACKAGE / "steps").glob("*.py") if path.stem != "__init__")
@@ -28,7 +28,7 @@ RULES = {
 
 def imports_of(path: Path) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parse_module(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -136,7 +136,7 @@ def test_modules_stay_small(path):
 
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
 def test_public_things_are_described(path):
-    tree = ast.parse(path.read_text())
+    tree = parse_module(path)
     described = [
         tree,
         *(node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)),

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from haplorag.vcf.fates import LEFT_OUT, REMARKS, UNWRITTEN, USED
-from support import ROOT
+from support import ROOT, parse_module
 
 PACKAGE = ROOT / "workflow/haplorag"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,7 +40,7 @@ def anchors_of(document: Path) -> set[str]:
 def names_of(path: Path) -> set[str]:
     """Functions, classes, methods and constants that a module defines."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parse_module(path)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):

@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from support import ROOT, copy_checkout
+from support import ROOT, copy_checkout, parse_module
 
 PACKAGE = ROOT / "workflow/haplorag"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -102,7 +102,7 @@ def test_the_command_runs_the_workflow_that_is_in_the_package(haplorag, tmp_path
 
 
 def test_all_that_is_imported_is_asked_for():
-    trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
+    trees = [parse_module(path) for path in PACKAGE.rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
