@@ -293,7 +293,10 @@ def tracing(case: Case) -> Job:
         for items in found.group():
             owner = chromosome.owner[found.person[items]].repeat(2)
             nobody = np.empty((2 * len(items), 0), dtype=np.int32)
-            window, haplotypes = chromosome.view(items), chromosome.read(items)
+            window, haplotypes = (
+                chromosome.view(items, typed),
+                chromosome.read(items, typed).haplotypes,
+            )
             copying = chromosome.copying[found.mask[items[0]]]
             trace_window(CorePasses(1), copying, window, haplotypes, nobody, owner, typed)
 

@@ -107,9 +107,8 @@ class Case:
 
     def cut(self) -> tuple[Batch, torch.Tensor]:
         """Read the items and cut their batch."""
-        batch, labels = cut_items(
-            self.chromosome, self.items, self.chromosome.read(self.items), self.reads
-        )
+        read = self.chromosome.read(self.items, self.reads.reach)
+        batch, labels = cut_items(self.chromosome, read, self.reads)
         return batch.to(self.device), labels.to(self.device)
 
     def retrieve(self) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from haplorag.dataset.batches import iterate_in_order, iterate_shuffled
+from haplorag.dataset.batches import cut_items, iterate_in_order, iterate_shuffled
 from haplorag.dataset.chromosome import open_chromosomes
 from haplorag.prefetch import prefetching
 from support import SEED, batch_of, draw_of, panel_of
@@ -67,6 +67,32 @@ def test_the_first_people_count(simulated):
     people = np.unique(chromosome.retrieved.person)
     for piece in iterate_in_order(chromosome, 100, reads, limit=3):
         np.testing.assert_array_equal(piece.people, people[:3])
+
+
+@pytest.mark.parametrize("model", ["copying", "embedding_rag_v18"])
+def test_nothing_counts_beyond_a_networks_reach(simulated, chromosomes, model):
+    reads = simulated.settings.network[model].model_copy(
+        update={"flank_typed": 3, "panel_typed": 5}
+    )
+    chromosome = chromosomes[0]
+    for items in chromosome.retrieved.group()[:3]:
+        near, far = (chromosome.read(items, typed) for typed in (reads.reach, 10_000))
+        assert near.haplotypes.shape[1] < far.haplotypes.shape[1]
+        (batch, labels), (other, others) = (
+            cut_items(chromosome, read, reads) for read in (near, far)
+        )
+        assert_equal(batch, other)
+        assert torch.equal(labels, others)
+
+
+def test_items_that_are_taken_keep_what_is_theirs(chromosomes):
+    chromosome = chromosomes[0]
+    items = chromosome.retrieved.group()[0]
+    whole, some = chromosome.read(items, 8), np.array([0, 3])
+    taken, alone = whole.take(some), chromosome.read(items[some], 8)
+    np.testing.assert_array_equal(taken.items, items[some])
+    np.testing.assert_array_equal(taken.haplotypes, alone.haplotypes)
+    np.testing.assert_array_equal(taken.ids, alone.ids)
 
 
 def test_chromosomes_have_as_many_paths(simulated):

@@ -58,7 +58,7 @@ def test_a_batch_of_a_training_is_the_same(simulated):
     reads = simulated.settings.network["copying"].model_copy(update={"panel_typed": 8})
     items = chromosome.retrieved.group()[1][:1]
     found, expected = (
-        cut_items(opened, items, opened.read(items), reads)[0]
+        cut_items(opened, opened.read(items, reads.reach), reads)[0]
         for opened in (chromosome, replace(chromosome, passes=CorePasses(1)))
     )
     for name in ("alternate", "posterior"):

@@ -278,12 +278,11 @@ def split_batch(batch, start, stop):
 def test_hidden_alleles_reach_the_labels_only(simulated, model):
     [chromosome], reads = open_epoch(simulated), simulated.settings.network[model]
     items = chromosome.retrieved.group()[0][:4]
-    mask, window = chromosome.retrieved.mask[items[0]], chromosome.retrieved.window[items[0]]
-    hidden = chromosome.hidden[mask][chromosome.windows.context(window)]
-    haplotypes = chromosome.read(items)
-    turned = np.where(hidden, 1 - haplotypes, haplotypes)
+    hidden = chromosome.view(items, reads.reach).hidden
+    read = chromosome.read(items, reads.reach)
+    turned = replace(read, haplotypes=np.where(hidden, 1 - read.haplotypes, read.haplotypes))
     (first, labels), (second, others) = (
-        cut_items(chromosome, items, held, reads) for held in (haplotypes, turned)
+        cut_items(chromosome, held, reads) for held in (read, turned)
     )
     assert (labels != others)[:, first.hidden[first.core]].all()
     for seen, again in (

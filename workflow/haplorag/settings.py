@@ -299,6 +299,11 @@ class NetworkSettings(Section):
         """
         return self.fusion == "copying"
 
+    @property
+    def reach(self) -> int:
+        """How many typed sites beside the core are read, per side."""
+        return max(self.flank_typed, self.panel_typed if self.copies else 0)
+
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkSettings:
         if self.width % self.heads:

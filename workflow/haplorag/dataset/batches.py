@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from haplorag.dataset.chromosome import ChromosomeData
+from haplorag.dataset.chromosome import ChromosomeData, WindowItems
 from haplorag.li_stephens.passes import TracedWindow, trace_window
 from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.panel.frequencies import Frequencies
@@ -41,14 +41,13 @@ class WindowBatch:
 
 @dataclass(frozen=True)
 class Piece:
-    """Items int64 [n] of one mask and window that will be a batch, haplotypes int8 [2n, C] read;
-    `turn` and `rank` say when its turn is among the pieces of other windows."""
+    """Items of one mask and window that will be a batch; `turn` and `rank` say when its turn is
+    among the pieces of other windows."""
 
     turn: int
     rank: float
     chromosome: ChromosomeData
-    items: np.ndarray
-    haplotypes: np.ndarray
+    read: WindowItems
 
 
 def cut_batch(
@@ -80,8 +79,8 @@ def cut_batch(
     ids = ids[:, : reads.neighbours]
     alleles = np.where(hidden, np.int8(-1), haplotypes[:, columns])
     references = view.shards.haplotypes(sites, np.maximum(ids, 0).ravel())
-    by_haplotype = frequencies.by_population[np.repeat(population, 2)][:, view.core_sites]
-    by_person = frequencies.genotypes[population][:, view.core_sites]
+    by_haplotype = frequencies.by_population[:, view.core_sites][np.repeat(population, 2)]
+    by_person = frequencies.genotypes[:, view.core_sites][population]
     batch = Batch(
         alleles=torch.from_numpy(alleles),
         references=torch.from_numpy(references.reshape(*ids.shape, len(columns))),
@@ -118,20 +117,17 @@ def _trace_panel(
 
 
 def cut_items(
-    chromosome: ChromosomeData, items: np.ndarray, haplotypes: np.ndarray, reads: NetworkSettings
+    chromosome: ChromosomeData, read: WindowItems, reads: NetworkSettings
 ) -> tuple[Batch, Tensor]:
-    """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of sorted items int [n] that
-    share mask and window, given their haplotypes int8 [2n, C] as `ChromosomeData.read` gives them.
-    """
-    person = chromosome.retrieved.person[items]
-    ids = chromosome.retrieved.read("ids", items)
+    """Batch and labels int8 [2n, L] (true alleles, -1 where missing) of items that were read."""
+    person = chromosome.retrieved.person[read.items]
     owner = np.repeat(chromosome.owner[person], 2)
     population = chromosome.population[person]
-    view = chromosome.view(items)
-    model = chromosome.copying[chromosome.retrieved.mask[items[0]]]
+    view = chromosome.view(read.items, read.typed)
+    model = chromosome.copying[chromosome.retrieved.mask[read.items[0]]]
     trace = partial(trace_window, chromosome.passes, model)
     frequencies = chromosome.frequencies
-    return cut_batch(view, trace, haplotypes, ids, owner, frequencies, population, reads)
+    return cut_batch(view, trace, read.haplotypes, read.ids, owner, frequencies, population, reads)
 
 
 def iterate_shuffled(
@@ -157,26 +153,26 @@ def iterate_shuffled(
         pieces: list[Piece] = []
         for row in order[first : first + WINDOWS_TOGETHER]:
             chromosome, items = windows[row]
-            pieces += _cut_pieces(chromosome, items, people, generator)
+            pieces += _cut_pieces(chromosome, items, people, reads, generator)
         for piece in sorted(pieces, key=lambda piece: (piece.turn, piece.rank)):
             is_wanted = wanted(next(numbers))
-            yield (
-                cut_items(piece.chromosome, piece.items, piece.haplotypes, reads)
-                if is_wanted
-                else None
-            )
+            yield cut_items(piece.chromosome, piece.read, reads) if is_wanted else None
 
 
 def _cut_pieces(
-    chromosome: ChromosomeData, items: np.ndarray, people: int, generator: np.random.Generator
+    chromosome: ChromosomeData,
+    items: np.ndarray,
+    people: int,
+    reads: NetworkSettings,
+    generator: np.random.Generator,
 ) -> list[Piece]:
     """Deal the items of a window, in random order, into pieces of at most `people` people."""
-    haplotypes = chromosome.read(items).reshape(len(items), 2, -1)
+    read = chromosome.read(items, reads.reach)
     mixed = generator.permutation(len(items))
     rows = [np.sort(mixed[start : start + people]) for start in range(0, len(mixed), people)]
     ranks = generator.random(len(rows))
     return [
-        Piece(turn, rank, chromosome, items[part], haplotypes[part].reshape(2 * len(part), -1))
+        Piece(turn, rank, chromosome, read.take(part))
         for turn, (rank, part) in enumerate(zip(ranks, rows, strict=True))
     ]
 
@@ -189,13 +185,12 @@ def iterate_in_order(
     `limit` is how many people count, the first of each mask and window; None for all.
     """
     retrieved = chromosome.retrieved
-    for items in retrieved.group():
-        counted = items[:limit]
-        haplotypes = chromosome.read(counted)
-        mask = int(retrieved.mask[counted[0]])
-        window = int(retrieved.window[counted[0]])
-        for start in range(0, len(counted), people):
-            part = counted[start : start + people]
-            rows = haplotypes[2 * start : 2 * (start + people)]
-            batch, labels = cut_items(chromosome, part, rows, reads)
-            yield WindowBatch(mask, window, retrieved.person[part], batch, labels)
+    with chromosome.reading() as read:
+        for items in retrieved.group():
+            counted = read(items[:limit], reads.reach)
+            mask, window = int(retrieved.mask[items[0]]), int(retrieved.window[items[0]])
+            for start in range(0, len(counted.items), people):
+                stop = min(start + people, len(counted.items))
+                part = counted.take(np.arange(start, stop))
+                batch, labels = cut_items(chromosome, part, reads)
+                yield WindowBatch(mask, window, retrieved.person[part.items], batch, labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,13 +21,32 @@ from haplorag.panel.haplotypes import ShardSet, open_shards
 from haplorag.panel.masked_window import MaskedWindow, mask_window
 from haplorag.panel.samples import rank_reference_samples, read_samples
 from haplorag.panel.windows import WindowSet, read_windows
-from haplorag.retrieval.neighbours import Neighbours
+from haplorag.retrieval.neighbours import Neighbours, read_items
 
 ONE_CORE = CorePasses(1)
 # In the order in which `open_chromosome` takes their files.
 STAGES = (
     "samples", "genotypes", "frequencies", "windows", "shards", "masks", "neighbours", "rates",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WindowItems:
+    """Sorted items int64 [n] that share mask and window, with what is read of them.
+
+    `haplotypes` int8 [2n, S] are theirs at the core and `typed` typed sites a side, `ids` int32
+    [2n, K] the reference haplotypes retrieved for each.
+    """
+
+    items: np.ndarray
+    typed: int
+    haplotypes: np.ndarray
+    ids: np.ndarray
+
+    def take(self, rows: np.ndarray) -> WindowItems:
+        """Some of the items, by their place, int64 [m]."""
+        both = (2 * rows[:, None] + np.arange(2)).ravel()
+        return WindowItems(self.items[rows], self.typed, self.haplotypes[both], self.ids[both])
 
 
 @dataclass(frozen=True)
@@ -51,11 +72,28 @@ class ChromosomeData:
     sources: str
     passes: Passes = ONE_CORE
 
-    def read(self, items: np.ndarray) -> np.ndarray:
-        """Haplotypes int8 [2n, C] of items that share a window, over its context."""
-        sites = self.windows.context(self.retrieved.window[items[0]])
-        with opening_arrays(self.genotypes, "genotypes") as file:
-            return read_haplotypes(file, sites, self.retrieved.person[items])
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[np.ndarray, int], WindowItems]]:
+        """Give what reads sorted items that share mask and window, and as many typed sites a side
+        of its core. Windows beside each other are read in less time while it is open.
+        """
+        with (
+            opening_arrays(self.genotypes, "genotypes") as genotypes,
+            opening_arrays(self.retrieved.path, "neighbours") as neighbours,
+        ):
+
+            def read(items: np.ndarray, typed: int) -> WindowItems:
+                people = self.retrieved.person[items]
+                haplotypes = read_haplotypes(genotypes, self.view(items, typed).sites, people)
+                ids = read_items(neighbours, "ids", items)
+                return WindowItems(items, typed, haplotypes, ids)
+
+            yield read
+
+    def read(self, items: np.ndarray, typed: int) -> WindowItems:
+        """Read items that share mask and window, and as many typed sites a side of its core."""
+        with self.reading() as read:
+            return read(items, typed)
 
     def read_sites(self, people: np.ndarray, sites: np.ndarray) -> np.ndarray:
         """Haplotypes int8 [2n, C] of people, by their rows, at sorted sites."""
@@ -64,11 +102,11 @@ class ChromosomeData:
         with opening_arrays(self.genotypes, "genotypes") as file:
             return read_haplotypes(file, sites, people)
 
-    def view(self, items: np.ndarray) -> MaskedWindow:
-        """What is in sight of items that share mask and window."""
+    def view(self, items: np.ndarray, typed: int) -> MaskedWindow:
+        """The core that items share, under their mask, and so many typed sites a side of it."""
         mask = self.retrieved.mask[items[0]]
         window = self.retrieved.window[items[0]]
-        return mask_window(self.windows, self.shards, window, self.hidden[mask])
+        return mask_window(self.windows, self.shards, window, self.hidden[mask]).narrow(typed)
 
 
 def open_chromosomes(

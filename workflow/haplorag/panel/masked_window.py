@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,18 @@ class MaskedWindow:
         """
         ploidy = self.shards.ploidy
         return ploidy.number_rows(int(ploidy.find_stretch(self.sites[0])))
+
+    def narrow(self, typed: int) -> MaskedWindow:
+        """The same window, in sight of which are the core and so many typed sites a side alone."""
+        columns, _ = choose_typed_columns(self.hidden, self.core, typed)
+        columns = np.union1d(columns, np.arange(*self.core))
+        start, stop = np.searchsorted(columns, self.core)
+        return replace(
+            self,
+            sites=self.sites[columns],
+            core=(int(start), int(stop)),
+            hidden=self.hidden[columns],
+        )
 
     def read_reference(self, columns: np.ndarray) -> np.ndarray:
         """Reference haplotypes at some columns of the sites, 0/1 uint8 [N, T]."""

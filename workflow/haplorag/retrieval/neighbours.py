@@ -31,7 +31,14 @@ class Neighbours:
     def read(self, name: str, items: np.ndarray) -> np.ndarray:
         """`ids` or `distances` int32 [2n, K] of sorted items that share mask and window."""
         with opening_arrays(self.path, "neighbours") as file:
-            return read_rows(file, name, items).reshape(2 * len(items), -1)
+            return read_items(file, name, items)
+
+
+def read_items(file: h5py.File, name: str, items: np.ndarray) -> np.ndarray:
+    """Read `ids` or `distances` int32 [2n, K] of sorted items that share mask and window from an
+    open file of neighbours.
+    """
+    return read_rows(file, name, items).reshape(2 * len(items), -1)
 
 
 def create_neighbours(

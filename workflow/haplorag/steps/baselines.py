@@ -127,7 +127,7 @@ def _read_neighbour_alleles(chromosome: ChromosomeData, items: np.ndarray) -> np
     Where there is no neighbour, those of the first reference haplotype stand for it.
     """
     ids = chromosome.retrieved.read("ids", items)
-    core = chromosome.view(items).core_sites
+    core = chromosome.view(items, 0).core_sites
     alleles = chromosome.shards.haplotypes(core, np.maximum(ids, 0).ravel())
     return alleles.reshape(*ids.shape, -1)
 
