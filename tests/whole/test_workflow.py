@@ -188,6 +188,12 @@ def test_a_model_that_is_gone_makes_nothing_anew(finished):
     assert plan(finished, "--config", "models=[copying]") == GATHERED
 
 
+def test_where_no_network_is_trained_only_the_test_is_drawn(checkout):
+    jobs = plan(checkout, "--forceall", "--config", "models=[]")
+    assert jobs["masks"] == jobs["rates"] == jobs["neighbours"] == jobs["baselines"] == 2 * 2
+    assert not {"untrained", "training", "predictions"} & set(jobs)
+
+
 def test_a_target_that_is_gone_makes_nothing_anew(finished):
     gone = "imputation={targets: {demo: null}, truth: {demo: null}}"
     assert plan(finished, "--config", gone) == {"report": 1}

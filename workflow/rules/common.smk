@@ -161,7 +161,8 @@ imputed = merged + expand(
 
 # The masks of validation are one draw, for a network is judged under all of them; each of the test's is a draw of its own, so
 # that another one leaves the files of those that are there alone.
-fixed_draws = ["validation", *(f"test/{mask}" for mask in settings.masks.test)]
+test_draws = [f"test/{mask}" for mask in settings.masks.test]
+fixed_draws = ["validation", *test_draws]
 fixed_draw = "|".join(fixed_draws)
 epoch_draw = r"(?!000)\d{3}"
 epoch_files = {

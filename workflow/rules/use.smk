@@ -17,7 +17,10 @@ test_inputs = {
     stage: f"{results}/{stage}/test/{{mask}}/{{chromosome}}.h5"
     for stage in ("masks", "neighbours", "rates")
 }
-judged_draws = [*fixed_draws, *epochs[1:]]
+# Masks of validation and of epochs are drawn for networks alone.
+judged_draws = (
+    ["validation", *test_draws, *epochs[1:]] if settings.models else test_draws
+)
 
 
 rule baselines:

@@ -66,9 +66,9 @@ CAPTIONS = {
     ),
     "masks": Caption(
         "What the masks hide",
-        "Share of sites that each mask hides, by frequency class: the masks of training (the mean "
-        "over epochs), of validation and of the test, as they were used. An array leaves common "
-        "sites only; a random mask hides all classes alike.",
+        "Share of sites that each mask hides, by frequency class, as the masks were used: those of "
+        "the test and, where a network is trained, of training (the mean over epochs) and of "
+        "validation. An array leaves common sites only; a random mask hides all classes alike.",
     ),
     "resources": Caption(
         "Time and memory by rule",
