@@ -18,6 +18,7 @@ from haplorag.io.tables import read_table
 from haplorag.panel.haplotypes import open_shards
 from haplorag.panel.samples import find_samples
 from haplorag.settings import PeerSettings
+from haplorag.steps.compression import compression
 from haplorag.steps.demo import demo
 from haplorag.steps.exports import exports
 from haplorag.steps.imputation import imputation
@@ -287,6 +288,9 @@ def test_other_tools_impute_men_and_women(women_and_men, tmp_path, tool):
     panel = made.genotypes, made.samples
     exports(*panel, reference, role="reference", chromosome="X")
     exports(*panel, target, role="test", chromosome="X", masks=masks)
+    if tool == "minimac4":
+        compression(reference, tmp_path / "reference.msav")
+        reference = tmp_path / "reference.msav"
     peers(
         *panel, made.frequencies, masks, reference, target, tmp_path / "X.h5", peer=tool,
         settings=PeerSettings(tool=tool), chromosome="X",

@@ -10,13 +10,18 @@ from haplorag.evaluation.metrics import dosage_r2_by_site
 from haplorag.io.hdf5 import read_arrays
 from haplorag.panel.samples import find_samples
 from haplorag.settings import PeerSettings
+from haplorag.steps.compression import compression
 from haplorag.steps.peers import peers
 
 
 def ask(simulated, exported, into, settings, name="tool"):
+    reference = exported / "reference.vcf.gz"
+    if settings.tool == "minimac4":
+        reference = into.parent / "reference.msav"
+        compression(exported / "reference.vcf.gz", reference)
     peers(
         simulated.genotypes, simulated.samples, simulated.frequencies, exported / "masks.h5",
-        exported / "reference.vcf.gz", exported / "target.vcf.gz", into, peer=name,
+        reference, exported / "target.vcf.gz", into, peer=name,
         settings=settings, chromosome="1", threads=2,
     )  # fmt: skip
     return read_arrays(into, "predictions")

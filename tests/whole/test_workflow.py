@@ -176,6 +176,14 @@ def test_another_tool_runs_under_every_test_mask(finished):
     assert jobs == each | GATHERED
 
 
+def test_the_panel_is_compressed_for_minimac4_once_a_chromosome(checkout):
+    jobs = plan(
+        checkout, "--forceall", "--config", "peers={a: {tool: minimac4}, b: {tool: beagle}}"
+    )
+    assert jobs["compression"] == jobs["exports_of_reference"] == 2
+    assert jobs["peers"] == 2 * 2 * 2
+
+
 def test_another_model_spares_those_that_are_trained(finished, tmp_path):
     described = read_config("tests/tiny.yaml")["network"]["embedding_rag_v18"]
     more = {"network": {"third": described}, "models": ["copying", "embedding_rag_v18", "third"]}

@@ -276,6 +276,14 @@ def peer_files(wildcards):
     return {"imputed": file} if file else {}
 
 
+def panel_of_peer(wildcards):
+    """The reference in the form that a peer reads: Minimac4 has one of its own."""
+    is_minimac4 = peer_of(wildcards).tool == "minimac4"
+    maker = rules.compression if is_minimac4 else rules.exports_of_reference
+    place = {"chromosome": wildcards.chromosome, "peer": wildcards.peer}
+    return expand(maker.output[0], **place)
+
+
 def optimisation_of(wildcards):
     """Training settings of a model, but for what changes no weight; a model's own are kept."""
     unwatched = {"epochs", "gpus", "tensorboard", "save_minutes"}

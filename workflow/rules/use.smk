@@ -96,6 +96,26 @@ use rule exports as exports_of_reference with:
         role="reference",
 
 
+# Of each peer that is Minimac4.
+rule compression:
+    input:
+        rules.exports_of_reference.output[0],
+    output:
+        f"{results}/peers/{{peer}}/reference/{{chromosome}}.msav",
+    log:
+        f"{logs}/compression/{{peer}}/{{chromosome}}.log",
+    benchmark:
+        f"{times}/compression/{{peer}}/{{chromosome}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(memory=(1000, 20), minutes=(10, 0.3)),
+    params:
+        code=code("compression"),
+    shell:
+        "python -m haplorag.steps.compression {input:q} {output:q}" f" {logged}"
+
+
 rule peers:
     input:
         unpack(peer_files),
@@ -103,7 +123,7 @@ rule peers:
         samples=samples,
         frequencies=rules.frequencies.output[0],
         masks=test_inputs["masks"],
-        reference=rules.exports_of_reference.output[0],
+        reference=panel_of_peer,
         target=rules.exports.output[0],
         map=panel_file(settings.panel.map) if settings.panel.map else [],
     output:

@@ -61,7 +61,10 @@ def read_probabilities(imputed: Path, sites: PanelSites, names: list[str]) -> Im
 
 @dataclass(frozen=True)
 class OtherTool:
-    """A tool that is run here, or whose imputed VCF is given; with what it needs to run."""
+    """A tool that is run here, or whose imputed VCF is given; with what it needs to run.
+
+    The `reference` is a VCF, for Minimac4 what `compress_reference` makes of it.
+    """
 
     settings: PeerSettings
     reference: Path
@@ -77,10 +80,7 @@ class OtherTool:
         if self.settings.file:
             return Path(self.settings.file)
         tool = str(self.settings.tool)
-        if not shutil.which(tool):
-            raise InputError(
-                f"{tool}: not installed; run `{PACKAGES[tool]}`, or remove it from `peers`"
-            )
+        _find_tool(tool)
         arguments = shlex.split(self.settings.arguments)
         if tool == "beagle":
             self._run_beagle(target, arguments)
@@ -96,14 +96,26 @@ class OtherTool:
         run_program(["beagle", *files, *fixed, *given_map, *arguments], REMEDY)
 
     def _run_minimac4(self, target: Path, arguments: list[str]) -> None:
-        """Run Minimac4 with dosages of haplotypes in its output, on a panel in its own form."""
-        panel = self.scratch / "reference.msav"
-        run_program(
-            ["minimac4", "--compress-reference", str(self.reference), "-o", str(panel)], REMEDY
-        )
+        """Run Minimac4 with dosages of haplotypes in its output."""
         output = ["-o", f"{self.scratch}/imputed.vcf.gz", "-O", "vcf.gz", "-f", "HDS"]
         given_map = ["--map", str(self.genetic_map)] if self.genetic_map else []
         threads = ["-t", str(self.threads)]
-        run_program(
-            ["minimac4", str(panel), str(target), *output, *threads, *given_map, *arguments], REMEDY
+        files = [str(self.reference), str(target)]
+        run_program(["minimac4", *files, *output, *threads, *given_map, *arguments], REMEDY)
+
+
+def compress_reference(reference: Path, output: Path) -> None:
+    """Write a phased VCF in the form that Minimac4 reads a panel in (MSAV), which it makes itself.
+
+    Raises InputError where Minimac4 is not installed or fails.
+    """
+    _find_tool("minimac4")
+    run_program(["minimac4", "--compress-reference", str(reference), "-o", str(output)], REMEDY)
+
+
+def _find_tool(tool: str) -> None:
+    """Raise InputError where a tool is not installed."""
+    if not shutil.which(tool):
+        raise InputError(
+            f"{tool}: not installed; run `{PACKAGES[tool]}`, or remove it from `peers`"
         )

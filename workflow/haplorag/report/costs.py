@@ -26,8 +26,8 @@ NETWORK = (
     [RATES, RETRIEVAL, ("predictions", "{method}/")],
 )
 PEER = (
-    "the tool, with its own form of the panel for each mask, and reading its output",
-    [("peers", "{method}/")],
+    "the tool, its own form of the panel where it has one, and reading its output",
+    [("compression", "{method}/"), ("peers", "{method}/")],
 )
 
 
