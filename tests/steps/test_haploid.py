@@ -10,6 +10,7 @@ import pytest
 
 import haplorag.steps.example as step_of_example
 from haplorag.alleles import ABSENT, sum_dosages, sum_genotypes
+from haplorag.commands.main import app
 from haplorag.evaluation.metrics import dosage_r2_by_site
 from haplorag.imputation import target_qc
 from haplorag.imputation.imputer import open_imputer, open_panel_chromosome
@@ -309,6 +310,71 @@ def test_other_tools_impute_men_and_women(women_and_men, tmp_path, tool):
         ).any()
         whole = sum_dosages(mine, true).reshape(-1, 1), sum_genotypes(true).reshape(-1, 1)
         assert dosage_r2_by_site(*whole)[0] > 0.7
+
+
+def run(*words):
+    """Call `haplorag`; gives its exit status."""
+    with pytest.raises(SystemExit) as ended:
+        app([str(word) for word in words])
+    return ended.value.code or 0
+
+
+@pytest.mark.parametrize(("chromosome", "each"), [("MT", 1), ("X", 2)])
+def test_who_is_haploid_all_along_is_imputed(tmp_path, settings, caplog, chromosome, each):
+    """Everybody on the mitochondrion; men on an X that is cut where its ends begin."""
+
+    def single(_, calls):
+        return [call if number % each else call[0] for number, call in enumerate(calls)]
+
+    paths = [tmp_path / name for name in ("panel.tsv", "target.vcf.gz", "truth.vcf.gz")]
+    whole, imputed = tmp_path / "whole.vcf.gz", tmp_path / "imputed.vcf.gz"
+    sizes = settings.demo.model_copy(update={"target_people": 8, "target_typed": 0.2})
+    demo(*paths, vcf=[whole], chromosomes=[chromosome], settings=sizes, seed=SEED)
+    panel, target, truth = (
+        rewrite(path, tmp_path / f"{path.name}.{each}.vcf", single) for path in (whole, *paths[1:])
+    )
+    made = tmp_path / "made"
+    assert run("panel", panel, "-o", made, "--threads", 1) == 0
+    assert run("impute", target, "--imputer", made, "-o", imputed, "--threads", 1) == 0
+    said, true = map(read_halves, (imputed, truth))
+    for calls in said.values():
+        assert [len(halves) for halves in calls] == [1 + bool(number % each) for number in range(8)]
+    sites = sorted(said.keys() & true.keys())
+    both = [np.array([np.concatenate(one[site]) for site in sites]).T for one in (said, true)]
+    assert len(sites) > 300 and np.nanmean(dosage_r2_by_site(*both)) > 0.8
+
+
+def test_alike_on_the_mitochondrion_is_not_the_same_person(tmp_path, caplog):
+    lines = [
+        f"MT\t{site}\t.\tA\tC\t.\t.\t.\tGT\t{site % 2}\t{site % 2}\t1" for site in range(1, 150)
+    ]
+    head = "##fileformat=VCFv4.2\n##contig=<ID={}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\tc"
+    for name, odd in (("MT", False), ("X", True)):
+        caplog.clear()
+        text = "\n".join([head.format(name), *lines]).replace("MT\t", f"{name}\t") + "\n"
+        (tmp_path / f"{name}.vcf").write_text(text)
+        assert run("panel", tmp_path / f"{name}.vcf", "-o", tmp_path / name, "--threads", 1) == 0
+        assert ("duplicate_genome_pairs=1" in caplog.text) is odd
+
+
+def read_halves(path):
+    """Probabilities of ALT, or alleles, of each person by site."""
+    with pysam.VariantFile(str(path)) as vcf:
+        return {
+            (record.pos, record.alts): [
+                list(map(float, np.ravel(call.get("HDS", call["GT"]))))
+                for call in record.samples.values()
+            ]
+            for record in vcf
+        }
+
+
+def test_y_is_refused(women_and_men, tmp_path, caplog):
+    text = (women_and_men.folder / "x.vcf").read_text()
+    (tmp_path / "y.vcf").write_text(text.replace("\nX\t", "\nY\t").replace("ID=X", "ID=Y"))
+    assert run("panel", tmp_path / "y.vcf", "-o", tmp_path / "made") == 2
+    assert "Y is not imputed: half of the people have none" in caplog.text
+    assert not list(tmp_path.glob("made*"))
 
 
 @pytest.mark.skipif(not shutil.which("plink2"), reason="needs plink2")

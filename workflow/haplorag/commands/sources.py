@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from haplorag.errors import InputError
-from haplorag.vcf.chromosomes import match_chromosome, plain_name
+from haplorag.vcf.chromosomes import match_chromosome, plain_name, refuse_unpaired
 from haplorag.vcf.reader import find_chromosomes, read_vcf_header
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def find_vcfs(names: list[str], wanted: list[str]) -> dict[str, Path]:
 
     `names` are paths, with {chromosome} in them or without; of the chromosomes in the files those
     `wanted` are taken, or the usual ones. Raises InputError where a file or a chromosome is
-    missing, or a chromosome is in two files.
+    missing, a chromosome is in two files, or it is one that is not imputed.
     """
     found: dict[str, Path] = {}
     for path in [path for name in names for path in _list_files(name)]:
@@ -33,6 +33,8 @@ def find_vcfs(names: list[str], wanted: list[str]) -> dict[str, Path]:
                 )
             found[chromosome] = path
     chosen = _choose(list(found), wanted)
+    for name in chosen:
+        refuse_unpaired(name)
     return {name: found[name] for name in sorted(chosen, key=_order)}
 
 

@@ -16,6 +16,7 @@ from haplorag.imputation.target_chromosome import TargetChromosome
 from haplorag.imputation.target_qc import ImputedQuality, QualityWatch
 from haplorag.prefetch import prefetching
 from haplorag.qc.duplicates import DuplicateFinder
+from haplorag.vcf.chromosomes import tells_people_apart
 from haplorag.vcf.fates import USED
 from haplorag.vcf.writer import ImputedWriter, Site
 
@@ -103,6 +104,7 @@ class _Watch:
         self._cores = panel.windows.cores
         self._reference = panel.shards.ploidy.people.shape[1]
         self._duplicates = DuplicateFinder(self._reference + target.people)
+        self._tells = tells_people_apart(target.chromosome)
         self._windows = self._weak = 0
 
     def add(self, sites: np.ndarray, known: np.ndarray) -> None:
@@ -133,7 +135,7 @@ class _Watch:
                 "sites, and R2 says how little they know; use a denser file",
                 self._weak, self._windows, FEW_TYPED,
             )  # fmt: skip
-        groups = self._duplicates.find_groups()
+        groups = self._duplicates.find_groups() if self._tells else []
         known = sum(
             int((group >= self._reference).sum()) for group in groups if group[0] < self._reference
         )

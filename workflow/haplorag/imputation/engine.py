@@ -81,12 +81,28 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
             rows = piece.rows[there[piece.rows]]
             draws = (target.read_draw(draw, rows) for draw in piece.draws)
             found = (ask(haplotypes) for haplotypes in chain([known[rows]], draws))
-            unknown = _find_unknown(target, piece, known, core[asked])
-            levels[rows] = np.rint(average_phases(found, unknown) * LEVELS)
+            mean = _average(found, target, piece, known, core[asked])
+            levels[rows] = np.rint(mean * LEVELS)
         windows = choose_windows(panel, wanted)
         yield from _cut_windows(panel, target, known, core[asked], levels, windows)
 
     return impute
+
+
+def _average(
+    found: Iterator[np.ndarray],
+    target: TargetChromosome,
+    piece: Piece,
+    known: np.ndarray,
+    core: np.ndarray,
+) -> np.ndarray:
+    """The mean of what is found under each phase of a piece's people, float32 [rows, L].
+
+    Only who has several phases has two rows for certain: without heterozygotes there is one phase.
+    """
+    if not piece.draws:
+        return next(found)
+    return average_phases(found, _find_unknown(target, piece, known, core))
 
 
 def _find_unknown(

@@ -25,7 +25,7 @@ from haplorag.qc.panel_ploidy import look_for_haploid, settle_ploidy
 from haplorag.qc.verification import verify_store
 from haplorag.settings import GenotypeSettings
 from haplorag.vcf.biallelic import BiallelicReader, Block
-from haplorag.vcf.chromosomes import refuse_unpaired
+from haplorag.vcf.chromosomes import refuse_unpaired, tells_people_apart
 from haplorag.vcf.position import Rules
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,8 @@ def _fill(
         writer.append(block)
         duplicates.add(block.alleles)
     reader.check_phase(settings.max_unphased, PHASE)
-    _warn_of_duplicates(reader, duplicates.find_groups(), roles.to_numpy())
+    if tells_people_apart(reader.chromosome):
+        _warn_of_duplicates(reader, duplicates.find_groups(), roles.to_numpy())
     if not writer.sites:
         raise InputError(
             f"{reader.path}: no site of chromosome {reader.chromosome} is left "

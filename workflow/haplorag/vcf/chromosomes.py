@@ -64,6 +64,13 @@ def may_be_haploid(chromosome: str) -> bool:
     return plain_name(chromosome) in HAPLOID
 
 
+def tells_people_apart(chromosome: str) -> bool:
+    """Whether people who are alike all along a chromosome are most likely the same: not on the
+    mitochondrion, which is handed on as a whole.
+    """
+    return plain_name(chromosome) != MT
+
+
 def refuse_unpaired(chromosome: str) -> None:
     """Raise InputError for a chromosome that one sex lacks, and that does not recombine."""
     if plain_name(chromosome) in UNPAIRED:
