@@ -72,6 +72,44 @@ def test_people_do_not_see_each_other(references, fusion):
     assert (second.haplotypes[2:] != first.haplotypes[2:]).any()
 
 
+@pytest.mark.parametrize(("references", "fusion"), KINDS)
+def test_haplotypes_that_look_alike_are_answered_as_each_alone(references, fusion):
+    network = network_of(
+        references, fusion, neighbours=0 if fusion == "none" else NEIGHBOURS
+    ).eval()
+    batch, _ = batch_of()
+    batch.population_frequency = batch.population_frequency.clone()
+    for seen in (batch.alleles, batch.references, batch.population_frequency):
+        seen[[2, 5]] = seen[[1, 0]]
+    batch.population_frequency[5] = 1 - batch.population_frequency[5]
+    expected = torch.softmax(network(batch).haplotypes, dim=-1)[..., 1]
+    torch.testing.assert_close(predict(network, batch), expected)
+
+
+def test_who_differs_in_anything_that_is_seen_is_told_apart():
+    batch, _ = batch_of()
+    batch.population_frequency = batch.population_frequency.clone()
+    for seen in (batch.alleles, batch.references):
+        seen[:] = seen[0]
+    merged, which = batch.merge_alike()
+    assert len(merged.alleles) == 1 and not which.any()
+    batch.alleles[1, CORE.start] += 1
+    batch.references[2, 1, CORE.start] ^= 1
+    batch.reference_valid[3, 0] = False
+    batch.population_frequency[4, 0] += 0.1
+    # Beyond the core nothing is seen of either.
+    batch.alleles[5, 0] += 1
+    batch.references[5, 0, 0] ^= 1
+    merged, which = batch.merge_alike()
+    assert len(merged.alleles) == len(which.unique()) == 5
+    assert which[5] == which[0]
+    for name in ("alleles", "references"):
+        whole = getattr(batch, name)[..., CORE]
+        torch.testing.assert_close(getattr(merged, name)[..., CORE][which], whole, rtol=0, atol=0)
+    assert torch.equal(merged.reference_valid[which], batch.reference_valid)
+    assert torch.equal(merged.population_frequency[which], batch.population_frequency)
+
+
 @pytest.mark.parametrize("references", ["early", "late"])
 def test_gradients_reach_the_embedding_through_references(references):
     network = network_of(references, "concat")

@@ -9,7 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from haplorag.network import transformer
 from haplorag.network.model import build_network, compile_transformer, predict
-from haplorag.network.transformer import Block, choose_attention
+from haplorag.network.transformer import Block, attend, choose_attention
 from support import batch_of
 
 
@@ -46,6 +46,21 @@ def test_flash_attention_gives_what_is_written_out(monkeypatch):
         transformer, "choose_attention", lambda *_: sdpa_kernel(SDPBackend.FLASH_ATTENTION)
     )
     torch.testing.assert_close(block(features), plain, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("width", [3, 8, 16, 20])
+def test_heads_of_any_width_attend_as_written_out(width):
+    torch.manual_seed(1)
+    projected = torch.randn(2, 7, 3, 4, width, requires_grad=True)
+    query, key, value = projected.permute(2, 0, 3, 1, 4)
+    weights = torch.softmax(query @ key.transpose(-1, -2) / width**0.5, dim=-1)
+    expected = (weights @ value).transpose(1, 2)
+    found = attend(projected, 0.0)
+    torch.testing.assert_close(found, expected)
+    first, second = (
+        torch.autograd.grad(one.square().sum(), projected)[0] for one in (found, expected)
+    )
+    torch.testing.assert_close(first, second)
 
 
 @pytest.mark.parametrize("model", ["copying", "embedding_rag_v18"])

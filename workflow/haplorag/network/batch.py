@@ -70,6 +70,34 @@ class Batch:
         """The same in pinned memory where the device is a GPU: it copies from there by itself."""
         return self if device.type == "cpu" else self._move(Tensor.pin_memory)
 
+    def merge_alike(self) -> tuple[Batch, Tensor]:
+        """A batch of haplotypes [H] that differ in what is seen of each at the core, whoever has
+        them, and which of them each haplotype is, int64 [2B].
+
+        What the model over the panel says is left out, and the genotypes' frequencies are not
+        merged: both belong to more than the core of one haplotype.
+        """
+        seen = (
+            self.alleles[:, self.core],
+            self.references[:, :, self.core].flatten(1),
+            self.reference_valid,
+            self.population_frequency.contiguous(),
+        )
+        rows = torch.cat([part.view(torch.uint8) for part in seen], dim=1)
+        distinct, which = torch.unique(rows, dim=0, return_inverse=True)
+        first = which.new_zeros(len(distinct)).scatter_(
+            0, which, torch.arange(len(which), device=which.device)
+        )
+        merged = replace(
+            self,
+            alleles=self.alleles[first],
+            references=self.references[first],
+            reference_valid=self.reference_valid[first],
+            population_frequency=self.population_frequency[first],
+            mosaic=None,
+        )
+        return merged, which
+
     def _move(self, move: Callable[[Tensor], Tensor]) -> Batch:
         held = {field.name: getattr(self, field.name) for field in fields(self)}
         moved: dict[str, Any] = {

@@ -39,7 +39,19 @@ class RetrievalNetwork(nn.Module):
 
     def forward(self, batch: Batch) -> Output:
         """Logits of a batch."""
-        frequency = batch.frequency[batch.core]
+        features = self._read(batch)
+        genotypes = (
+            self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
+        )
+        return Output(self._tell(features, batch), genotypes)
+
+    def answer(self, batch: Batch) -> Tensor:
+        """Logits of alleles [2B, L, 2] alone; haplotypes that look alike are read once."""
+        merged, which = batch.merge_alike()
+        return self._tell(self._read(merged), merged)[which]
+
+    def _read(self, batch: Batch) -> Tensor:
+        """Features [2B, L, D]."""
         features = self._embed(tokenise(batch.alleles[:, batch.core]), batch)
         if self.references == "early":
             features = self._fuse(features, self._embed_references(batch), batch)
@@ -48,12 +60,12 @@ class RetrievalNetwork(nn.Module):
             references = self._embed_references(batch)
             encoded = self.transformer(references.flatten(0, 1), recompute=True).view_as(references)
             features = self._fuse(features, encoded, batch)
-        genotypes = (
-            self.genotype_head(features, batch.genotype_frequency) if self.genotype_head else None
-        )
-        return Output(
-            self.haplotype_head(features, frequency, batch.population_frequency), genotypes
-        )
+        return features
+
+    def _tell(self, features: Tensor, batch: Batch) -> Tensor:
+        """Logits of alleles [2B, L, 2]."""
+        frequency = batch.frequency[batch.core]
+        return self.haplotype_head(features, frequency, batch.population_frequency)
 
     def _embed(self, tokens: Tensor, batch: Batch) -> Tensor:
         return self.embedding(tokens, batch.frequency[batch.core], batch.centimorgan[batch.core])
@@ -110,13 +122,20 @@ class CopyingNetwork(nn.Module):
         correction = self.haplotype_head(features, frequency, frequency.expand(len(features), -1))
         return Output(logits + correction, genotypes)
 
+    def answer(self, batch: Batch) -> Tensor:
+        """Logits of alleles [2B, L, 2] alone."""
+        return self(batch).haplotypes
 
-def build_network(settings: NetworkSettings) -> nn.Module:
+
+Network = RetrievalNetwork | CopyingNetwork
+
+
+def build_network(settings: NetworkSettings) -> Network:
     """Build the network that settings describe, with random weights from torch's current seed."""
     return CopyingNetwork(settings) if settings.copies else RetrievalNetwork(settings)
 
 
-def load_network(path: Path, settings: NetworkSettings) -> nn.Module:
+def load_network(path: Path, settings: NetworkSettings) -> Network:
     """Build the network that settings describe, with the weights in a file.
 
     Raises InputError where they do not fit; a network as large as somebody says takes no memory
@@ -146,8 +165,8 @@ def count_parameters(network: nn.Module) -> int:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, batch: Batch) -> Tensor:
+def predict(network: Network, batch: Batch) -> Tensor:
     """Probability of ALT at each core site: float32 [2B, L]. The only place where a softmax follows
     a head.
     """
-    return torch.softmax(network.eval()(batch).haplotypes.float(), dim=-1)[..., 1]
+    return torch.softmax(network.eval().answer(batch).float(), dim=-1)[..., 1]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from torch import nn
 
 from haplorag.dataset.batches import WindowBatch, iterate_in_order
 from haplorag.dataset.chromosome import ChromosomeData, open_chromosomes
@@ -17,7 +16,7 @@ from haplorag.evaluation.predictions import create_predictions
 from haplorag.gpu.choice import choose_passes
 from haplorag.io.hdf5 import creating_arrays
 from haplorag.network.device import choose_device, configure_runtime, telling_what_to_lower
-from haplorag.network.model import build_network, predict
+from haplorag.network.model import Network, build_network, predict
 from haplorag.network.weights import load_weights
 from haplorag.pipeline.cli import count_threads, run_step
 from haplorag.pipeline.logs import show_progress
@@ -71,7 +70,7 @@ def _count_samples(piece: WindowBatch) -> int:
 
 def _write_batch(
     file: h5py.File,
-    network: nn.Module,
+    network: Network,
     chromosome: ChromosomeData,
     people: np.ndarray,
     piece: WindowBatch,
@@ -84,7 +83,7 @@ def _write_batch(
     file["probability"][0, piece.mask, rows[0] : rows[-1] + 1, core] = probability
 
 
-def _predict_hidden(network: nn.Module, piece: WindowBatch, typed: np.ndarray) -> np.ndarray:
+def _predict_hidden(network: Network, piece: WindowBatch, typed: np.ndarray) -> np.ndarray:
     """Probability of ALT float32 [person, core, 2] at hidden sites, NaN at `typed` bool [core]."""
     device = next(network.parameters()).device
     with telling_what_to_lower("imputation.batch_people", len(piece.people)):
