@@ -19,8 +19,13 @@ def test_figures_are_drawn_and_repeat(judged, figure, tmp_path):
         times = tmp_path / "times/peers" / name
         times.mkdir(parents=True)
         (times / "1.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
+    # Of the other nothing is known but its time.
+    said = tmp_path / "logs/peers/guesses/1.log"
+    said.parent.mkdir(parents=True)
+    said.write_text("09:00:01 cli: took 2.5 CPU seconds, 222 MB at the most\n")
     for name in ("a.svg", "b.svg"):
-        plots(tables_of(judged[0]), tmp_path / name, figure=figure, times=tmp_path / "times")
+        folders = {"times": tmp_path / "times", "logs": tmp_path / "logs"}
+        plots(tables_of(judged[0]), tmp_path / name, figure=figure, **folders)
     text = (tmp_path / "a.svg").read_text()
     assert "</svg>" in text and len(text) > 5000
     assert text == (tmp_path / "b.svg").read_text()

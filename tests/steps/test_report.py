@@ -32,13 +32,17 @@ def page(judged, simulated):
     (folder / "times/training").mkdir()
     (folder / "times/training/001.tsv").write_text("s\th:m:s\tmax_rss\n1.5\t0:00:01\t200\n")
     (folder / "logs/genotypes").mkdir(parents=True)
+    (folder / "logs/peers/guesses").mkdir(parents=True)
+    said = "09:00:01 cli: took 4.5 CPU seconds, 321 MB at the most\n"
+    (folder / "logs/peers/guesses/1.log").write_text(said)
     warned = pd.DataFrame({"module": ["genotypes"], "message": ["x.vcf: star=1"]})
     write_table(folder / "logs/genotypes/1.log.warnings.tsv", warned)
     (folder / "logs/genotypes/1.log").write_text("09:00:01 genotypes: done\n")
     figures = []
     for figure in CAPTIONS:
         figures.append(folder / f"{figure}.svg")
-        plots(tables_of(folder), figures[-1], figure=figure, times=folder / "times")
+        folders = {"times": folder / "times", "logs": folder / "logs"}
+        plots(tables_of(folder), figures[-1], figure=figure, **folders)
     drawn = simulated.genotypes, simulated.frequencies
     relatives(
         simulated.samples, folder / "relatives.tsv", genotypes=[drawn[0]], frequencies=[drawn[1]]
@@ -116,6 +120,12 @@ def test_it_says_where_it_comes_from(page, simulated):
     assert '<th scope="row">genotypes/1</th>' in page
     assert "x.vcf: star=1" in page
     assert "genotypes: done" not in page
+
+
+def test_it_tells_what_jobs_say_they_took_and_nothing_where_they_say_nothing(page):
+    said = "<td>2.5</td><td>4.5</td><td>321</td>"
+    assert page.count(said) == 2
+    assert "<td>1.5</td><td></td><td></td>" in page
 
 
 def test_it_counts_relatives_and_names_nobody(page, simulated, judged):

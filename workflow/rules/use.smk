@@ -257,8 +257,10 @@ rule plots:
         code=code("plots"),
         caption=lambda wildcards: CAPTIONS[wildcards.figure].text,
         times=times,
+        logs=logs,
     shell:
         "python -m haplorag.steps.plots {input:q} {output:q} --figure {wildcards.figure} --times {params.times:q}"
+        " --logs {params.logs:q}"
         f" {logged}"
 
 

@@ -48,8 +48,9 @@ CAPTIONS = {
     "costs": Caption(
         "Accuracy and costs",
         "A row for each method: what it leaves unexplained at rare sites (mean over masks), the "
-        "wall time of its jobs for the test people under all masks, and their peak memory. Left is "
-        "better in all three. Time and memory, below, lists what is counted for each method.",
+        "wall time of its jobs for the test people under all masks, and the peak memory of their "
+        "largest process. Left is better in all three. Time and memory, below, lists what is "
+        "counted for each method.",
     ),
     "recall": Caption(
         "Alleles that retrieval misses",
@@ -72,8 +73,8 @@ CAPTIONS = {
     ),
     "resources": Caption(
         "Time and memory by rule",
-        "Wall time of each rule, summed over its jobs, and peak memory of its largest job, on the "
-        "machine of this run.",
+        "Wall time of each rule, summed over its jobs, and peak memory of the largest process of a "
+        "job, on the machine of this run.",
     ),
 }
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 from haplorag.evaluation.metrics import is_maf_bin
 from haplorag.evaluation.tables import select_metric
 from haplorag.report.axes import WIDTH, add_legend, say_instead, scale_as_log
+from haplorag.report.costs import list_rules
 from haplorag.report.styles import (
     PALETTE,
     SHEET,
@@ -127,11 +128,9 @@ def draw_costs(table: pd.DataFrame) -> Figure:
 def draw_resources(table: pd.DataFrame) -> Figure:
     """Wall seconds summed and peak memory maximised over the jobs of each rule.
 
-    Columns are rule, seconds and megabytes.
+    The table is that of `costs.read_costs`.
     """
-    jobs = table.groupby("rule", sort=False)
-    by_rule = jobs.agg(seconds=("seconds", "sum"), megabytes=("megabytes", "max"))
-    by_rule = by_rule.sort_values("seconds")
+    by_rule = list_rules(table).sort_values("seconds")
     figure = Figure(figsize=(WIDTH, 0.24 * len(by_rule) + 0.9))
     left, right = figure.subplots(1, 2, sharey=True)
     left.barh(by_rule.index, by_rule["seconds"], color=PALETTE[0])

@@ -20,29 +20,30 @@ from haplorag.evaluation.tables import (
 from haplorag.io.atomic import replacing
 from haplorag.pipeline.cli import run_step
 from haplorag.report.axes import save_svg
-from haplorag.report.costs import list_costs, read_benchmarks
+from haplorag.report.costs import list_costs, read_costs
 from haplorag.report.figures import FIGURES
 
 log = logging.getLogger(__name__)
 
 
-def plots(tables: EvaluationTables, output: Path, *, figure: str, times: Path) -> None:
+def plots(tables: EvaluationTables, output: Path, *, figure: str, times: Path, logs: Path) -> None:
     """Write the figure as SVG.
 
-    `times` is the folder of Snakemake's benchmarks, which `resources` and `costs` show.
+    `times` and `logs` are the folders of Snakemake's benchmarks and of logs, which `resources` and
+    `costs` show.
     """
-    shown = _read_table(tables, figure, times)
+    shown = _read_table(tables, figure, times, logs)
     with replacing(output) as temporary:
         save_svg(FIGURES[figure](shown), temporary)
     log.info("%s: drawn from %d rows", figure, len(shown))
 
 
-def _read_table(tables: EvaluationTables, figure: str, times: Path) -> pd.DataFrame:
+def _read_table(tables: EvaluationTables, figure: str, times: Path, logs: Path) -> pd.DataFrame:
     """The table that a figure shows."""
     if figure == "resources":
-        return read_benchmarks(times)
+        return read_costs(times, logs)
     if figure == "costs":
-        return _join_costs(read_accuracy(tables.accuracy), read_benchmarks(times))
+        return _join_costs(read_accuracy(tables.accuracy), read_costs(times, logs))
     if figure == "accuracy":
         return read_accuracy(tables.accuracy)
     if figure in ("differences", "populations"):

@@ -18,7 +18,7 @@ from haplorag.panel.samples import read_samples
 from haplorag.pipeline.cli import run_step
 from haplorag.pipeline.fingerprint import hash_module
 from haplorag.report.accuracy_table import tabulate_accuracy
-from haplorag.report.costs import list_costs, read_benchmarks
+from haplorag.report.costs import list_costs, list_rules, read_costs
 from haplorag.report.html import read_figures, write_page
 from haplorag.report.multiqc import write_accuracy_section, write_targets_section
 from haplorag.report.provenance import list_versions, list_warnings
@@ -65,7 +65,7 @@ def report(
         **_describe_accuracy(evaluation, settings),
         **_describe_people(read_samples(samples), relatives),
         **_describe_records(dict(zip(chromosomes, tallies, strict=True))),
-        **_describe_jobs(read_benchmarks(times)),
+        **_describe_jobs(read_costs(times, logs)),
         **_describe_settings(settings),
         "windows": places,
         "megabases": sum(
@@ -135,9 +135,7 @@ def _describe_jobs(measured: pd.DataFrame) -> dict[str, Any]:
     rules = sorted(measured["rule"].unique())
     return {
         "costs": list_costs(measured),
-        "times": measured.groupby("rule").agg(
-            jobs=("job", "size"), seconds=("seconds", "sum"), megabytes=("megabytes", "max")
-        ),
+        "times": list_rules(measured),
         "steps": {rule: hash_module(f"haplorag.steps.{rule}") for rule in rules},
     }
 
