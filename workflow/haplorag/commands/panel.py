@@ -49,7 +49,10 @@ def panel(
     ] = None,
     chromosomes: Annotated[
         str | None,
-        Option(help="Chromosomes to take, with commas between: 20,22,X. All numbered ones and X."),
+        Option(
+            help="Chromosomes to take, with commas between: 20,22,X. Without it, "
+            "all numbered ones and X; others, such as MT, have to be named."
+        ),
     ] = None,
     threads: Threads = CORES,
     config: Config = [],
