@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from haplorag.configuration import read_settings
-from haplorag.network.copying import UNCERTAINTY
+from haplorag.network.copying import (
+    FAR_CENTIMORGAN,
+    UNCERTAINTY,
+    apply_layers,
+    describe_matches,
+)
 from haplorag.network.fusion import FUSIONS
 from haplorag.network.model import RetrievalNetwork, build_network, count_parameters, predict
 from haplorag.settings import NetworkSettings
@@ -136,9 +141,45 @@ def test_untrained_copying_is_what_the_whole_panel_says():
     torch.testing.assert_close(predict(network, batch), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_matches_are_described_as_counted_by_hand(rate):
+    generator = torch.Generator().manual_seed(1)
+    mismatch = torch.rand(2, 3, 9, generator=generator) < rate
+    surprise = torch.rand(2, 9, generator=generator)
+    typed_cm = torch.rand(9, generator=generator).sort().values
+    core_cm = torch.tensor([-0.1, 0.0, 0.2, 0.5, 0.9, 1.2])
+    right = torch.searchsorted(typed_cm, core_cm, right=True)
+    found = describe_matches(mismatch, surprise, typed_cm, core_cm, right - 1, right)
+    held = typed_cm.tolist()
+    ends = [held[0] - FAR_CENTIMORGAN, *held, held[-1] + FAR_CENTIMORGAN]
+    for row, neighbour, place in np.ndindex(2, 3, 6):
+        here, cut = core_cm[place].item(), right[place].item()
+        wrong = torch.nonzero(mismatch[row, neighbour]).ravel().tolist()
+        left = [-1, -1, *(site for site in wrong if site < cut)]
+        beyond = [*(site for site in wrong if site >= cut), 9, 9]
+        between = slice(left[-1] + 1, beyond[0])
+        expected = [
+            *(np.log1p(100 * max(here - ends[site + 1], 0)) for site in (left[-1], left[-2])),
+            *(np.log1p(100 * max(ends[site + 1] - here, 0)) for site in beyond[:2]),
+            np.log1p(surprise[row, between].sum().item()),
+            np.log1p(beyond[0] - left[-1] - 1),
+            (left[-1] < 0) + (beyond[0] == 9),
+        ]
+        told = [feature[row, neighbour, place].item() for feature in found]
+        np.testing.assert_allclose(told, expected, atol=1e-5)
+
+
+def test_layers_take_features_that_lie_apart():
+    layers = network_of("early", "copying").copying.calibrate
+    torch.nn.init.normal_(layers[-1].weight)
+    features = torch.randn(layers[0].in_features, 3, 4, 5)
+    expected = layers(features.permute(1, 2, 3, 0)).squeeze(-1)
+    torch.testing.assert_close(apply_layers(layers, features), expected)
+
+
 def test_copies_hold_all_the_weight():
     copies = network_of("early", "copying").copying(batch_of()[0])
-    assert (copies.weights.sum(-1) < 1).all()
+    assert (copies.weights.sum(1) < 1).all()
     assert ((copies.entropy > 0) & (copies.entropy < np.log(NEIGHBOURS + 1))).all()
 
 
