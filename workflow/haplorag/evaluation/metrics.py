@@ -152,12 +152,17 @@ def count_people(
     squared_error = np.where(known, probability - alleles, 0.0) ** 2
     hits = called & (alleles > 0)
     counted = [
-        whole, d, t, d * d, t * t, d * t, same, carried, same & carried, known.sum(axis=2),
-        squared_error.sum(axis=2), (called & known).sum(axis=2), (alleles > 0).sum(axis=2),
-        hits.sum(axis=2),
+        whole, d, t, d * d, t * t, d * t, same, carried, same & carried, _add_both(known),
+        _add_both(squared_error), _add_both(called & known), _add_both(alleles > 0),
+        _add_both(hits),
     ]  # fmt: skip
     groups = members.T.astype(np.float64)
     return np.stack([values.astype(np.float64) @ groups for values in counted], axis=-1)
+
+
+def _add_both(values: np.ndarray) -> np.ndarray:
+    """Sums float64 [...] of [..., 2], in half the time or less that numpy's own take."""
+    return np.add(values[..., 0], values[..., 1], dtype=np.float64)
 
 
 def score_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
