@@ -61,8 +61,8 @@ def describe_matches(
     until = torch.cat([edge, before], dim=-1)
     since = torch.cat([edge + 1 + sites, after], dim=-1)
     # Around each core site [N, K, L]: the first mismatch on either side, and the second, beyond it.
-    first_left = until.index_select(-1, left + 2).long()
-    first_right = since.index_select(-1, sites + 1 - right).long()
+    first_left = pick(until, left + 2).long()
+    first_right = pick(since, sites + 1 - right).long()
     second_left = until.gather(-1, first_left + 1).long()
     second_right = since.gather(-1, sites - first_right).long()
     place = torch.cat([typed_cm[:1] - FAR_CENTIMORGAN, typed_cm, typed_cm[-1:] + FAR_CENTIMORGAN])
@@ -77,6 +77,11 @@ def describe_matches(
         torch.log1p((first_right - first_left - 1).float()),
         (first_left < 0).float() + (first_right >= sites).float(),
     ]
+
+
+def pick(values: Tensor, columns: Tensor) -> Tensor:
+    """Columns int [L] of values [N, K, C], as [N, K, L], in half of an index's time."""
+    return values.gather(-1, columns.expand(*values.shape[:2], -1))
 
 
 def apply_layers(layers: nn.Sequential, features: Tensor) -> Tensor:
@@ -133,11 +138,12 @@ class CopyingLayer(nn.Module):
         # What the model gives to haplotypes that are not among the neighbours, and what these say
         # of each site.
         rest = (1 - posterior.sum(1)).clamp(min=TINY)
-        known_alternate = (posterior.index_select(-1, place) * alleles).sum(1)
+        known_alternate = (pick(posterior, place) * alleles).sum(1)
         elsewhere = ((alternate - known_alternate) / rest[:, place]).clamp(0, 1)
         weights, entropy = self._weigh(batch, posterior, rest)
+        # Gradients of what is indexed are added up in one order on a GPU, too.
         left, largest = weights[:, -1, place], weights[:, :-1].amax(1)[:, place]
-        weights = weights[:, :-1].index_select(-1, place)
+        weights = weights[:, :-1, place]
         carried = weights * alleles
         others = weights - carried
         copied = carried.sum(1) + left * elsewhere
