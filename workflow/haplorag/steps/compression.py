@@ -13,9 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def compression(reference: Path, output: Path) -> None:
-    """Write the phased VCF of the reference as Minimac4 compresses it, with a random number.
+    """Write the phased VCF of the reference in Minimac4's own form.
 
-    Raises InputError where Minimac4 is not installed or fails.
+    Minimac4 puts a random number into it, so that its bytes differ each time. Raises InputError
+    where Minimac4 is not installed or fails.
     """
     with replacing(output) as temporary:
         compress_reference(reference, temporary)
