@@ -5,13 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from io import BytesIO
 from pathlib import Path
 
+import deflate
 import numpy as np
 
 from haplorag.alleles import ABSENT
@@ -27,8 +26,8 @@ FLAT_INDEX = struct.Struct("<4siiqBiQ")
 FLAT_WORD, METRIC = b"IBxF", 1
 # Few haplotypes carry a rare allele: level 6 makes a shard of 100,000 of them 18 times smaller.
 SHARD_SUFFIX, GZIP_LEVEL = ".faiss.gz", 6
-# How far deflate packs at the most.
-MOST_PACKING = 1032
+# The last bytes of a gzip file are its length unpacked; how far deflate packs at the most.
+LENGTH, MOST_PACKING = struct.Struct("<I"), 1032
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,20 +170,14 @@ def read_shard(path: Path, sha256: str) -> np.ndarray:
             "remove its folder and run again"
         )
     try:
-        with gzip.open(BytesIO(data)) as packed:
-            word, _, width, rows, *_ = FLAT_INDEX.unpack(packed.read(FLAT_INDEX.size))
-            size = _measure_rows(rows, width, len(data)) if word == FLAT_WORD else -1
-            bits = packed.read(size + 1) if size >= 0 else b""
-    except (OSError, EOFError, struct.error, zlib.error) as error:
+        size = LENGTH.unpack(data[-LENGTH.size :])[0]
+        whole = deflate.gzip_decompress(data, size) if size <= MOST_PACKING * len(data) else b""
+        word, _, width, rows, *_ = FLAT_INDEX.unpack_from(whole)
+    except (deflate.DeflateError, ValueError, struct.error) as error:
         raise InputError(
             f"{path}: not a gzipped index ({error}); remove its folder and run again"
         ) from error
-    if len(bits) != size:
+    fits = min(rows, width) >= 0 and len(whole) == FLAT_INDEX.size + rows * width
+    if word != FLAT_WORD or not fits:
         raise InputError(f"{path}: not a flat binary index; remove its folder and run again")
-    return np.frombuffer(bits, np.uint8).reshape(rows, width)
-
-
-def _measure_rows(rows: int, width: int, packed: int) -> int:
-    """Bytes of so many rows, -1 where so few packed bytes cannot hold them."""
-    fits = rows >= 0 and width >= 0 and rows * width <= MOST_PACKING * packed
-    return rows * width if fits else -1
+    return np.frombuffer(whole, np.uint8, offset=FLAT_INDEX.size).reshape(rows, width)
