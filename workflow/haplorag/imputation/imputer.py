@@ -35,7 +35,7 @@ PANEL_ARRAYS = (
 BESIDE = ("imputer.json", "ACCURACY.md")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Imputer:
     """What an imputer says of itself, and the folder its chromosomes and its network lie in.
 
@@ -89,8 +89,9 @@ def open_imputer(folder: Path) -> Imputer:
     )
 
 
+@lru_cache(maxsize=1)
 def open_panel_chromosome(imputer: Imputer, chromosome: str) -> PanelChromosome:
-    """Open one chromosome of an imputer.
+    """Open one chromosome of an imputer; the last one is kept in memory.
 
     Raises InputError where its files are not such as `imputer` writes, or do not fit together.
     """
