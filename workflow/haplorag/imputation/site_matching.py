@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -31,13 +32,12 @@ class SiteMatcher:
     """
 
     def __init__(self, position: np.ndarray, ref: np.ndarray, alt: np.ndarray) -> None:
-        keys = map(trim_variant, position.tolist(), ref, alt)
-        self._row = {key: row for row, key in enumerate(keys)}
-        self._positions = set(position.tolist()) | {place for place, _, _ in self._row}
-        self._snps: dict[int, list[tuple[str, str, int]]] = defaultdict(list)
-        for (place, first, second), row in self._row.items():
-            if len(first) == len(second) == 1:
-                self._snps[place].append((first, second, row))
+        variants = zip(position.tolist(), ref, alt, strict=True)
+        trimmed = [(*trim_variant(*variant), row) for row, variant in enumerate(variants)]
+        # Those that begin with bases in common are at a later place than they are called by.
+        self._trimmed = sorted(trimmed, key=itemgetter(0))
+        self._places = [variant[0] for variant in self._trimmed]
+        self._positions = set(position.tolist())
 
     def match(self, position: int, ref: str, alt: str) -> Match:
         """Compare a variant; `alt` is `.` where everybody has REF."""
@@ -52,28 +52,39 @@ class SiteMatcher:
             candidates["ref_alt_swapped"] = second, first
             candidates["strand_flip"] = there, back
             candidates["strand_flip_swapped"] = back, there
+        known = self._find_variants(place)
         for fate, alleles in candidates.items():
-            row = self._row.get((place, *alleles), -1)
-            if row < 0:
+            if alleles not in known:
                 continue
             # For A/T and C/G a swap and a strand flip look the same.
             if fate != "typed" and palindromic:
                 return Match("palindromic_mismatch", (), snp, True)
-            return Match(fate, (row,), snp, palindromic)
+            return Match(fate, (known[alleles],), snp, palindromic)
         return Match(self._miss(position, place), (), snp, palindromic)
 
     def _match_reference(self, position: int, ref: str) -> Match:
         """All SNPs of the panel at a position where everybody has its REF."""
-        found = [(first, second, row) for first, second, row in self._snps.get(position, [])]
-        rows = tuple(row for first, _, row in found if first == ref)
+        found = {
+            alleles: row
+            for alleles, row in self._find_variants(position).items()
+            if all(len(allele) == 1 for allele in alleles)
+        }
+        rows = tuple(row for (first, _), row in found.items() if first == ref)
         if not rows:
             return Match(self._miss(position), (), True, False)
-        palindromic = any(ref.translate(COMPLEMENT) == second for _, second, _ in found)
+        palindromic = any(ref.translate(COMPLEMENT) == second for _, second in found)
         return Match("hom_ref", rows, True, palindromic)
 
     def _miss(self, *positions: int) -> str:
-        there = any(position in self._positions for position in positions)
+        there = any(
+            position in self._positions or self._find_variants(position) for position in positions
+        )
         return "allele_mismatch" if there else "target_only"
+
+    def _find_variants(self, place: int) -> dict[tuple[str, str], int]:
+        """Shortest REF and ALT of the panel's variants at a place, and their rows."""
+        start, stop = bisect_left(self._places, place), bisect_right(self._places, place)
+        return {(ref, alt): row for _, ref, alt, row in self._trimmed[start:stop]}
 
 
 def trim_variant(position: int, ref: str, alt: str) -> tuple[int, str, str]:
