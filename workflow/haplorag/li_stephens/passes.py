@@ -25,7 +25,7 @@ class Trace(Protocol):
     def __call__(
         self, queries: Queries, evident: int = -1, ids: np.ndarray | None = None
     ) -> Iterator[tuple[slice, Traced]]:
-        """Gives some haplotypes at a time, and what they are told."""
+        """Gives some haplotypes at a time, and what they are told until the next are asked for."""
 
 
 class OpenedPanel(NamedTuple):
