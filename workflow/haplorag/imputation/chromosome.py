@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
+from bisect import bisect_right
 from collections.abc import Iterator
-from heapq import merge
-from operator import itemgetter
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from haplorag.vcf.writer import ImputedWriter, Site
 
 log = logging.getLogger(__name__)
 FEW_TYPED = 20
+# Stands for the next line where there is none.
+NOTHING = math.inf, b""
 
 
 def impute_chromosome(
@@ -46,8 +48,8 @@ def impute_chromosome(
     # Windows are computed while others are formatted, and these while others are compressed.
     with prefetching(engine(panel, target, progress)) as windows:
         imputed = _format_windows(windows, panel, target, writer, watch, wanted)
-        for _, line in merge(imputed, unused, key=itemgetter(0)):
-            writer.write(line)
+        for lines in interleave(imputed, unused):
+            writer.write(lines)
     watch.add_unwanted(target, wanted)
     watch.warn()
     used = target.fates["fate"].isin(USED).sum()
@@ -58,6 +60,24 @@ def impute_chromosome(
     return watch.quality.finish(np.flatnonzero(wanted), np.concatenate(writer.r2[measured:]))
 
 
+def interleave(
+    imputed: Iterator[tuple[list[int], list[bytes]]], unused: Iterator[tuple[int, bytes]]
+) -> Iterator[bytes]:
+    """Put lines of unused sites among those of windows, all with their positions in order: as many
+    at once as follow each other. Of one position those of windows come first.
+    """
+    position, line = next(unused, NOTHING)
+    for positions, lines in imputed:
+        start = 0
+        while positions and position < positions[-1]:
+            stop = bisect_right(positions, position)
+            yield b"".join([*lines[start:stop], line])
+            start = stop
+            position, line = next(unused, NOTHING)
+        yield b"".join(lines[start:])
+    yield b"".join([line, *(line for _, line in unused)])
+
+
 def _format_windows(
     windows: Windows,
     panel: PanelChromosome,
@@ -65,8 +85,8 @@ def _format_windows(
     writer: ImputedWriter,
     watch: _Watch,
     wanted: np.ndarray,
-) -> Iterator[tuple[int, bytes]]:
-    """Positions and lines of all panel sites that are wanted, bool [site]."""
+) -> Iterator[tuple[list[int], list[bytes]]]:
+    """Positions and lines of each window's sites that are wanted, bool [site]."""
     typed = target.record >= 0
     for window, known, probability in windows:
         start, stop = panel.windows.cores[window]
@@ -83,7 +103,7 @@ def _format_windows(
         is_known = (known != MISSING).T.reshape(by_site.shape).all(axis=2) & typed[sites, None]
         told = _describe(panel, target, sites)
         lines = writer.format_imputed(target.name, told, frequency, by_site, is_known)
-        yield from zip((site.position for site in told), lines, strict=True)
+        yield [site.position for site in told], list(lines)
 
 
 def _describe(panel: PanelChromosome, target: TargetChromosome, sites: np.ndarray) -> list[Site]:

@@ -68,9 +68,9 @@ class ImputedWriter:
         self._entries = np.zeros((LEVELS + 1) * (NONE + 1), dtype="S40")
         self._known = np.zeros(len(self._entries), dtype=bool)
 
-    def write(self, line: bytes) -> None:
-        """Write a line that was formatted."""
-        self._file.write(line)
+    def write(self, lines: bytes) -> None:
+        """Write lines that were formatted."""
+        self._file.write(lines)
 
     def format_imputed(
         self,
