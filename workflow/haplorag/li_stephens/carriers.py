@@ -53,7 +53,7 @@ def find_carriers(shards: ShardSet, sites: np.ndarray, haplotypes: int) -> Carri
     alternates = [np.empty(0, dtype=bool)]
     there = np.packbits(np.arange(8 * _measure_row(haplotypes)) < haplotypes)
     for bits in turn_sites(shards, sites, haplotypes):
-        count = count_bits(bits)
+        count = count_bits(bits.view(np.uint64))
         alternate = 2 * count <= haplotypes
         bits[~alternate] ^= there
         count = np.where(alternate, count, haplotypes - count)
