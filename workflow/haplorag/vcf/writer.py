@@ -64,8 +64,8 @@ class ImputedWriter:
     def __init__(self, file: BlockWriter) -> None:
         self._file = file
         self.r2: list[np.ndarray] = []
-        # Each with the tab before it; numpy pads with zero bytes.
-        self._entries = np.zeros((LEVELS + 1) * (NONE + 1), dtype="S40")
+        # Each with the tab before it.
+        self._entries = np.full((LEVELS + 1) * (NONE + 1), b"", dtype=object)
         self._known = np.zeros(len(self._entries), dtype=bool)
 
     def write(self, lines: bytes) -> None:
@@ -106,7 +106,7 @@ class ImputedWriter:
             if 0 < count[number] < typed.shape[1]:
                 # It says who is typed.
                 fields += ":IMP"
-                entries = np.char.add(entries, np.where(typed[number], b":0", b":1"))
+                entries = entries + np.where(typed[number], b":0", b":1").astype(object)
             yield _format_line(chromosome, site, f"{told};{kind}", fields, entries)
 
     def format_untouched(
@@ -121,10 +121,10 @@ class ImputedWriter:
 def _format_line(
     chromosome: str, site: Site, facts: str, fields: str, entries: np.ndarray
 ) -> bytes:
-    """A line of entries S [n], each with the tab before it."""
+    """A line of entries [n], S or bytes, each with the tab before it."""
     position, name, ref, alt = site
     head = f"{chromosome}\t{position}\t{name}\t{ref}\t{alt}\t.\tPASS\t{facts}\t{fields}"
-    return head.encode() + entries.tobytes().translate(None, b"\0") + b"\n"
+    return b"".join([head.encode(), *entries.tolist(), b"\n"])
 
 
 def _format_phased(
