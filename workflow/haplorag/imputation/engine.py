@@ -82,7 +82,8 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
             draws = (target.read_draw(draw, rows) for draw in piece.draws)
             found = (ask(haplotypes) for haplotypes in chain([known[rows]], draws))
             mean = _average(found, target, piece, known, core[asked])
-            levels[rows] = np.rint(mean * LEVELS)
+            mean *= LEVELS
+            levels[rows] = np.rint(mean, out=mean)
         windows = choose_windows(panel, wanted)
         yield from _cut_windows(panel, target, known, core[asked], levels, windows)
 
