@@ -278,6 +278,15 @@ def test_the_reference_is_not_padded(imputer_of_x):
     assert ploidy.count_haplotypes()[1] < ploidy.count_haplotypes()[0]
 
 
+def test_everybody_is_as_people_one_by_one(imputer_of_x):
+    shards = open_panel_chromosome(open_imputer(imputer_of_x), "X").shards
+    people = np.arange(shards.ploidy.people.shape[1])
+    for first in shards.ploidy.first:
+        sites = first + np.array([0, 2, 3, 9])
+        expected = shards.of_people(sites, people).T.reshape(len(sites), -1, 2)
+        np.testing.assert_array_equal(shards.of_everybody(sites), expected)
+
+
 @pytest.mark.parametrize("tool", ["beagle", "minimac4"])
 def test_other_tools_impute_men_and_women(women_and_men, tmp_path, tool):
     if not shutil.which(tool):

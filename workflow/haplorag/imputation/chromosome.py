@@ -143,9 +143,10 @@ class _Watch:
                 self._compare(sites, target.read_haplotypes(sites))
 
     def _compare(self, sites: np.ndarray, known: np.ndarray) -> None:
-        reference = self._shards.of_people(sites, np.arange(self._reference))
-        both = np.concatenate([reference, known]).T
-        self._duplicates.add(both.reshape(len(sites), both.shape[1] // 2, 2))
+        if len(sites):
+            own = known.T.reshape(len(sites), -1, 2)
+            reference = self._shards.of_everybody(sites)
+            self._duplicates.add(np.concatenate([reference, own], axis=1))
 
     def warn(self) -> None:
         """Warn of what was found."""

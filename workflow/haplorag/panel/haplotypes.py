@@ -86,6 +86,19 @@ class ShardSet:
             found[np.ix_(target, columns)] = self.haplotypes(sites[columns], rows)
         return found
 
+    def of_everybody(self, sites: np.ndarray) -> np.ndarray:
+        """Alleles of all reference people at sorted sites of one stretch: int8 [S, n, 2], ABSENT
+        where there is no second one.
+        """
+        people = self.ploidy.people[self.ploidy.find_stretch(sites[:1])[0]]
+        there = people[:, None] > np.arange(2)
+        alleles = self.by_site(sites).view(np.int8)
+        if there.all():
+            return alleles.reshape(len(sites), *there.shape)
+        found = np.full((len(sites), *there.shape), ABSENT, dtype=np.int8)
+        found[:, there] = alleles
+        return found
+
     def _count_rows(self, sites: np.ndarray) -> int:
         """Haplotypes at sites; without any, those of the first stretch."""
         stretch = self.ploidy.find_stretch(sites[:1]) if len(sites) else np.zeros(1, dtype=int)
@@ -139,9 +152,9 @@ def unpack(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 def unpack_by_site(packed: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Unpack some columns of uint8 [N, bytes] into 0/1 uint8 [S, N]."""
-    return np.ascontiguousarray(packed.T)[columns >> 3] >> (7 - (columns & 7)).astype(np.uint8)[
-        :, None
-    ] & np.uint8(1)
+    words, place = np.unique(columns >> 3, return_inverse=True)
+    turned = np.ascontiguousarray(packed[:, words].T)
+    return turned[place] >> (7 - (columns & 7)).astype(np.uint8)[:, None] & np.uint8(1)
 
 
 def write_shard(path: Path, packed: np.ndarray) -> str:
