@@ -128,7 +128,7 @@ def test_a_stage_has_one_word_everywhere(path):
 @pytest.mark.parametrize("path", [*STEPS, *CORE], ids=lambda path: path.stem)
 def test_modules_stay_small(path):
     # Settings hold a line for every key; numba wants all kernels in one place.
-    limits = {"settings": 560, "forward_backward": 440}
+    limits = {"settings": 560, "forward_backward": 640}
     limit = limits.get(path.stem, 180 if path in STEPS else 400)
     lines = len(path.read_text().splitlines())
     assert lines <= limit

@@ -37,6 +37,7 @@ def test_events_are_those_of_the_plain_model(seed, sites, people, alleles_at_onc
     owner = np.array([0, 0, 1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "SEGMENT_ALLELES", alleles_at_once)
+        patch.setattr(cutting, "SEGMENT_SITES", 1)
         cutting._cut_segments.cache_clear()
         cut = cut_segments(PlainPanel(panel), np.arange(sites), np.arange(0), rates.distance)
         found = expect_events(Queries(alleles, owner), cut, rates, threads=2)

@@ -72,6 +72,7 @@ def test_it_is_li_and_stephens_model(seed, sites, people, hidden, is_reference, 
     ids = generator.permutation(2 * people)[None, :3]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "SEGMENT_ALLELES", alleles_at_once)
+        patch.setattr(cutting, "SEGMENT_SITES", 1)
         patch.setattr(site_groups, "GROUP_SWITCHES", 1e-9)
         cutting._cut_segments.cache_clear()
         found, posterior = trace(alleles, panel, model, core, ids, np.array([own]))
@@ -246,6 +247,7 @@ def test_who_has_one_haplotype_is_copied_by_one(seed, sites, people, alleles_at_
     owner = np.array([people - 1, -1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "SEGMENT_ALLELES", alleles_at_once)
+        patch.setattr(cutting, "SEGMENT_SITES", 1)
         patch.setattr(site_groups, "GROUP_SWITCHES", 1e-9)
         cut = cut_segments(PlainPanel(panel, ploidy), typed, core, model.distance)
         cutting._cut_segments.cache_clear()
@@ -277,6 +279,7 @@ def test_a_part_of_the_core_sites_is_told_the_same(ploidies):
     queries = Queries(panel[:5, typed].astype(np.int8), np.full(5, -1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "SEGMENT_ALLELES", 2000)
+        patch.setattr(cutting, "SEGMENT_SITES", 1)
         cut = cut_segments(PlainPanel(panel, ploidy), typed, core, model.distance)
     cutting._cut_segments.cache_clear()
     assert len(cut.segments) > 3
@@ -307,6 +310,7 @@ def test_what_is_said_of_a_site_does_not_depend_on_which_typed_ones_are_asked_fo
     shards = PlainPanel(panel)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "SEGMENT_ALLELES", 2000)
+        patch.setattr(cutting, "SEGMENT_SITES", 1)
         expected = None
         for more in (typed[:0], typed[::3], typed):
             core = np.union1d(untyped, more)

@@ -17,6 +17,15 @@ def list_alleles(cut, site, groups):
     return (fewer == cut.carries_alternate[site]).astype(np.uint8)
 
 
+def list_groups(cut):
+    """The group of each haplotype, block by block: uint32 [N] each."""
+    for span, strand in enumerate(cut.strand):
+        strands = cut.strand_offset[span + 1] - cut.strand_offset[span]
+        for block in range(cut.span[span], cut.span[span + 1]):
+            start = cut.group_start[block]
+            yield cut.group[start : start + strands][strand]
+
+
 def list_carriers(panel):
     """Who carries the rarer allele at sites of a panel [S, N]."""
     return find_carriers(PlainPanel(panel.T), np.arange(len(panel)), panel.shape[1])
@@ -58,7 +67,9 @@ def test_groups_give_the_panel_back(seed, typed, wanted, haplotypes, founders):
     cut = cut_haplotype_blocks(list_carriers(known), list_carriers(core), before, haplotypes)
     assert cut.typed[[0, -1]].tolist() == [0, typed]
     assert cut.core[[0, -1]].tolist() == [0, wanted]
-    for stretch, group in enumerate(cut.group):
+    groups_of = list(list_groups(cut))
+    assert len(groups_of) == len(cut.typed) - 1
+    for stretch, group in enumerate(groups_of):
         groups = cut.offset[stretch + 1] - cut.offset[stretch]
         first, last = cut.typed[stretch : stretch + 2]
         first_core, last_core = cut.core[stretch : stretch + 2]
@@ -80,6 +91,14 @@ def test_groups_give_the_panel_back(seed, typed, wanted, haplotypes, founders):
             len(np.unique(np.concatenate([known_here, core_here]), axis=1).T) == groups
             or groups == 1
         )
+    for span, strand in enumerate(cut.strand):
+        # Haplotypes share a strand where they share all groups of a span, and only there.
+        within = np.array(groups_of[cut.span[span] : cut.span[span + 1]])
+        _, expected, members = np.unique(within, axis=1, return_inverse=True, return_counts=True)
+        pairs = np.unique([strand, expected.ravel()], axis=1)
+        strands = cut.strand_members[cut.strand_offset[span] : cut.strand_offset[span + 1]]
+        assert pairs.shape[1] == len(members) == len(strands)
+        np.testing.assert_array_equal(strands[pairs[0]], members[pairs[1]])
 
 
 def test_a_panel_of_few_founders_is_cut_into_few_long_stretches():
@@ -88,6 +107,20 @@ def test_a_panel_of_few_founders_is_cut_into_few_long_stretches():
     panel = np.ascontiguousarray(founders[:, generator.integers(0, 5, 400)])
     known, before = list_carriers(panel[::3]), np.arange(300) // 3 + 1
     cut = cut_haplotype_blocks(known, list_carriers(panel), before, 400)
-    assert len(cut.group) == 1
+    assert cut.span.tolist() == [0, 1]
     assert cut.members.astype(int).sum() == 400
-    assert len(cut.members) == 5
+    assert len(cut.members) == len(cut.strand_members) == 5
+
+
+def test_a_large_panel_of_many_mosaics_has_several_blocks_in_a_span():
+    generator = np.random.default_rng(1)
+    founders = generator.integers(0, 2, (120, 12), dtype=np.uint8)
+    # Each haplotype changes once from one founder to another.
+    copied = generator.integers(0, 12, (2, 4000))
+    turns = np.arange(120)[:, None] >= generator.integers(0, 120, 4000)
+    panel = np.where(turns, founders[:, copied[1]], founders[:, copied[0]])
+    known, nothing = list_carriers(panel), list_carriers(panel[:0])
+    cut = cut_haplotype_blocks(known, nothing, np.empty(0, dtype=int), 4000)
+    assert (np.diff(cut.span) > 1).any()
+    assert np.diff(cut.strand_offset).max() < 2000
+    assert np.diff(cut.offset).max() < np.diff(cut.strand_offset).min()

@@ -86,6 +86,8 @@ class Chunk:
             share[None].astype(np.float32),
             counts.astype(np.float32),
             self.evident,
+            segment.opens,
+            segment.closes,
             np.stack([chance.switch for chance in chances], axis=1),
             np.stack([chance.from_left for chance in chances], axis=1),
             np.stack([chance.from_right for chance in chances], axis=1),

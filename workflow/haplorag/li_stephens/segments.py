@@ -13,13 +13,15 @@ from haplorag.li_stephens.carriers import find_carriers
 from haplorag.li_stephens.haplotype_blocks import HaplotypeBlocks, cut_haplotype_blocks
 from haplorag.li_stephens.parameters import CopyingModel, chance_of_mismatch, chance_of_switch
 from haplorag.li_stephens.site_groups import SiteGroups, group_core_sites
-from haplorag.li_stephens.states import Scratch, allocate_scratch
+from haplorag.li_stephens.states import Scratch, Sizes, allocate_scratch
 from haplorag.panel.haplotypes import ShardSet
 from haplorag.panel.ploidy import Ploidy
 from haplorag.settings import CopyingSetting
 
-# Alleles of the panel that a segment holds at the most: what bounds a thread's memory.
-SEGMENT_ALLELES = 2**28
+# Alleles of the panel that a segment holds at the most, or so many sites where these are more: what
+# bounds the memory that reading the panel takes, and a thread's. Single haplotypes are gone through
+# at the ends of segments, which is dear where they are many.
+SEGMENT_ALLELES, SEGMENT_SITES = 2**28, 2**14
 
 
 class Chances(NamedTuple):
@@ -82,14 +84,8 @@ class PanelSegments(NamedTuple):
 
     def allocate(self) -> Scratch:
         """Memory for one thread."""
-        blocks = [segment.blocks for segment in self.segments]
-        return allocate_scratch(
-            max(len(part.group) for part in blocks),
-            max(segment.haplotypes for segment in self.segments),
-            max(int(part.offset[-1]) for part in blocks),
-            max(int(np.diff(part.typed).max()) for part in blocks),
-            max(int(np.diff(part.offset).max()) for part in blocks),
-        )
+        sizes = [segment.blocks.measure() for segment in self.segments]
+        return allocate_scratch(Sizes._make(map(max, zip(*sizes, strict=True))))
 
     def count_alternate(self) -> tuple[np.ndarray, np.ndarray]:
         """How many haplotypes of how many have ALT at each core site, int64 [L] each."""
@@ -179,8 +175,10 @@ def _cut_stretch(
     rows = shards.ploidy.number_rows(stretch)
     until = np.append(np.searchsorted(asked, known), len(asked))
     untyped = np.searchsorted(np.setdiff1d(asked, known, assume_unique=True), known)
-    size = (np.arange(len(known)) + untyped) * int(rows[-1]) // SEGMENT_ALLELES
-    bounds = [0, *(np.flatnonzero(np.diff(size)) + 1), len(known)]
+    sites = len(np.union1d(known, asked))
+    parts = -(-sites // max(SEGMENT_ALLELES // int(rows[-1]), SEGMENT_SITES))
+    part_of = (np.arange(len(known)) + untyped) * parts // max(sites, 1)
+    bounds = [0, *(np.flatnonzero(np.diff(part_of)) + 1), len(known)]
     for start, stop in pairwise(bounds):
         part = slice(0 if start == 0 else until[start], until[stop])
         here = slice(inside.start + start, inside.start + stop)

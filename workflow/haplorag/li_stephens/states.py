@@ -25,7 +25,7 @@ class Lanes(NamedTuple):
     pieces that begin at `pieces` int64 [K + 1]; `others` [K, lane] is 0 where a piece is the lane's
     own, and else 1. `share` [1, lane] is what a switch gives each haplotype; `counts` [lane] is 0
     for a lane that only fills up, or whose haplotype there is not; `evident` says whether evidence
-    is wanted.
+    is wanted. `opens` and `closes` say that nothing is known before or behind the segment.
 
     Probabilities float32: `switch` [T + 1, lane] of a switch before each typed site and after the
     last one, `from_left` and `from_right` [P, lane] of one between a group of core sites and the
@@ -40,6 +40,8 @@ class Lanes(NamedTuple):
     share: np.ndarray
     counts: np.ndarray
     evident: bool
+    opens: bool
+    closes: bool
     switch: np.ndarray
     from_left: np.ndarray
     from_right: np.ndarray
@@ -49,7 +51,7 @@ class Lanes(NamedTuple):
 
 class LaneStates(NamedTuple):
     """States of all haplotypes float32 [N, lane], on either side of a segment, and their sums [1,
-    lane]."""
+    lane]. Where a segment opens or closes, those outside are not looked at."""
 
     entered: np.ndarray
     total: np.ndarray
@@ -75,11 +77,14 @@ class ReadOut(NamedTuple):
 class Scratch(NamedTuple):
     """Memory of one thread for a segment, float32; see `allocate_scratch`.
 
-    `entered` [block, N, lane], `total` [block, lane] and `by_group` [groups of all blocks, lane]
-    are the states that each block is entered with from the left, and their sums. Of a block,
-    `members`, `behind` and `products` [group, lane] are the groups' sizes without a lane's own
-    haplotypes, and sums of the states that haplotypes come with from the right and of their
-    products with `entered`.
+    `entered` [span, N, lane] and `by_strand` [strands of all spans, lane] are the states that each
+    span is entered with from the left, and their sums. `strand_kept` and `strand_gained` [strands
+    of all blocks, lane] are what strands keep of these and gain up to a block, `total` [block,
+    lane] and `by_group` [groups of all blocks, lane] the sums then. Of a span, `strand_members`,
+    `strand_behind` and `strand_products` [strand, lane] are the sizes without a lane's own
+    haplotypes, and sums of the states that haplotypes come with from the right end and of their
+    products with `entered`; from there, `strand_stays` and `strand_gains` are what strands keep and
+    gain. Of a block, `members`, `behind` and `products` [group, lane] are sizes and sums likewise.
 
     After none, one, two, ... of a block's typed sites, `kept` and `gained` [sites + 1, group, lane]
     are what groups keep of the states they entered with and what they gain, `sums` [sites + 1,
@@ -88,6 +93,14 @@ class Scratch(NamedTuple):
     """
 
     entered: np.ndarray
+    by_strand: np.ndarray
+    strand_kept: np.ndarray
+    strand_gained: np.ndarray
+    strand_members: np.ndarray
+    strand_behind: np.ndarray
+    strand_products: np.ndarray
+    strand_stays: np.ndarray
+    strand_gains: np.ndarray
     total: np.ndarray
     by_group: np.ndarray
     members: np.ndarray
@@ -100,16 +113,33 @@ class Scratch(NamedTuple):
     gains: np.ndarray
 
 
-def allocate_scratch(
-    blocks: int, haplotypes: int, groups: int, longest: int, widest: int
-) -> Scratch:
-    """Memory for segments of at most so many blocks, with so many groups in all, whose blocks have
-    at most `longest` typed sites and `widest` groups.
+class Sizes(NamedTuple):
+    """How large segments are: haplotypes, spans, strands of all spans and of all blocks, and the
+    most of a span; blocks, groups of all blocks and the most of a block; most typed sites of one.
     """
+
+    haplotypes: int
+    spans: int
+    strands: int
+    in_blocks: int
+    most_strands: int
+    blocks: int
+    groups: int
+    most_groups: int
+    longest: int
+
+
+def allocate_scratch(sizes: Sizes) -> Scratch:
+    """Memory for segments that are no larger."""
+    strands, widest, longest = sizes.most_strands, sizes.most_groups, sizes.longest + 1
     return Scratch(
-        _allocate(blocks, haplotypes), _allocate(blocks), _allocate(groups),
+        _allocate(sizes.spans, sizes.haplotypes), _allocate(sizes.strands),
+        _allocate(sizes.in_blocks), _allocate(sizes.in_blocks),
+        _allocate(strands), _allocate(strands), _allocate(strands),
+        _allocate(strands), _allocate(strands),
+        _allocate(sizes.blocks), _allocate(sizes.groups),
         _allocate(widest), _allocate(widest), _allocate(widest),
-        _allocate(longest + 1, widest), _allocate(longest + 1, widest), _allocate(longest + 1),
+        _allocate(longest, widest), _allocate(longest, widest), _allocate(longest),
         _allocate(2, widest), _allocate(2, widest),
     )  # fmt: skip
 
@@ -121,9 +151,9 @@ def allocate_read_out(core: int, places: int, interest: int) -> ReadOut:
 
 
 def start_states(haplotypes: int) -> LaneStates:
-    """States at an end of a chromosome; the switch from there is certain."""
+    """Room for states at an end of a chromosome, where nothing is known: the switch from there is
+    certain."""
     states = LaneStates(_allocate(haplotypes), _allocate(1))
-    states.entered[:] = 0
     states.total[:] = 1
     return states
 
