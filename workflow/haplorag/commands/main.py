@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from functools import partial
 from importlib.metadata import version
@@ -16,8 +17,9 @@ Exit status: 0 done; 2 an input was refused; 3 the machine could not (space, mem
 `report` end as Snakemake does: 1 where a job failed, whose own status its log has.
 """
 # Libraries make a million objects that stay, and a walk through all of them looks for garbage every
-# few hundred new ones: a twentieth of the time of a short command.
+# few hundred new ones, and several times at the end: a sixth of the time of a short command.
 gc.set_threshold(50_000, 20, 20)
+atexit.register(gc.freeze)
 app = Typer(
     no_args_is_help=True,
     add_completion=False,
