@@ -38,8 +38,10 @@ class DuplicateFinder:
         keys = np.sort(self._sums.reshape(-1, 2), axis=1)
         order = np.lexsort((keys[:, 1], keys[:, 0]))
         differs = (np.diff(keys[order], axis=0) != 0).any(axis=1)
-        groups = np.split(order, np.flatnonzero(differs) + 1)
-        return sorted((group for group in groups if len(group) > 1), key=lambda group: group[0])
+        bounds = np.flatnonzero(np.concatenate([[True], differs, [True]]))
+        several = np.flatnonzero(np.diff(bounds) > 1)
+        groups = (order[bounds[number] : bounds[number + 1]] for number in several)
+        return sorted(groups, key=lambda group: group[0])
 
 
 def count_pairs(sizes: np.ndarray) -> int:
