@@ -20,7 +20,7 @@ AS_IT_IS = (CopyingSetting(switching=1, mismatch=1),)
 # The prior counts as much as so many haplotypes.
 PRIOR_OF_MISMATCH, PRIOR_OF_SWITCH = 20.0, 10.0
 # A site that is hardly ever wrong may be so in the next haplotype.
-LEAST_MISMATCH, MOST_MISMATCH, MOST_SWITCH = 1.5e-3, 0.2, 0.9
+LEAST_MISMATCH, MOST_MISMATCH, MOST_SWITCH = 1e-3, 0.2, 0.9
 
 
 class Events(NamedTuple):
