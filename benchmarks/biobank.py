@@ -62,7 +62,7 @@ QUICK = {
 def main() -> None:
     """Simulate, measure, print the tables and the goals."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("panels", nargs="*", default=list(PANELS), choices=PANELS)
+    parser.add_argument("--panel", choices=PANELS, help="one of the two; without it both")
     parser.add_argument("--quick", action="store_true", help="small panels")
     parser.add_argument("--people", type=int, default=100, help="people to impute")
     parser.add_argument("--seed", type=int, default=1)
@@ -74,7 +74,7 @@ def main() -> None:
             sys.exit(2)
     sizes = QUICK if given.quick else PANELS
     met = []
-    for name in given.panels:
+    for name in [given.panel] if given.panel else PANELS:
         with tempfile.TemporaryDirectory() as scratch:
             folder = (given.folder or Path(scratch)) / name
             met.append(run_apart(compare, sizes[name], given, folder))
