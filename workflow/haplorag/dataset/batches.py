@@ -15,7 +15,7 @@ from haplorag.dataset.chromosome import ChromosomeData, WindowItems
 from haplorag.li_stephens.passes import TracedWindow, trace_window
 from haplorag.network.batch import Batch, PanelPosterior
 from haplorag.panel.frequencies import Frequencies
-from haplorag.panel.masked_window import MaskedWindow, choose_typed_columns
+from haplorag.panel.masked_window import MaskedWindow
 from haplorag.panel.ploidy import repeat_haploid
 from haplorag.seeding import seed_of
 from haplorag.settings import NetworkSettings
@@ -71,8 +71,7 @@ def cut_batch(
     """
     labels = haplotypes[:, slice(*view.core)]
     haplotypes = repeat_haploid(haplotypes)
-    typed, _ = choose_typed_columns(view.hidden, view.core, reads.flank_typed)
-    columns = np.union1d(typed, np.arange(*view.core))
+    columns = view.choose_near(reads.flank_typed)
     start, stop = np.searchsorted(columns, view.core)
     sites = view.sites[columns]
     hidden = view.hidden[columns]

@@ -57,10 +57,14 @@ class MaskedWindow:
         ploidy = self.shards.ploidy
         return ploidy.number_rows(int(ploidy.find_stretch(self.sites[0])))
 
+    def choose_near(self, typed: int) -> np.ndarray:
+        """Sorted columns int64 [C] of the core and of so many typed sites a side."""
+        columns, _ = choose_typed_columns(self.hidden, self.core, typed)
+        return np.union1d(columns, np.arange(*self.core))
+
     def narrow(self, typed: int) -> MaskedWindow:
         """The same window, in sight of which are the core and so many typed sites a side alone."""
-        columns, _ = choose_typed_columns(self.hidden, self.core, typed)
-        columns = np.union1d(columns, np.arange(*self.core))
+        columns = self.choose_near(typed)
         start, stop = np.searchsorted(columns, self.core)
         return replace(
             self,
