@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
+from accuracy import average_r2, find_bins, name_bins
 from goals import ROOT, fit_slope, judge
-from haplorag.evaluation.metrics import dosage_r2_by_site, group_by_maf, list_site_groups
 from haplorag.imputation.mixing import learn_mixture
 from haplorag.li_stephens.carriers import find_carriers
 from haplorag.li_stephens.estimation import estimate_model
@@ -41,7 +41,6 @@ from haplorag.seeding import seed_of
 from haplorag.settings import DemoSettings, LiStephensSettings
 
 SIZES, QUICK = (5_008, 20_000, 50_000, 100_000, 200_000), (1_000, 2_000, 4_000)
-EDGES = [0, 0.001, 0.005, 0.01, 0.05, 0.5]
 SEED, RUNS = 1, 3
 # Haplotypes that the plain model follows at the smallest size.
 PLAINLY = 20
@@ -222,19 +221,12 @@ def clock(do: Callable[[], Any]) -> tuple[float, Any]:
     return min(runs), made
 
 
-def name_bins() -> list[str]:
-    """Names of the MAF bins."""
-    return [group.name for group in list_site_groups(EDGES)][: len(EDGES) - 1]
-
-
 def score(said: np.ndarray, made: Simulated, core: np.ndarray) -> np.ndarray:
     """Mean dosage r2 by MAF bin, of the first haplotypes: float64 [bin]."""
     both = len(said) // 2, 2, len(core)
     truth = made.people[: len(said), core].reshape(both).sum(axis=1)
-    r2 = dosage_r2_by_site(said.reshape(both).sum(axis=1), truth)
-    _, members = group_by_maf(made.frequency[core], EDGES, 0.05)
-    known = [r2[group][~np.isnan(r2[group])] for group in members[: len(EDGES) - 1]]
-    return np.array([values.mean() if len(values) else np.nan for values in known])
+    dosage, everybody = said.reshape(both).sum(axis=1), np.ones((1, len(truth)))
+    return average_r2(dosage, truth, find_bins(made.frequency[core]), everybody)[0]
 
 
 def compare_with_plain(made: Simulated, size: int, settings: LiStephensSettings) -> float:

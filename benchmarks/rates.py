@@ -26,10 +26,11 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from accuracy import average_r2
 from goals import ROOT, judge
 from haplorag.errors import InputError
 from haplorag.evaluation.bootstrap import find_interval, resample_people
-from haplorag.evaluation.metrics import group_by_maf, is_maf_bin, r2_of_moments, sum_moments
+from haplorag.evaluation.metrics import group_by_maf, is_maf_bin
 from haplorag.io.hdf5 import opening_arrays, read_arrays
 from haplorag.li_stephens.estimation import estimate_model
 from haplorag.li_stephens.lanes import Queries
@@ -221,10 +222,7 @@ def impute_case(case: Case, settings: RateSettings, threads: int) -> np.ndarray:
     dosage = said.reshape(-1, 2, len(core)).sum(axis=1)
     truth = case.people[:, core].reshape(-1, 2, len(core)).sum(axis=1)
     weights = resample_people(len(truth), RESAMPLINGS, SEED)
-    r2 = r2_of_moments(sum_moments(dosage, truth, weights))
-    members = case.bins[:, core].T
-    with np.errstate(invalid="ignore"):
-        return np.nan_to_num(r2) @ members / (np.isfinite(r2).astype(np.float64) @ members)
+    return average_r2(dosage, truth, case.bins[:, core], weights)
 
 
 if __name__ == "__main__":
