@@ -190,7 +190,9 @@ def open_panel(made: Simulated, panel: PackedPanel, settings: LiStephensSettings
     model = estimate_model(
         panel, made.typed, made.centimorgan, settings, seed, passes.expect_events
     )
-    mixture = learn_mixture(panel, made.typed, model, settings.mixture, seed, passes)
+    mixture = learn_mixture(
+        panel, made.typed, made.centimorgan, model, settings.mixture, seed, passes
+    )
     queries = Queries(
         np.ascontiguousarray(made.people[:, made.typed]), np.full(len(made.people), -1)
     )

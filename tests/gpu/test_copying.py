@@ -102,7 +102,9 @@ def test_a_mixture_learns_from_the_same_examples(monkeypatch):
     """In the same order, however many go at a time."""
     monkeypatch.setattr(model, "MOST_PROBABILITIES", 1)
     case = Case(8, people=8, sites=24, hidden=0.6)
-    ask = MixtureSettings(people=2, pairs=60, evident=1, width=4, epochs=1, learning_rate=0.1)
+    ask = MixtureSettings(
+        people=2, centimorgans=800, pairs=60, evident=1, width=4, epochs=1, learning_rate=0.1
+    )
     found, expected = (
         gather_examples(case.shards, case.typed, case.model, ask, 5, passes)
         for passes in (on_device(), CorePasses(1))

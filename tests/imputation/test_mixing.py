@@ -1,10 +1,12 @@
 """Settings are weighed as the panel itself tells."""
 
+import math
+
 import numpy as np
 import pytest
 
 from haplorag.imputation import mixing
-from haplorag.imputation.mixing import gather_examples, learn_mixture
+from haplorag.imputation.mixing import count_people, gather_examples, learn_mixture
 from haplorag.li_stephens import model as following
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
@@ -17,6 +19,7 @@ from support import PlainPanel
 # Both are too sure of themselves: the haplotypes below switch and mutate more often.
 KINDS = CopyingSetting(switching=0.02, mismatch=0.1), CopyingSetting(switching=0.2, mismatch=0.3)
 SITES = 400
+CENTIMORGAN = np.linspace(0, 10, SITES)
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +40,14 @@ def simulated():
 
 
 def ask(**changed):
-    values = {"people": 60, "pairs": 60_000, "evident": 1, "width": 16, "epochs": 4}
-    return MixtureSettings(**{**values, "learning_rate": 0.01, **changed})
+    values = {"people": 60, "centimorgans": 800, "pairs": 60_000, "evident": 1, "width": 16}
+    return MixtureSettings(**{**values, "epochs": 4, "learning_rate": 0.01, **changed})
 
 
 def test_what_is_learned_serves_people_who_are_new(simulated):
     haplotypes, typed, model = simulated
     shards, new = PlainPanel(haplotypes[:200]), haplotypes[200:]
-    mixture = learn_mixture(shards, typed, model, ask(), 1, CorePasses(1))
+    mixture = learn_mixture(shards, typed, CENTIMORGAN, model, ask(), 1, CorePasses(1))
     core = np.setdiff1d(np.arange(SITES), typed)
     panel = cut_segments(shards, typed, core, model.distance)
     queries = Queries(new[:, typed].astype(np.int8), np.full(60, -1))
@@ -63,7 +66,9 @@ def cross_entropy(probability, alleles):
 def test_the_same_is_learned_again_and_with_any_threads(simulated):
     haplotypes, typed, model = simulated
     first, again = (
-        learn_mixture(PlainPanel(haplotypes), typed, model, ask(epochs=1), 5, CorePasses(threads))
+        learn_mixture(
+            PlainPanel(haplotypes), typed, CENTIMORGAN, model, ask(epochs=1), 5, CorePasses(threads)
+        )
         for threads in (1, 2)
     )
     for one, other in zip(first.layers, again.layers, strict=True):
@@ -97,9 +102,33 @@ def test_each_haplotype_gives_its_share_of_the_examples(simulated, monkeypatch):
 
 def test_who_has_too_little_to_learn_from_learns_nothing(simulated):
     haplotypes, typed, model = simulated
-    assert learn_mixture(PlainPanel(haplotypes[:8]), typed, model, ask(), 5, CorePasses(1)) is None
-    assert (
-        learn_mixture(PlainPanel(haplotypes), typed, model, ask(people=0), 5, CorePasses(1)) is None
+
+    def learn(haplotypes, typed, settings):
+        panel, passes = PlainPanel(haplotypes), CorePasses(1)
+        return learn_mixture(panel, typed, CENTIMORGAN, model, settings, 5, passes)
+
+    assert learn(haplotypes[:8], typed, ask()) is None
+    assert learn(haplotypes, typed, ask(people=0)) is None
+    assert learn(haplotypes, typed[:0], ask()) is None
+
+
+@pytest.mark.parametrize(
+    ("people", "length", "enough"),
+    [(100, 0, 100), (100, 8, 100), (100, 8.1, 99), (100, 20, 40), (100, 250, 25), (10, 250, 10)],
+)
+def test_of_a_long_chromosome_fewer_people_are_enough(people, length, enough):
+    assert count_people(ask(people=people, centimorgans=800), length) == enough
+
+
+def test_as_many_people_are_followed_as_are_enough(simulated, monkeypatch):
+    haplotypes, typed, model = simulated
+    asked = []
+    gather = mixing.gather_examples
+    monkeypatch.setattr(
+        mixing, "gather_examples", lambda *given: asked.append(given[3].people) or gather(*given)
     )
-    nothing = learn_mixture(PlainPanel(haplotypes), typed[:0], model, ask(), 5, CorePasses(1))
-    assert nothing is None
+    panel, passes = PlainPanel(haplotypes), CorePasses(1)
+    for centimorgans in (1e6, 400):
+        settings = ask(centimorgans=centimorgans, epochs=1)
+        learn_mixture(panel, typed, CENTIMORGAN, model, settings, 5, passes)
+    assert asked == [60, math.ceil(400 / np.ptp(CENTIMORGAN[typed]))]

@@ -18,7 +18,9 @@ from support import PlainPanel
 SETTINGS = LiStephensSettings(
     switches_per_cm=6, mismatch=0.003, estimation_rounds=2, estimation_people=75,
     settings=[CopyingSetting(switching=1, mismatch=1)],
-    mixture=MixtureSettings(people=0, pairs=1, evident=0, width=1, epochs=1, learning_rate=1),
+    mixture=MixtureSettings(
+        people=0, centimorgans=1, pairs=1, evident=0, width=1, epochs=1, learning_rate=1
+    ),
 )  # fmt: skip
 
 

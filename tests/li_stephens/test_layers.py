@@ -12,7 +12,9 @@ from haplorag.li_stephens.layers import _draw_layers, _find_slopes, expit, train
 from haplorag.settings import MixtureSettings
 from support import ROOT
 
-SETTINGS = MixtureSettings(people=1, pairs=1, evident=0, width=16, epochs=4, learning_rate=0.01)
+SETTINGS = MixtureSettings(
+    people=1, centimorgans=1, pairs=1, evident=0, width=16, epochs=4, learning_rate=0.01
+)
 
 LONGER = SETTINGS.model_copy(update={"epochs": 60, "learning_rate": 0.03})
 

@@ -223,6 +223,7 @@ class MixtureSettings(Section):
     """The small network that weighs the settings, and what it learns from."""
 
     people: Natural
+    centimorgans: Positive
     pairs: Count
     evident: Natural
     width: Annotated[int, Field(ge=1, le=4096)]

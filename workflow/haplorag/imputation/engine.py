@@ -170,7 +170,8 @@ def _learn_mixture(
     """How to weigh the settings where a target's sites are typed, as the panel itself tells."""
     settings = imputer.copying.mixture
     seed = seed_of(imputer.seed, "mixture", target.chromosome)
-    return learn_mixture(panel.shards, target.typed, model, settings, seed, passes)
+    positions = panel.windows.centimorgan
+    return learn_mixture(panel.shards, target.typed, positions, model, settings, seed, passes)
 
 
 def _create_levels(target: TargetChromosome, haplotypes: int, sites: int) -> np.ndarray:

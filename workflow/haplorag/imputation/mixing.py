@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ from haplorag.settings import MixtureSettings
 log = logging.getLogger(__name__)
 # From fewer examples chance is learned too: at 17,000 the rarer bins lose (docs/experiments.md).
 LEAST_EXAMPLES = 20_000
+# However long a chromosome is, so many people are learned from: populations differ.
+FEWEST_PEOPLE = 25
 
 
 class Examples(NamedTuple):
@@ -40,6 +43,7 @@ class Examples(NamedTuple):
 def learn_mixture(
     shards: ShardSet,
     typed: np.ndarray,
+    centimorgan: np.ndarray,
     model: CopyingModel,
     settings: MixtureSettings,
     seed: int,
@@ -48,11 +52,14 @@ def learn_mixture(
     """Learn how to weigh a model's settings where the sites `typed` int [T] are typed.
 
     Reference samples, chosen by the seed, are left out of the panel in turn and followed through
-    the rest; what all other sites show them to have is what is learned from. None where the
-    settings asks for nobody, or there is too little to learn from.
+    the rest; what all other sites show them to have is what is learned from. `centimorgan` [site]
+    are the genetic positions of all sites. None where the settings ask for nobody, or there is too
+    little to learn from.
     """
     if not settings.people or not len(typed):
         return None
+    people = count_people(settings, float(np.ptp(centimorgan[typed])))
+    settings = settings.model_copy(update={"people": people})
     examples = gather_examples(shards, typed, model, settings, seed, passes)
     if len(examples.mean) < LEAST_EXAMPLES:
         log.info("only %d examples to weigh settings by: their mean is used", len(examples.mean))
@@ -62,6 +69,13 @@ def learn_mixture(
     seen = (examples.features - center) / scale
     layers = train_layers(seen, examples.mean, examples.carries, settings, seed)
     return Mixture(settings.evident, center, scale, layers)
+
+
+def count_people(settings: MixtureSettings, length: float) -> int:
+    """How many people are enough where typed sites extend over so many cM: the longer a chromosome,
+    the more pieces of other haplotypes each of theirs is made of."""
+    enough = math.ceil(settings.centimorgans / max(length, settings.centimorgans / settings.people))
+    return min(settings.people, max(FEWEST_PEOPLE, enough))
 
 
 def gather_examples(

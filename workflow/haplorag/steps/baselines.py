@@ -81,11 +81,12 @@ def _copy_from_panel(
 ) -> Iterator[tuple[int, slice, np.ndarray]]:
     """Li and Stephens' probability of ALT, some people at a time: the number of a mask, which of
     the people, and float32 [n, site, 2], NaN where not hidden."""
-    shards = chromosome.shards
+    shards, positions = chromosome.shards, chromosome.windows.centimorgan
+    passes = CorePasses(threads)
     for mask, hidden in enumerate(chromosome.hidden):
         typed, core = np.flatnonzero(~hidden), np.flatnonzero(hidden)
         model = chromosome.copying[mask]
-        mixture = learn_mixture(shards, typed, model, mixing, seed, CorePasses(threads))
+        mixture = learn_mixture(shards, typed, positions, model, mixing, seed, passes)
         panel = cut_segments(shards, typed, core, model.distance)
         for start in range(0, len(people), batch_people):
             some = slice(start, start + batch_people)
