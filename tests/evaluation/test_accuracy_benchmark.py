@@ -1,13 +1,20 @@
 """What benchmarks say of accuracy: mean r2 by MAF bin, and the lead over the best of others."""
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
+from cyvcf2 import VCF
 
 import accuracy
 import biobank
+import contest
+import sizes
 from accuracy import average_r2, find_bins, find_lead, name_bins
 from haplorag.evaluation.bootstrap import resample_people
 from haplorag.evaluation.metrics import dosage_r2_by_site
+from haplorag.seeding import seed_of
+from haplorag.vcf.writer import write_vcf
 
 PEOPLE, SITES = 30, 23
 
@@ -71,7 +78,7 @@ def test_the_best_of_the_others_is_that_of_each_bin_and_what_all_share_drops_out
 @pytest.mark.parametrize("highest", [0.0001, -0.0001])
 def test_a_bin_below_the_best_peer_beyond_its_interval_misses_a_goal_of_its_own(highest, capsys):
     cheap = {"impute": 1.0, "panel": 1.0, "peak": 1, "disk": 1}
-    rows = dict.fromkeys(("plain", "mixture", *biobank.PEERS), cheap)
+    rows = dict.fromkeys(("plain", "mixture", *contest.PEERS), cheap)
     lead = np.array([[np.nan, 0.0, -0.001], [np.nan, -0.001, -0.002], [np.nan, 0.001, highest]])
     assert not biobank.judge_all(biobank.PANELS["biobank"], rows, lead)
     said = [line for line in capsys.readouterr().out.splitlines() if "(missed)" in line]
@@ -82,6 +89,43 @@ def test_a_bin_below_the_best_peer_beyond_its_interval_misses_a_goal_of_its_own(
 
 def test_the_table_of_leads_is_in_units_of_a_ten_thousandth(capsys):
     lead = np.array([[1.23e-4] * 5, [-1e-6] * 5, [0.002] * 5])
-    biobank.show_leads({"mixture": lead})
+    contest.show_leads({"mixture": lead})
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.split() == ["mixture", *["1.2", "(0.0", "to", "20.0)"] * 5]
+
+
+def test_a_part_of_a_panel_has_neither_the_people_who_are_imputed_nor_what_is_too_rare(tmp_path):
+    generator = np.random.default_rng(8)
+    haplotypes = (generator.random((60, 30, 2)) < generator.random((60, 1, 1))).astype(np.int8)
+    haplotypes[5], haplotypes[5, 0, 0] = 0, 1
+    positions = np.arange(1, 61) * 1000
+    alleles = np.array([["A", "C"]] * 60)
+    names = [f"s{row}" for row in range(30)]
+    whole, case = tmp_path / "whole.vcf.gz", contest.Case(tmp_path / "part", "20")
+    write_vcf(whole, names, {"20": (positions, alleles, haplotypes)})
+    given = Namespace(vcf=whole, chromosome="20", people=5, typed=0.2, seed=3)
+    truth = sizes.take_part(12, given, case)
+    panel, target = (read_calls(case.folder / f"{name}.vcf.gz") for name in ("panel", "target"))
+    order = np.random.default_rng(seed_of(3, "sizes")).permutation(30)
+    kept = np.isin(positions, list(panel))
+    assert truth["haplotypes"] == 24 and truth["people"] == [f"t{row}" for row in range(5)]
+    np.testing.assert_array_equal(truth["alleles"], haplotypes[kept][:, order[:5]].swapaxes(0, 1))
+    for row in np.flatnonzero(kept):
+        calls = haplotypes[row, order[5:17]]
+        assert 2 <= calls.sum() <= 22
+        np.testing.assert_array_equal(panel[positions[row]], calls)
+    assert 1000 * 6 not in panel
+    assert list(target) == positions[kept][~truth["hidden"]].tolist() and 0 < len(target) <= 12
+
+
+def read_calls(path):
+    return {record.POS: record.genotype.array()[:, :2] for record in VCF(str(path))}
+
+
+def test_a_part_that_the_panel_is_too_small_for_is_refused(tmp_path):
+    alleles = np.array([["A", "C"]])
+    whole = tmp_path / "whole.vcf.gz"
+    write_vcf(whole, ["a", "b"], {"20": (np.array([7]), alleles, np.ones((1, 2, 2), np.int8))})
+    given = Namespace(vcf=whole, chromosome="20", people=1, typed=0.2, seed=3)
+    with pytest.raises(SystemExit, match="has 2 people, 6 are wanted"):
+        sizes.take_part(5, given, contest.Case(tmp_path, "20"))
