@@ -1,8 +1,8 @@
-"""Eight float32 as one value in kernels of numba: a vector of AVX2, or two of NEON.
+"""Sixteen float32 as one value in kernels of numba: a vector of AVX-512, or two of AVX2.
 
 Left to itself the compiler adds up by vectors where it finds it safe and worth it. With these each
-of the eight goes its own way, in the order that is written down, so that the last bits are the same
-on any processor.
+of the sixteen goes its own way, in the order that is written down, so that the last bits are the
+same on any processor.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-LANES = 8
+LANES = 16
 # Who calls one of these gives all but the first parameter, which type checkers cannot know.
 _emit: Any = intrinsic
 _WORDS = ir.VectorType(ir.FloatType(), LANES)
@@ -30,7 +30,7 @@ _OPERATIONS = {
 
 
 class Vector(types.Type):
-    """What numba takes eight float32 for."""
+    """What numba takes sixteen float32 for."""
 
     def __init__(self) -> None:
         super().__init__(name=f"Vector({LANES} x float32)")
@@ -47,7 +47,7 @@ class _VectorModel(models.PrimitiveModel):
 
 @_emit
 def load(_context, array, row):
-    """A row of a C-contiguous array float32 [n, 8]."""
+    """A row of a C-contiguous array float32 [n, 16]."""
 
     def generate(context, builder, signature, values):
         pointer = _point_at(context, builder, signature.args, values)
@@ -60,7 +60,7 @@ def load(_context, array, row):
 
 @_emit
 def store(_context, array, row, value):
-    """Write a row of a C-contiguous array float32 [n, 8]."""
+    """Write a row of a C-contiguous array float32 [n, 16]."""
 
     def generate(context, builder, signature, values):
         pointer = _point_at(context, builder, signature.args, values)
@@ -76,7 +76,7 @@ def stream(_context, array, row, value):
 
     def generate(context, builder, signature, values):
         pointer = _point_at(context, builder, signature.args, values)
-        put = builder.store(values[2], pointer, align=32)
+        put = builder.store(values[2], pointer, align=64)
         put.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
         return context.get_dummy_value()
 
@@ -85,7 +85,7 @@ def stream(_context, array, row, value):
 
 @_emit
 def spread(_context, number):
-    """A float32 eight times."""
+    """A float32 sixteen times."""
 
     def generate(context, builder, signature, values):
         first = builder.insert_element(_WORDS(ir.Undefined), values[0], _INDEX(0))
@@ -96,7 +96,7 @@ def spread(_context, number):
 
 @_emit
 def take(_context, value, lane):
-    """One of the eight."""
+    """One of the sixteen."""
 
     def generate(context, builder, signature, values):
         number = context.cast(builder, values[1], signature.args[1], types.int32)
