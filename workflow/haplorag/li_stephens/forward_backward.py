@@ -19,8 +19,11 @@ from haplorag.li_stephens.numba_jit import jit_in_order, jit_inline
 from haplorag.li_stephens.vectors import LANES, load, spread, store, stream, take
 
 # All kernels are in one module because numba keeps machine code until this file changes, whatever
-# it was made of; `vectors` too. It finds that code by name and line, and cannot read it where a
-# class that a kernel takes is gone: then move the line.
+# it was made of. It finds that code by name and line, and cannot read it where a class that a
+# kernel takes is gone: then move the line. The code is of so many lanes, and `vectors` as it is:
+# where that changes, so must this.
+if LANES != 16:
+    raise AssertionError("kernels of another number of lanes are kept until this line changes")
 # With whole numbers of Python numba would reckon in float64.
 NONE, ONE = np.float32(0), np.float32(1)
 # What strands keep of a state is added to this and taken from it again, which leaves nothing of
