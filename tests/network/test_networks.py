@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from haplorag.configuration import read_settings
+from haplorag.network import model
 from haplorag.network.copying import (
     FAR_CENTIMORGAN,
     UNCERTAINTY,
@@ -89,6 +90,28 @@ def test_haplotypes_that_look_alike_are_answered_as_each_alone(references, fusio
     batch.population_frequency[5] = 1 - batch.population_frequency[5]
     expected = torch.softmax(network(batch).haplotypes, dim=-1)[..., 1]
     torch.testing.assert_close(predict(network, batch), expected)
+
+
+def test_a_copying_network_that_does_not_learn_holds_few_people_at_a_time(monkeypatch):
+    network = network_of("early", "copying").eval()
+    for layers in (network.copying.score, network.copying.calibrate, network.haplotype_head.layers):
+        torch.nn.init.normal_(layers[-1].weight)
+    held = []
+    network.copying.register_forward_pre_hook(
+        lambda _, given: held.append(given[0].references.numel())
+    )
+    batch, _ = batch_of()
+    person = batch.references.numel() // PEOPLE
+    whole = network(batch)
+    assert held == [PEOPLE * person]
+    for bound, people in ((2 * person, 2), (3 * person - 1, 2), (1, 1)):
+        held.clear()
+        monkeypatch.setattr(model, "ALLELES_TOGETHER", bound)
+        with torch.inference_mode():
+            told = network(batch)
+        assert max(held) == people * person and sum(held) == PEOPLE * person
+        torch.testing.assert_close(told.haplotypes, whole.haplotypes)
+        torch.testing.assert_close(told.genotypes, whole.genotypes)
 
 
 def test_who_differs_in_anything_that_is_seen_is_told_apart():

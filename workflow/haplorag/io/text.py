@@ -54,9 +54,11 @@ def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{shown}: not readable ({said}); fix the path") from error
     try:
-        _check_kind(shown, os.fstat(descriptor), most_bytes)
+        found = os.fstat(descriptor)
+        _check_kind(shown, found, most_bytes)
         with os.fdopen(descriptor, "rb", closefd=False) as handle:
-            return handle.read(most_bytes)
+            # As much memory as is asked for is taken, however little there is to read.
+            return handle.read(found.st_size)
     except OSError as error:
         raise InputError(f"{shown}: not readable ({error.strerror}); fix the disk") from error
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -32,6 +32,10 @@ class PanelPosterior:
         return PanelPosterior(
             **{field.name: move(getattr(self, field.name)) for field in fields(self)}
         )
+
+    def take(self, rows: slice) -> PanelPosterior:
+        """What it says of some haplotypes."""
+        return replace(self, alternate=self.alternate[rows], posterior=self.posterior[rows])
 
 
 @dataclass
@@ -70,6 +74,15 @@ class Batch:
         """The same in pinned memory where the device is a GPU: it copies from there by itself."""
         return self if device.type == "cpu" else self._move(Tensor.pin_memory)
 
+    def cut(self, alleles: int) -> Iterator[Batch]:
+        """All people in order, as many at a time as have no more than so many `alleles` in
+        `references`, at least one.
+        """
+        people = len(self.alleles) // 2
+        together = max(1, alleles * people // max(1, self.references.numel()))
+        for start in range(0, people, together):
+            yield self._take(slice(start, start + together))
+
     def merge_alike(self) -> tuple[Batch, Tensor]:
         """A batch of haplotypes [H] that differ in what is seen of each at the core, whoever has
         them, and which of them each haplotype is, int64 [2B].
@@ -98,6 +111,18 @@ class Batch:
         )
         return merged, which
 
+    def _take(self, people: slice) -> Batch:
+        rows = slice(2 * people.start, 2 * people.stop)
+        return replace(
+            self,
+            alleles=self.alleles[rows],
+            references=self.references[rows],
+            reference_valid=self.reference_valid[rows],
+            population_frequency=self.population_frequency[rows],
+            genotype_frequency=self.genotype_frequency[people],
+            mosaic=self.mosaic and self.mosaic.take(rows),
+        )
+
     def _move(self, move: Callable[[Tensor], Tensor]) -> Batch:
         held = {field.name: getattr(self, field.name) for field in fields(self)}
         moved: dict[str, Any] = {
@@ -116,3 +141,12 @@ class Output:
 
     haplotypes: Tensor
     genotypes: Tensor | None
+
+    @classmethod
+    def join(cls, parts: list[Output]) -> Output:
+        """Logits of people that were asked for in parts."""
+        genotypes = [part.genotypes for part in parts if part.genotypes is not None]
+        return cls(
+            torch.cat([part.haplotypes for part in parts]),
+            torch.cat(genotypes) if genotypes else None,
+        )

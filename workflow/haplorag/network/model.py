@@ -16,6 +16,10 @@ from haplorag.network.transformer import Transformer
 from haplorag.network.weights import check_shapes, load_weights
 from haplorag.settings import NetworkSettings
 
+# Alleles of retrieved haplotypes that a copying network reads at a time where it does not learn; of
+# memory only.
+ALLELES_TOGETHER = 2**19
+
 
 class RetrievalNetwork(nn.Module):
     """A transformer over core sites into which references enter `early` (after the embedding),
@@ -104,7 +108,20 @@ class CopyingNetwork(nn.Module):
             silence(self.haplotype_head.layers)
 
     def forward(self, batch: Batch) -> Output:
-        """Logits of a batch."""
+        """Logits of a batch.
+
+        Where nothing is learned, the processor's cores take some people at a time: what is written
+        down on the way is many times as large as the batch.
+        """
+        if torch.is_grad_enabled() or batch.alleles.device.type != "cpu":
+            return self._tell(batch)
+        return Output.join([self._tell(piece) for piece in batch.cut(ALLELES_TOGETHER)])
+
+    def answer(self, batch: Batch) -> Tensor:
+        """Logits of alleles [2B, L, 2] alone."""
+        return self(batch).haplotypes
+
+    def _tell(self, batch: Batch) -> Output:
         copies = self.copying(batch)
         logits = torch.stack([-copies.logit / 2, copies.logit / 2], dim=-1)
         if not self.layers:
@@ -121,10 +138,6 @@ class CopyingNetwork(nn.Module):
         # A user's own people come without a population, so that this network never asks for it.
         correction = self.haplotype_head(features, frequency, frequency.expand(len(features), -1))
         return Output(logits + correction, genotypes)
-
-    def answer(self, batch: Batch) -> Tensor:
-        """Logits of alleles [2B, L, 2] alone."""
-        return self(batch).haplotypes
 
 
 Network = RetrievalNetwork | CopyingNetwork
