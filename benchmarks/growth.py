@@ -190,7 +190,8 @@ def open_panel(made: Simulated, panel: PackedPanel, settings: LiStephensSettings
     model = estimate_model(
         panel, made.typed, made.centimorgan, settings, seed, passes.expect_events
     )
-    mixture = learn_mixture(
+    # All settings are followed at every size, also where one alone would be.
+    _, mixture = learn_mixture(
         panel, made.typed, made.centimorgan, model, settings.mixture, seed, passes
     )
     queries = Queries(

@@ -1,12 +1,19 @@
 """Settings are weighed as the panel itself tells."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from haplorag.imputation import mixing
-from haplorag.imputation.mixing import count_people, gather_examples, learn_mixture
+from haplorag.imputation.mixing import (
+    Examples,
+    choose_setting,
+    count_people,
+    gather_examples,
+    learn_mixture,
+)
 from haplorag.li_stephens import model as following
 from haplorag.li_stephens.lanes import Queries
 from haplorag.li_stephens.model import impute_sites
@@ -47,7 +54,7 @@ def ask(**changed):
 def test_what_is_learned_serves_people_who_are_new(simulated):
     haplotypes, typed, model = simulated
     shards, new = PlainPanel(haplotypes[:200]), haplotypes[200:]
-    mixture = learn_mixture(shards, typed, CENTIMORGAN, model, ask(), 1, CorePasses(1))
+    _, mixture = learn_mixture(shards, typed, CENTIMORGAN, model, ask(), 1, CorePasses(1))
     core = np.setdiff1d(np.arange(SITES), typed)
     panel = cut_segments(shards, typed, core, model.distance)
     queries = Queries(new[:, typed].astype(np.int8), np.full(60, -1))
@@ -65,7 +72,7 @@ def cross_entropy(probability, alleles):
 
 def test_the_same_is_learned_again_and_with_any_threads(simulated):
     haplotypes, typed, model = simulated
-    first, again = (
+    (_, first), (_, again) = (
         learn_mixture(
             PlainPanel(haplotypes), typed, CENTIMORGAN, model, ask(epochs=1), 5, CorePasses(threads)
         )
@@ -107,9 +114,9 @@ def test_who_has_too_little_to_learn_from_learns_nothing(simulated):
         panel, passes = PlainPanel(haplotypes), CorePasses(1)
         return learn_mixture(panel, typed, CENTIMORGAN, model, settings, 5, passes)
 
-    assert learn(haplotypes[:8], typed, ask()) is None
-    assert learn(haplotypes, typed, ask(people=0)) is None
-    assert learn(haplotypes, typed[:0], ask()) is None
+    assert learn(haplotypes[:8], typed, ask())[1] is None
+    assert learn(haplotypes, typed, ask(people=0)) == (model, None)
+    assert learn(haplotypes, typed[:0], ask()) == (model, None)
 
 
 @pytest.mark.parametrize(
@@ -132,3 +139,35 @@ def test_as_many_people_are_followed_as_are_enough(simulated, monkeypatch):
         settings = ask(centimorgans=centimorgans, epochs=1)
         learn_mixture(panel, typed, CENTIMORGAN, model, settings, 5, passes)
     assert asked == [60, math.ceil(400 / np.ptp(CENTIMORGAN[typed]))]
+
+
+def test_with_few_examples_the_setting_that_tells_more_than_the_mean_is_taken_alone(
+    simulated, monkeypatch
+):
+    """By the first setting nearly nothing is copied wrongly, by the second nearly all is chance."""
+    haplotypes, typed, model = simulated
+    monkeypatch.setattr(mixing, "LEAST_EXAMPLES", 1_000_000)
+    kinds = CopyingSetting(switching=1, mismatch=1), CopyingSetting(switching=500, mismatch=30)
+    panel, passes = PlainPanel(haplotypes), CorePasses(1)
+    for settings, alone in ((kinds, 0), (kinds[::-1], 1)):
+        both = replace(model, settings=settings)
+        found, mixture = learn_mixture(panel, typed, CENTIMORGAN, both, ask(), 5, passes)
+        assert mixture is None and found.settings == (settings[alone],)
+        assert found.distance is model.distance
+
+
+def test_little_evidence_does_not_part_a_setting_from_the_others(simulated):
+    _, _, model = simulated
+    generator = np.random.default_rng(2)
+    carries = generator.random(400) < 0.5
+    right = np.where(carries, 1.0, -1.0)
+
+    def choose(better):
+        features = np.stack([better * right, 0.5 * right], axis=1).astype(np.float32)
+        examples = Examples(features, (0.5 * right).astype(np.float32), carries)
+        return choose_setting(model, examples).settings
+
+    assert choose(0.6) == KINDS
+    assert choose(0.7) == KINDS[:1]
+    nothing = np.empty((0, 2), np.float32), np.empty(0, np.float32), np.empty(0, bool)
+    assert choose_setting(model, Examples(*nothing)) is model

@@ -63,7 +63,8 @@ def build_panel_engine(imputer: Imputer, batch_people: int, passes: Passes) -> E
         wanted = target.is_wanted(panel.position)
         asked = _find_asked(core, typed, np.flatnonzero(wanted))
         learned = _learn(imputer, panel, target, passes)
-        model, mixture = progress(learned, f"chromosome {target.name}, learning from the panel", 2)
+        what = f"chromosome {target.name}, learning from the panel"
+        _, (model, mixture) = progress(learned, what, 2)
         levels = _create_levels(target, len(known), asked.stop - asked.start)
         followed = passes.open_panel(panel.shards, typed, core, asked, model)
         evident = -1 if mixture is None else mixture.evident
@@ -154,7 +155,8 @@ def estimate_copying(
 def _learn(
     imputer: Imputer, panel: PanelChromosome, target: TargetChromosome, passes: Passes
 ) -> Iterator[Any]:
-    """How haplotypes copy where a target's sites are typed, and then how to weigh the settings."""
+    """How haplotypes copy where a target's sites are typed, and then by which settings to answer,
+    and how to weigh them."""
     model = estimate_copying(imputer, panel, target, passes)
     yield model
     yield _learn_mixture(imputer, panel, target, model, passes)
@@ -166,8 +168,9 @@ def _learn_mixture(
     target: TargetChromosome,
     model: CopyingModel,
     passes: Passes,
-) -> Mixture | None:
-    """How to weigh the settings where a target's sites are typed, as the panel itself tells."""
+) -> tuple[CopyingModel, Mixture | None]:
+    """By which settings to answer where a target's sites are typed, and how to weigh them, as the
+    panel itself tells."""
     settings = imputer.copying.mixture
     seed = seed_of(imputer.seed, "mixture", target.chromosome)
     positions = panel.windows.centimorgan

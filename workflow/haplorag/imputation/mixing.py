@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +26,10 @@ from haplorag.panel.haplotypes import ShardSet
 from haplorag.settings import MixtureSettings
 
 log = logging.getLogger(__name__)
-# From fewer examples chance is learned too: at 17,000 the rarer bins lose (docs/experiments.md).
-LEAST_EXAMPLES = 20_000
+# From fewer examples chance is learned too (docs/experiments.md).
+LEAST_EXAMPLES = 40_000
+# A setting is taken alone where examples are so much likelier by it, in natural logarithms.
+LEAST_EVIDENCE = 20.0
 # However long a chromosome is, so many people are learned from: populations differ.
 FEWEST_PEOPLE = 25
 
@@ -48,27 +51,46 @@ def learn_mixture(
     settings: MixtureSettings,
     seed: int,
     passes: Passes,
-) -> Mixture | None:
+) -> tuple[CopyingModel, Mixture | None]:
     """Learn how to weigh a model's settings where the sites `typed` int [T] are typed.
 
     Reference samples, chosen by the seed, are left out of the panel in turn and followed through
     the rest; what all other sites show them to have is what is learned from. `centimorgan` [site]
-    are the genetic positions of all sites. None where the settings ask for nobody, or there is too
-    little to learn from.
+    are the genetic positions of all sites. Gives the model to answer by, and no mixture where the
+    settings ask for nobody or there is too little to learn from: then the model has one setting
+    alone where that tells more than the mean of all.
     """
     if not settings.people or not len(typed):
-        return None
+        return model, None
     people = count_people(settings, float(np.ptp(centimorgan[typed])))
     settings = settings.model_copy(update={"people": people})
     examples = gather_examples(shards, typed, model, settings, seed, passes)
     if len(examples.mean) < LEAST_EXAMPLES:
-        log.info("only %d examples to weigh settings by: their mean is used", len(examples.mean))
-        return None
+        return choose_setting(model, examples), None
     center = examples.features.mean(axis=0)
     scale = examples.features.std(axis=0) + np.float32(1e-3)
     seen = (examples.features - center) / scale
     layers = train_layers(seen, examples.mean, examples.carries, settings, seed)
-    return Mixture(settings.evident, center, scale, layers)
+    return model, Mixture(settings.evident, center, scale, layers)
+
+
+def choose_setting(model: CopyingModel, examples: Examples) -> CopyingModel:
+    """A model with one setting alone, where examples are likelier by that than by the mean of all;
+    else the same model."""
+    told = [examples.mean, *examples.features[:, : len(model.settings)].T]
+    mean, *alone = (_sum_loss(logit, examples.carries) for logit in told)
+    best = int(np.argmin(alone))
+    count = len(examples.mean)
+    if mean - alone[best] < LEAST_EVIDENCE:
+        log.info("only %d examples to weigh settings by: their mean is used", count)
+        return model
+    log.info("only %d examples to weigh settings by: setting %d alone is used", count, best)
+    return replace(model, settings=(model.settings[best],))
+
+
+def _sum_loss(logit: np.ndarray, carries: np.ndarray) -> float:
+    """Cross-entropy of examples, summed."""
+    return float(np.logaddexp(0, np.where(carries, -logit, logit), dtype=np.float64).sum())
 
 
 def count_people(settings: MixtureSettings, length: float) -> int:

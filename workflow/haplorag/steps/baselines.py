@@ -86,7 +86,7 @@ def _copy_from_panel(
     for mask, hidden in enumerate(chromosome.hidden):
         typed, core = np.flatnonzero(~hidden), np.flatnonzero(hidden)
         model = chromosome.copying[mask]
-        mixture = learn_mixture(shards, typed, positions, model, mixing, seed, passes)
+        model, mixture = learn_mixture(shards, typed, positions, model, mixing, seed, passes)
         panel = cut_segments(shards, typed, core, model.distance)
         for start in range(0, len(people), batch_people):
             some = slice(start, start + batch_people)
