@@ -1,4 +1,4 @@
-"""Eight numbers as one: each goes its own way."""
+"""Sixteen numbers as one: each goes its own way."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def combine(array, rows, number, found):
     return take(first, rows[1])
 
 
-def test_they_are_reckoned_with_as_eight_numbers():
+def test_they_are_reckoned_with_as_sixteen_numbers():
     array, found = _allocate(5), _allocate(4)
     array[:] = np.random.default_rng(1).random(array.shape)
     number = np.float32(3)
@@ -26,4 +26,4 @@ def test_they_are_reckoned_with_as_eight_numbers():
     expected = first + second, first - second, first * second, first / second * number
     np.testing.assert_array_equal(found, expected)
     assert taken == first[2]
-    assert found.shape == (4, LANES)
+    assert found.shape == (4, LANES) == (4, 16)
