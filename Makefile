@@ -25,7 +25,7 @@ run: announce .venv/.$(DEVICE)
 
 announce:
 	@echo "haplorag simulates a panel, trains two models on it, judges them and imputes a target, on $(DEVICE), cores: $(CORES)."
-	@echo "That takes about 6 minutes on 2 cores (9 minutes of CPU time), and some minutes more the first time, for the packages."
+	@echo "That takes about 6 minutes on 2 cores (8 minutes of CPU time), and some minutes more the first time, for the packages."
 	@echo "What is made already is not made again."
 
 test: .venv/.dev
