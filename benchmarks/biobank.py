@@ -17,17 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contest import (
-    Case,
-    Region,
-    check_peers,
-    find_leads,
-    run_all,
-    run_apart,
-    show_leads,
-    show_rows,
-    write_case,
-)
+from contest import Case, Region, check_peers, hold_contest, run_apart, write_case
 from goals import judge
 from haplorag.panel.simulation import choose_array_sites, simulate_chromosome
 from haplorag.seeding import seed_of
@@ -81,10 +71,8 @@ def compare(panel: Panel, given: argparse.Namespace, folder: Path) -> bool:
     """Measure all tools with one panel; whether its goals are met."""
     case = Case(folder, chromosome="1")
     truth = run_apart(simulate, panel, given, case)
-    rows = run_all(case, truth, seed_of(given.seed, "resampling"))
-    leads = find_leads(rows)
-    show_rows(f"{panel.megabases:g} Mb", truth, rows)
-    show_leads(leads)
+    seed, what = seed_of(given.seed, "resampling"), f"{panel.megabases:g} Mb"
+    rows, leads = hold_contest(case, truth, seed, what)
     return judge_all(panel, rows, leads["mixture"])
 
 

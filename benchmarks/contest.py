@@ -84,6 +84,17 @@ def write_case(case: Case, region: Region) -> dict:
     }
 
 
+def hold_contest(
+    case: Case, truth: dict, seed: int, what: str
+) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
+    """Run all tools on a case and print the tables; gives their rows, and the leads of ours."""
+    rows = run_all(case, truth, seed)
+    leads = find_leads(rows)
+    show_rows(what, truth, rows)
+    show_leads(leads)
+    return rows, leads
+
+
 def run_all(case: Case, truth: dict, seed: int) -> dict[str, dict]:
     """Costs of each tool, and its mean r2 [1 + draw, bin], of everybody and of people resampled."""
     imputer, folder = case.folder / "imputer", case.folder

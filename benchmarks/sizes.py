@@ -18,17 +18,7 @@ from pathlib import Path
 import numpy as np
 from cyvcf2 import VCF
 
-from contest import (
-    Case,
-    Region,
-    check_peers,
-    find_leads,
-    run_all,
-    run_apart,
-    show_leads,
-    show_rows,
-    write_case,
-)
+from contest import Case, Region, check_peers, hold_contest, run_apart, write_case
 from goals import judge
 from haplorag.panel.simulation import choose_array_sites
 from haplorag.seeding import seed_of
@@ -60,10 +50,8 @@ def main() -> None:
 def compare(size: int, given: argparse.Namespace, case: Case) -> bool:
     """Measure all tools with so many people of the panel; whether the goal is met."""
     truth = run_apart(take_part, size, given, case)
-    rows = run_all(case, truth, seed_of(given.seed, "resampling"))
-    leads = find_leads(rows)
-    show_rows(f"chromosome {given.chromosome}", truth, rows)
-    show_leads(leads)
+    seed, what = seed_of(given.seed, "resampling"), f"chromosome {given.chromosome}"
+    _, leads = hold_contest(case, truth, seed, what)
     least = np.nanmin(leads["mixture"][0])
     return judge(f"least r2 above the best peer's, {size} people", least, "at least", 0.0)
 
